@@ -1,0 +1,43 @@
+/// Why certificates could not be made or written: what was at fault, and what to do next.
+package enum DevelopmentCertificateError: Error, Hashable, Sendable {
+    /// A name that no peer could ever match.
+    case invalidName(String, reason: String)
+    /// A common name that X.509 has no room for.
+    case invalidCommonName(String)
+    /// The random generator or the key algorithm failed.
+    case cannotGenerateKey(KeyKind, reason: String)
+    /// The certificate could not be encoded or signed.
+    case cannotSign(commonName: String, reason: String)
+    /// The injected encryption of private keys failed.
+    case cannotEncryptKey(path: String, reason: String)
+    /// A file stands where one was to be written, and replacing was not asked for. Nothing was written.
+    case fileExists(path: String)
+    /// The directory could not be made, or is something else.
+    case cannotUseDirectory(path: String, reason: String)
+    /// A file could not be written.
+    case cannotWrite(path: String, reason: String)
+}
+
+extension DevelopmentCertificateError: CustomStringConvertible {
+    /// One sentence on what happened, one on what to do.
+    package var description: String {
+        switch self {
+        case .invalidName(let name, let reason):
+            "'\(name)' is not a name for a certificate: \(reason). Give a host name or an IP address."
+        case .invalidCommonName(let name):
+            "'\(name)' is not a common name: it must have 1 to 64 characters. Shorten it; host names go into the names."
+        case .cannotGenerateKey(let kind, let reason):
+            "no \(kind.rawValue) key could be generated (\(reason)). Try another kind of key."
+        case .cannotSign(let commonName, let reason):
+            "the certificate for '\(commonName)' could not be made: \(reason). Check its names and dates."
+        case .cannotEncryptKey(let path, let reason):
+            "the key for \(path) could not be encrypted: \(reason). Nothing was written; try another password."
+        case .fileExists(let path):
+            "\(path) exists already, so nothing was written. Pass --force to replace it, or choose another directory."
+        case .cannotUseDirectory(let path, let reason):
+            "\(path) cannot be used as a directory: \(reason). Choose a directory you may write to."
+        case .cannotWrite(let path, let reason):
+            "\(path) could not be written: \(reason). Check permissions and free space, or choose another directory."
+        }
+    }
+}

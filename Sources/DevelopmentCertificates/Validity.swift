@@ -1,0 +1,41 @@
+package import Foundation
+
+/// The span of time a certificate is good for.
+package struct Validity: Sendable, Hashable {
+    /// The first moment the certificate is valid.
+    package var notBefore: Date
+    /// The last moment the certificate is valid.
+    package var notAfter: Date
+
+    /// A span with the given ends, for a test that needs exact ones.
+    package init(_ span: Range<Date>) {
+        self.notBefore = span.lowerBound
+        self.notAfter = span.upperBound
+    }
+
+    /// So many days, from a few minutes ago: a peer whose clock is behind accepts a certificate made this second.
+    package static func days(_ days: Int) -> Validity {
+        let start = Date(timeIntervalSinceNow: -Self.clockSkew)
+        return Validity(start..<start.addingTimeInterval(Double(max(days, 1)) * Self.day))
+    }
+
+    /// The longest a server certificate may live for every client to take it: 397 days.
+    package static var leaf: Validity { .days(397) }
+
+    /// Ten years, the life of an authority.
+    package static var authority: Validity { .days(3650) }
+
+    /// Ended yesterday, after thirty days.
+    package static var expired: Validity { Self.fromNow(days: -31, to: -1) }
+
+    /// Begins in thirty days.
+    package static var notYetValid: Validity { Self.fromNow(days: 30, to: 60) }
+
+    private static func fromNow(days first: Double, to last: Double) -> Validity {
+        let now = Date()
+        return Validity(now.addingTimeInterval(first * Self.day)..<now.addingTimeInterval(last * Self.day))
+    }
+
+    private static let day: TimeInterval = 24 * 60 * 60
+    private static let clockSkew: TimeInterval = 5 * 60
+}

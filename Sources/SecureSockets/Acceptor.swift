@@ -1,0 +1,322 @@
+import DequeModule
+import NIOCore
+import NIOPosix
+import TLSEngine
+
+/// The listening side's state: who waits for a connection, and which connections wait for somebody.
+///
+/// Connections are taken from the operating system's queue only when somebody wants one: a call of `accept`, or `serve` below its
+/// limits. One that is taken and then not wanted any more, because its `accept` gave up, waits here for the next.
+///
+/// Sendable without a check because its state is touched on `loop` only.
+final class Acceptor: @unchecked Sendable {
+    private struct Serving {
+        let limit: Int
+        let failed: (@Sendable (SecureSocketError, SocketEndpoint?) -> Void)?
+        /// Connections in their handshake, waiting for their handler, or with it.
+        var busy = 0
+        var ready = Deque<SecureSocket>()
+        var waiter: Waiter<SecureSocket?>?
+    }
+
+    /// Handshakes and waiting sockets at one time while serving; more stay in the operating system's queue.
+    private static let handshakesAtOnce = 1024
+
+    let loop: any EventLoop
+    private let tls: TLSConfiguration
+    private let options: SocketOptions
+    private var channel: (any Channel)?
+    private var accepting: Deque<Waiter<SecureSocket>> = []
+    private var waitingConnections: Deque<Connection> = []
+    private var serving: Serving?
+    private var isClosed = false
+    private var isAskedToRead = false
+    private var isOutOfResources = false
+    /// Connections that have a descriptor.
+    private var alive = 0
+    private var lastLeaves: [Waiter<Void>] = []
+
+    init(loop: any EventLoop, tls: TLSConfiguration, options: SocketOptions) {
+        self.loop = loop
+        self.tls = tls
+        self.options = options
+    }
+
+    func onLoop(_ body: @escaping @Sendable () -> Void) {
+        LoopTurn.of(self.loop).onLoop(body)
+    }
+
+    func listen(with channel: any Channel) {
+        self.channel = channel
+    }
+
+    // MARK: The operating system's queue
+
+    private var wantsMore: Bool {
+        if !self.accepting.isEmpty { return true }
+        guard let serving else { return false }
+        return serving.busy < serving.limit && serving.busy - serving.ready.count < serving.limit
+    }
+
+    /// Asks for one more connection if somebody wants it.
+    private func readOn() {
+        guard !self.isClosed, !self.isAskedToRead, !self.isOutOfResources, self.wantsMore else { return }
+        self.isAskedToRead = true
+        self.channel?.read()
+    }
+
+    func readCompleted() {
+        self.isAskedToRead = false
+        self.readOn()
+    }
+
+    /// Taking a connection has failed: no descriptors, as a rule. The connection stays in the operating system's queue.
+    func readFailed(_ error: any Error) {
+        let failure = SecureSocketError.transport(error, step: .accepting, "cannot accept a connection")
+        if let waiter = self.accepting.popFirst() {
+            waiter.resume(.failure(failure))
+        } else {
+            self.serving?.failed?(failure, nil)
+        }
+        // Trying again at once would only burn time.
+        self.isOutOfResources = true
+        self.loop.assumeIsolated().scheduleTask(in: .milliseconds(50)) {
+            self.isOutOfResources = false
+            self.readOn()
+        }
+    }
+
+    // MARK: Connections
+
+    /// Makes the connection of a channel that has been accepted. On the channel's own loop.
+    func makeConnection(_ transport: any Transport) -> Connection? {
+        let peer = transport.remoteEndpoint?.description ?? "a client"
+        guard let engine = try? TLSEngine(server: self.tls.context) else { return nil }
+        let connection = Connection(transport: transport, engine: engine, options: self.options, peerText: peer)
+        connection.gone = { self.onLoop { self.connectionGone() } }
+        self.onLoop { self.arrived(connection) }
+        return connection
+    }
+
+    private func arrived(_ connection: Connection) {
+        self.alive += 1
+        if self.isClosed {
+            connection.onLoop { connection.drop() }
+        } else if let waiter = self.accepting.popFirst() {
+            self.handshake(connection, for: waiter)
+        } else if self.serving != nil {
+            self.handshakeForServing(connection)
+        } else {
+            self.waitingConnections.append(connection)
+        }
+    }
+
+    private func connectionGone() {
+        self.alive -= 1
+        guard self.alive == 0 else { return }
+        for waiter in self.lastLeaves { waiter.resume(.success(())) }
+        self.lastLeaves.removeAll()
+    }
+
+    // MARK: Accept
+
+    nonisolated(nonsending) func accept(timeout: Duration?) async throws(SecureSocketError) -> SecureSocket {
+        let attempt = AcceptAttempt()
+        let outcome = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                self.onLoop {
+                    if attempt.waiter.wait(continuation, step: .accepting) { self.start(attempt, timeout) }
+                }
+            }
+        } onCancel: {
+            self.onLoop { if attempt.waiter.cancel() { self.giveUp(attempt, .cancelled(.accepting)) } }
+        }
+        return try outcome.get()
+    }
+
+    /// A call of `accept`, and the connection that is in its handshake for it.
+    ///
+    /// Sendable without a check because it is touched on the acceptor's loop only.
+    private final class AcceptAttempt: @unchecked Sendable {
+        let waiter = Waiter<SecureSocket>()
+    }
+
+    /// The connections whose handshake is for a call of `accept`.
+    private var handshaking: [ObjectIdentifier: Connection] = [:]
+
+    private func start(_ attempt: AcceptAttempt, _ timeout: Duration?) {
+        let waiter = attempt.waiter
+        if self.isClosed { return waiter.resume(.failure(Self.closed)) }
+        if self.tls.context.settings.identity?.certificates.isEmpty ?? true {
+            return waiter.resume(
+                .failure(
+                    SecureSocketError(
+                        .identityMissing, blame: .configuration, step: .accepting, "this listener has no certificate",
+                        advice: "Give the server an identity", classicReason: "enoservercert")))
+        }
+        if let connection = self.waitingConnections.popFirst() {
+            self.handshake(connection, for: waiter)
+        } else {
+            self.accepting.append(waiter)
+            self.readOn()
+        }
+        guard let timeout, waiter.isWaiting else { return }
+        waiter.limit(to: max(timeout, .zero), on: self.loop) {
+            self.giveUp(attempt, .timedOut(.accepting, "no client completed a connection within \(timeout)"))
+        }
+    }
+
+    private func handshake(_ connection: Connection, for waiter: Waiter<SecureSocket>) {
+        self.handshaking[ObjectIdentifier(waiter)] = connection
+        self.start(connection) { result in
+            self.handshaking[ObjectIdentifier(waiter)] = nil
+            // A handle that nobody takes closes its connection.
+            waiter.resume(result)
+        }
+    }
+
+    private func giveUp(_ attempt: AcceptAttempt, _ error: SecureSocketError) {
+        guard attempt.waiter.isWaiting else { return }
+        self.accepting.removeAll { $0 === attempt.waiter }
+        if let connection = self.handshaking.removeValue(forKey: ObjectIdentifier(attempt.waiter)) {
+            connection.onLoop { connection.abandonHandshake(error) }
+        }
+        attempt.waiter.resume(.failure(error))
+    }
+
+    /// Runs a connection's handshake; `completion` runs on the acceptor's loop.
+    private func start(
+        _ connection: Connection, completion: @escaping @Sendable (Result<SecureSocket, SecureSocketError>) -> Void
+    ) {
+        connection.onLoop {
+            connection.start(timeout: self.options.handshakeTimeout) { outcome in
+                let result = outcome.flatMap { connection.makeHandle(.handshake) }
+                self.onLoop { completion(result) }
+            }
+        }
+    }
+
+    // MARK: Serve
+
+    /// Begins to accept on its own account; false if it does so already.
+    func beginServing(
+        limit: Int, failed: (@Sendable (SecureSocketError, SocketEndpoint?) -> Void)?
+    ) -> Result<Void, SecureSocketError> {
+        if self.isClosed { return .failure(Self.closed) }
+        guard self.serving == nil else {
+            return .failure(
+                SecureSocketError(
+                    .wrongMode, blame: .caller, step: .accepting, "this listener is being served already",
+                    classicReason: "einval"))
+        }
+        self.serving = Serving(limit: min(limit, Int.max - 1), failed: failed)
+        while let connection = self.waitingConnections.popFirst() { self.handshakeForServing(connection) }
+        self.readOn()
+        return .success(())
+    }
+
+    private func handshakeForServing(_ connection: Connection) {
+        self.serving?.busy += 1
+        self.start(connection) { result in
+            switch result {
+            case .success(let socket):
+                if let waiter = self.serving?.waiter {
+                    self.serving?.waiter = nil
+                    waiter.resume(.success(socket))
+                } else {
+                    self.serving?.ready.append(socket)
+                }
+            case .failure(let error):
+                self.serving?.failed?(error, connection.remoteEndpoint)
+                self.handlerEnded()
+            }
+        }
+    }
+
+    /// The next established connection; nil when the listener has been closed.
+    nonisolated(nonsending) func nextForServing() async throws(SecureSocketError) -> SecureSocket? {
+        let waiter = Waiter<SecureSocket?>()
+        let outcome = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                self.onLoop {
+                    guard waiter.wait(continuation, step: .accepting) else { return }
+                    if let socket = self.serving?.ready.popFirst() {
+                        waiter.resume(.success(socket))
+                    } else if self.isClosed || self.serving == nil {
+                        waiter.resume(.success(nil))
+                    } else {
+                        self.serving?.waiter = waiter
+                    }
+                }
+            }
+        } onCancel: {
+            self.onLoop {
+                guard waiter.cancel() else { return }
+                self.serving?.waiter = nil
+                waiter.resume(.failure(.cancelled(.accepting)))
+            }
+        }
+        return try outcome.get()
+    }
+
+    func handlerEnded() {
+        self.serving?.busy -= 1
+        self.readOn()
+    }
+
+    /// Waits until the last connection has gone. Not to be cancelled: every connection goes, within its linger time at the latest.
+    nonisolated(nonsending) func waitUntilAllAreGone() async {
+        let waiter = Waiter<Void>()
+        _ = await withUnsafeContinuation { continuation in
+            self.onLoop {
+                guard waiter.wait(continuation, step: .closing) else { return }
+                if self.alive == 0 { waiter.resume(.success(())) } else { self.lastLeaves.append(waiter) }
+            }
+        }
+    }
+
+    // MARK: Close
+
+    func close() {
+        guard !self.isClosed else { return }
+        self.isClosed = true
+        self.channel?.close(promise: nil)
+        for waiter in self.accepting { waiter.resume(.failure(Self.closed)) }
+        self.accepting.removeAll()
+        for connection in self.waitingConnections { connection.onLoop { connection.drop() } }
+        self.waitingConnections.removeAll()
+        self.serving?.waiter?.resume(.success(nil))
+        self.serving?.waiter = nil
+    }
+
+    /// Ends the calls that wait for a handshake as well.
+    func abandonHandshakes() {
+        for connection in self.handshaking.values {
+            connection.onLoop { connection.abandonHandshake(Self.closed) }
+        }
+    }
+
+    private static let closed = SecureSocketError(
+        .closed, blame: .caller, step: .accepting, "the listener has been closed", classicReason: "closed")
+}
+
+/// Tells the acceptor what happens at its listening channel.
+final class ListeningHandler: ChannelInboundHandler {
+    typealias InboundIn = any Channel
+
+    private let acceptor: Acceptor
+
+    init(_ acceptor: Acceptor) {
+        self.acceptor = acceptor
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        self.acceptor.readCompleted()
+        context.fireChannelReadComplete()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // An accepted connection that was gone before it was ours is no fault of the listener's.
+        if let error = error as? IOError { self.acceptor.readFailed(error) }
+    }
+}

@@ -1,0 +1,112 @@
+import NIOCore
+import NIOPosix
+
+/// A transport over a NIO channel: the only handler in the channel's pipeline.
+final class ChannelTransport: ChannelInboundHandler, Transport {
+    typealias InboundIn = ByteBuffer
+
+    private var connection: Connection?
+    private var context: ChannelHandlerContext?
+    private let channel: any Channel
+    private(set) var localEndpoint: SocketEndpoint?
+    private(set) var remoteEndpoint: SocketEndpoint?
+    private var isReading = false
+    /// Makes the connection, when the channel is connected.
+    private let connect: (ChannelTransport) -> Connection?
+
+    /// The channel must not read by itself (`autoRead`).
+    init(_ channel: any Channel, connect: @escaping (ChannelTransport) -> Connection?) {
+        self.channel = channel
+        self.connect = connect
+    }
+
+    var eventLoop: any EventLoop { self.channel.eventLoop }
+
+    // MARK: What happens
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { self.begin() }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        self.begin()
+    }
+
+    private func begin() {
+        guard self.connection == nil else { return }
+        self.localEndpoint = SocketEndpoint(self.channel.localAddress)
+        self.remoteEndpoint = SocketEndpoint(self.channel.remoteAddress)
+        self.connection = self.connect(self)
+        guard self.connection != nil else { return self.close() }
+        self.setReading(true)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        self.connection?.transportClosed()
+        self.connection = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        self.connection?.transportDelivered(Self.unwrapInboundIn(data))
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { self.connection?.transportDrained() }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .some(.inputClosed) = event as? ChannelEvent { self.connection?.transportEnded() }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.connection?.transportBroke(error)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.connection?.transportClosed()
+        self.connection = nil
+    }
+
+    // MARK: What is asked for
+
+    var isWritable: Bool { self.channel.isWritable }
+
+    var unsentBytes: Int { (try? self.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
+
+    func write(_ bytes: ByteBuffer) {
+        self.context?.writeAndFlush(NIOAny(bytes), promise: nil)
+    }
+
+    func finishWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) {
+        guard let context else { return completion() }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { _ in
+            // The peer's side may have ended by now, and then this closes the whole channel; nothing is lost by that.
+            self.context?.close(mode: .output, promise: nil)
+            completion()
+        }
+        // Also without bytes: the promise is kept after everything that was written before.
+        context.writeAndFlush(NIOAny(bytes ?? ByteBuffer()), promise: written)
+    }
+
+    func setReading(_ isReading: Bool) {
+        guard isReading != self.isReading else { return }
+        self.isReading = isReading
+        try? self.channel.syncOptions?.setOption(.autoRead, value: isReading)
+    }
+
+    func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void) {
+        do {
+            try self.channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: isOn ? 1 : 0)
+            completion(.success(()))
+        } catch {
+            completion(.failure(.transport(error, step: .configuring, "cannot set TCP_NODELAY")))
+        }
+    }
+
+    func close() {
+        self.context?.close(mode: .all, promise: nil)
+    }
+}

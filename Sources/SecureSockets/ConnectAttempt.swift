@@ -1,0 +1,250 @@
+public import NIOCore
+public import NIOPosix
+import TLSEngine
+
+/// One call of `connect`: name, transport and handshake under one deadline.
+///
+/// Sendable without a check because all of its state is touched on `loop` only: the bootstrap uses this one loop for everything.
+final class ConnectAttempt: @unchecked Sendable {
+    private let host: String
+    private let port: Int
+    private let tls: TLSConfiguration
+    private let options: SocketOptions
+    private let loop: any EventLoop
+    /// The attempts to connect that are under way: two kinds of addresses are tried side by side.
+    private var channels: [any Channel] = []
+    private var connection: Connection?
+    private var waiter: Waiter<SecureSocket>?
+    private var step = SecureSocketError.Step.resolving
+    private var isOver = false
+
+    init(host: String, port: Int, tls: TLSConfiguration, options: SocketOptions, loop: any EventLoop) {
+        self.host = host
+        self.port = port
+        self.tls = tls
+        self.options = options
+        self.loop = loop
+    }
+
+    private var target: String { SocketEndpoint(host: self.host, port: self.port).description }
+
+    nonisolated(nonsending) func run(timeout: Duration?) async throws(SecureSocketError) -> SecureSocket {
+        let waiter = Waiter<SecureSocket>()
+        let outcome = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                self.onLoop {
+                    if waiter.wait(continuation, step: .connecting) { self.start(waiter, timeout) }
+                }
+            }
+        } onCancel: {
+            self.onLoop { if waiter.cancel() { self.end(.failure(.cancelled(self.step))) } }
+        }
+        return try outcome.get()
+    }
+
+    private func onLoop(_ body: @escaping @Sendable () -> Void) {
+        LoopTurn.of(self.loop).onLoop(body)
+    }
+
+    private func start(_ waiter: Waiter<SecureSocket>, _ timeout: Duration?) {
+        self.waiter = waiter
+        if let timeout {
+            if timeout <= .zero { return self.timedOut(timeout) }
+            waiter.limit(to: timeout, on: self.loop) { self.timedOut(timeout) }
+        }
+        let bootstrap = ClientBootstrap(group: self.loop)
+            .connectTimeout(timeout.map { TimeAmount($0) } ?? .hours(24))
+            .resolver(HostResolver(loop: self.loop, family: self.options.addressFamily))
+            .applyingStreamOptions(self.options)
+            .channelInitializer { channel in
+                self.channels.append(channel)
+                return channel.eventLoop.makeSucceededVoidFuture()
+            }
+        do {
+            let bound = try self.options.localEndpoint.map { bootstrap.bind(to: try $0.socketAddress()) } ?? bootstrap
+            let literal = PeerName(self.host)
+            let connected: EventLoopFuture<any Channel>
+            if case .address = literal {
+                self.step = .connecting
+                connected = bound.connect(to: try SocketAddress(ipAddress: literal.description, port: self.port))
+            } else {
+                connected = bound.connect(host: self.host, port: self.port)
+            }
+            connected.assumeIsolated().whenComplete { self.connected($0) }
+        } catch {
+            self.end(.failure(.transport(error, step: self.step, "cannot connect to \(self.target)")))
+        }
+    }
+
+    private func timedOut(_ timeout: Duration) {
+        let doing =
+            switch self.step {
+            case .handshake: "the handshake with \(self.target) was not complete"
+            default: "\(self.target) did not answer"
+            }
+        self.end(.failure(.timedOut(self.step, "\(doing) within \(timeout)")))
+    }
+
+    private func connected(_ result: Result<any Channel, any Error>) {
+        switch result {
+        case .failure(let error): self.end(.failure(self.error(of: error)))
+        case .success(let channel):
+            guard !self.isOver else { return channel.close(promise: nil) }
+            self.step = .handshake
+            do {
+                try channel.pipeline.syncOperations.addHandler(
+                    ChannelTransport(channel) { transport in self.handshake(over: transport) })
+            } catch {
+                channel.close(promise: nil)
+                self.end(.failure(.transport(error, step: .connecting, "cannot connect to \(self.target)")))
+            }
+        }
+    }
+
+    private func handshake(over transport: any Transport) -> Connection? {
+        do {
+            let engine = try TLSEngine(
+                client: self.tls.context, for: self.host, verification: self.tls.verification, serverName: self.tls.serverName)
+            let connection = Connection(transport: transport, engine: engine, options: self.options, peerText: self.target)
+            self.connection = connection
+            // The deadline of the whole call is ours.
+            self.loop.execute {
+                connection.start(timeout: nil) { outcome in
+                    switch outcome {
+                    case .success: self.end(connection.makeHandle(.handshake))
+                    case .failure(let error): self.end(.failure(error))
+                    }
+                }
+            }
+            return connection
+        } catch {
+            self.end(.failure(SecureSocketError(error, role: .client, step: .handshake, peer: self.target)))
+            return nil
+        }
+    }
+
+    private func end(_ outcome: Result<SecureSocket, SecureSocketError>) {
+        guard !self.isOver else { return }
+        self.isOver = true
+        if case .failure(let error) = outcome {
+            if let connection {
+                connection.abandonHandshake(error)
+            } else {
+                for channel in self.channels { channel.close(promise: nil) }
+            }
+        }
+        self.channels.removeAll()
+        self.waiter?.resume(outcome)
+    }
+
+    private func error(of error: any Error) -> SecureSocketError {
+        if let failure = error as? NIOConnectionError, failure.connectionErrors.isEmpty {
+            let reason = ((failure.dnsAError ?? failure.dnsAAAAError) as? HostResolver.Failure)?.text
+            return SecureSocketError(
+                .nameNotFound, blame: .configuration, step: .resolving,
+                "the host name \(self.host) is not known\(reason.map { " (\($0))" } ?? "")",
+                advice: "Check its spelling, and that this machine can resolve names", classicReason: "nxdomain")
+        }
+        return .transport(error, step: .connecting, "cannot connect to \(self.target)")
+    }
+}
+
+extension TLSEngine {
+    /// The client's end for a host: asks for its name, and expects its certificate as far as `verification` says.
+    convenience init(
+        client context: TLSContext, for host: String, verification: TLSConfiguration.Verification, serverName: String?
+    ) throws(TLSFailure) {
+        let name = PeerName(serverName ?? host)
+        let asked: String? = if case .dns(let name) = name { name } else { nil }
+        try self.init(client: context, serverName: asked, expecting: verification == .full ? name : nil)
+    }
+}
+
+extension Connection {
+    /// The public handle; called once, when the handshake is complete.
+    func makeHandle(_ step: SecureSocketError.Step) -> Result<SecureSocket, SecureSocketError> {
+        guard let information else { return .failure(self.connectionLost(step)) }
+        return .success(SecureSocket(self, information))
+    }
+}
+
+extension ClientBootstrap {
+    func applyingStreamOptions(_ options: SocketOptions) -> ClientBootstrap {
+        self.channelOption(.autoRead, value: false)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.tcpOption(.tcp_nodelay), value: options.noDelay ? 1 : 0)
+            .channelOption(.socketOption(.so_keepalive), value: options.keepAlive ? 1 : 0)
+            .channelOption(.writeBufferWaterMark, value: options.writeBufferWaterMark)
+    }
+}
+
+extension SocketOptions {
+    var writeBufferWaterMark: ChannelOptions.Types.WriteBufferWaterMark {
+        ChannelOptions.Types.WriteBufferWaterMark(
+            low: max(self.sendHighWaterMark / 2, 1), high: max(self.sendHighWaterMark, 1))
+    }
+}
+
+extension SocketEndpoint {
+    /// The address itself, without a look-up.
+    func socketAddress() throws(SecureSocketError) -> SocketAddress {
+        do {
+            return try SocketAddress(ipAddress: PeerName(self.host).description, port: self.port)
+        } catch {
+            throw SecureSocketError(
+                .invalidArgument, blame: .caller, step: .configuring, "\(self.host) is not an internet address",
+                classicReason: "eoptions")
+        }
+    }
+}
+
+extension SecureSocket {
+    /// Connects to a server: looks its name up, connects, completes the handshake and verifies whom it has met.
+    ///
+    /// - Parameters:
+    ///   - host: A host name or an address. Of a name's addresses those that answer first are used (RFC 8305).
+    ///   - port: 1 to 65535.
+    ///   - tls: What is trusted and checked. Default: chain and name, with the system's trust.
+    ///   - options: Of the socket.
+    ///   - timeout: For everything together; nil: for ever. Default: 30 seconds.
+    ///   - group: The event loops to choose one from.
+    /// - Throws: ``SecureSocketError``: `nameNotFound`, `connectionRefused`, `unreachable`, `timedOut`, `certificateRefused` with the
+    ///   reason, `refusedByPeer`, `protocolError`, `endedInHandshake`, `cancelled`, and others. Nothing is left open.
+    nonisolated(nonsending) public static func connect(
+        to host: String,
+        port: Int,
+        tls: TLSConfiguration? = nil,
+        options: SocketOptions = SocketOptions(),
+        timeout: Duration? = .seconds(30),
+        on group: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup
+    ) async throws(SecureSocketError) -> SecureSocket {
+        guard (1...65_535).contains(port) else {
+            throw SecureSocketError(
+                .invalidArgument, blame: .caller, step: .connecting, "\(port) is not a port; 1 to 65535 are",
+                classicReason: "einval")
+        }
+        guard !host.isEmpty, !host.utf8.contains(0) else {
+            throw SecureSocketError(
+                .invalidArgument, blame: .caller, step: .connecting, "the host is empty, or not a name",
+                classicReason: "nxdomain")
+        }
+        let options = try options.validated()
+        let tls = if let tls { tls } else { try TLSConfiguration.client() }
+        try tls.require(.client)
+        let loop = group.next()
+        return try await ConnectAttempt(host: host, port: port, tls: tls, options: options, loop: loop).run(timeout: timeout)
+    }
+}
+
+extension TLSConfiguration {
+    func require(_ role: TLSSettings.Role) throws(SecureSocketError) {
+        guard self.context.settings.role != role else { return }
+        throw SecureSocketError(
+            .invalidConfiguration, blame: .caller, step: .configuring,
+            role == .client
+                ? "a server's TLS configuration was given for connecting"
+                : "a client's TLS configuration was given for listening",
+            advice: role == .client ? "Use TLSConfiguration.client()" : "Use TLSConfiguration.server(identity)",
+            classicReason: "eoptions")
+    }
+}

@@ -1,0 +1,89 @@
+import NIOCore
+import SocketCore
+import TLSEngine
+
+/// Closing: calls end at once, delivery goes on.
+///
+/// The order is: what `send` accepted, then `close_notify`, then the end of our side of the transport, then the peer's end. Only
+/// then is the descriptor freed, because to close a socket with unread bytes resets the connection, and a reset destroys what is
+/// still under way. The wait is bounded: `lingerTimeout` without progress, and the connection is dropped.
+extension Connection {
+    /// Closes this side. What had arrived is discarded; calls that wait end with `closed`.
+    func close() {
+        switch self.phase {
+        case .handshaking: self.abandonHandshake(.closed(.handshake))
+        case .open: self.beginClosing()
+        case .closing, .closed: break
+        }
+    }
+
+    func beginClosing() {
+        self.phase = .closing
+        self.refuseReceivers(self.machine.close(), .closed(.receiving))
+        let dropped = Set(self.sendQueue.dropUnbegun())
+        let refused = self.senders.filter { dropped.contains($0.id) } + self.finishers
+        self.senders.removeAll { dropped.contains($0.id) }
+        self.finishers.removeAll()
+        for waiter in refused { waiter.resume(.failure(.closed(.sending))) }
+        if let handle { self.owner?.release(handle) }
+        self.owner = nil
+        if self.isTransportGone {
+            self.phase = .closed
+            return
+        }
+        self.updateReading()
+        self.pump()
+        guard self.phase == .closing, !self.isTransportGone else { return }
+        self.linger(whileMoreThan: self.undelivered)
+    }
+
+    /// Everything that was accepted has been encrypted: says `close_notify` and ends our side of the transport.
+    func endOutput() {
+        guard !self.isOutputEnding else { return }
+        self.isOutputEnding = true
+        if !self.machine.isWritingBroken { self.engine.writeCloseNotify() }
+        self.transport.finishWriting(with: self.engine.takeOutput()) {
+            self.isOutputDelivered = true
+            self.closeTransportIfDone()
+        }
+    }
+
+    /// Both sides have ended.
+    func closeTransportIfDone() {
+        if self.phase == .closing, self.isOutputDelivered, self.transportEnd != nil { self.transport.close() }
+    }
+
+    /// Bytes that were accepted and that the operating system has not taken yet.
+    private var undelivered: Int {
+        self.transport.unsentBytes + self.engine.pendingOutput + (self.sendQueue.isEmpty ? 0 : 1)
+    }
+
+    private func linger(whileMoreThan before: Int) {
+        let timeout = TimeAmount(self.options.lingerTimeout)
+        self.lingerTimer = self.loop.assumeIsolated().scheduleTask(in: timeout) {
+            self.turn.run {
+                guard self.phase == .closing else { return }
+                let now = self.undelivered
+                if now < before { self.linger(whileMoreThan: now) } else { self.drop() }
+            }
+        }
+    }
+
+    /// Ends everything at once.
+    func drop() {
+        if self.phase == .handshaking { self.phase = .closing }
+        self.refuseReceivers(self.machine.close(), .closed(.receiving))
+        self.transport.close()
+    }
+
+    /// Waits until the connection has gone and its descriptor is free.
+    nonisolated(nonsending) func waitUntilClosed() async throws(SecureSocketError) {
+        try await self.wait(.closing) { (waiter: Waiter<Void>) in
+            if self.isTransportGone { return waiter.resume(.success(())) }
+            self.closers.append(waiter)
+        } forget: { waiter in
+            self.closers.removeAll { $0 === waiter }
+            return .failure(.cancelled(.closing))
+        }
+    }
+}

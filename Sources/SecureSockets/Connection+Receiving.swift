@@ -1,0 +1,192 @@
+import NIOCore
+import SocketCore
+import TLSEngine
+
+extension Connection {
+    // MARK: Calls
+
+    /// Receives what there is, a packet, or an exact number of bytes; nil at the end of the stream.
+    nonisolated(nonsending) func receive(
+        _ request: ReceiveQueue.Request, timeout: Duration?
+    ) async throws(SecureSocketError) -> ByteBuffer? {
+        if self.loop.inEventLoop, let outcome = self.receiveAtOnce(request) { return try outcome.get() }
+        return try await self.wait(.receiving) { waiter in
+            self.startReceiving(waiter, request, timeout)
+        } forget: { waiter in
+            self.forgetReceiver(waiter)
+            return .failure(.cancelled(.receiving))
+        }
+    }
+
+    /// nil if the call has to wait.
+    private func receiveAtOnce(_ request: ReceiveQueue.Request) -> Result<ByteBuffer?, SecureSocketError>? {
+        switch self.machine.receive(request) {
+        case .bytes(let bytes):
+            self.resumeDecrypting()
+            return .success(bytes)
+        case .end(let end): return self.outcome(of: end)
+        case .refuse(let refusal): return .failure(self.error(for: refusal, .receiving))
+        case .wait: return nil
+        }
+    }
+
+    private func startReceiving(_ waiter: Waiter<ByteBuffer?>, _ request: ReceiveQueue.Request, _ timeout: Duration?) {
+        if let outcome = self.receiveAtOnce(request) { return waiter.resume(outcome) }
+        self.name(waiter)
+        self.machine.wait(waiter.id, request)
+        self.receivers.append(waiter)
+        // A request for more than is read ahead lets the connection read on.
+        self.resumeDecrypting()
+        guard waiter.isWaiting, let timeout else { return }
+        func expire() {
+            guard waiter.isWaiting else { return }
+            self.forgetReceiver(waiter)
+            waiter.resume(.failure(.timedOut(.receiving, "nothing came from \(self.peerText) within \(timeout)")))
+        }
+        if timeout <= .zero { return expire() }
+        waiter.limit(to: timeout, on: self.loop) { self.turn.run(expire) }
+    }
+
+    private func forgetReceiver(_ waiter: Waiter<ByteBuffer?>) {
+        _ = self.machine.cancelReceive(waiter.id)
+        self.receivers.removeAll { $0 === waiter }
+    }
+
+    private func takeReceiver(_ id: UInt64) -> Waiter<ByteBuffer?>? {
+        guard let index = self.receivers.firstIndex(where: { $0.id == id }) else { return nil }
+        return self.receivers.remove(at: index)
+    }
+
+    func refuseReceivers(_ ids: [UInt64], _ error: SecureSocketError) {
+        for id in ids { self.takeReceiver(id)?.resume(.failure(error)) }
+    }
+
+    // MARK: What arrives
+
+    /// Decrypts as much as there is and somebody wants, and hands it out.
+    func decrypt() {
+        while self.machine.wantsToRead {
+            let progress = self.engine.read(into: &self.machine.queue.bytes, limit: self.machine.readLimit)
+            switch progress {
+            case .limitReached:
+                self.settle()
+                continue
+            case .waiting: break
+            case .closed: self.machine.streamEnded(.finished)
+            case .truncated: self.machine.streamEnded(self.transportEnd ?? .truncated)
+            case .failed(let failure):
+                self.readFailure = SecureSocketError(
+                    failure, role: self.engine.context.settings.role, step: .receiving, peer: self.peerText)
+                self.machine.streamEnded(.failed)
+            }
+            break
+        }
+        self.settle()
+        // Reading may have something to say: an alert, or the answer to a key update.
+        self.noteOutput()
+        self.updateReading()
+    }
+
+    /// Goes on after somebody has made room.
+    func resumeDecrypting() {
+        if self.phase == .open, self.engine.unreadInput > 0 || (self.transportEnd != nil && !self.machine.peerHasEnded) {
+            self.decrypt()
+        } else {
+            self.updateReading()
+        }
+    }
+
+    /// Hands out what is due.
+    private func settle() {
+        while let due = self.machine.nextDue() {
+            switch due {
+            case .bytes(let id, let bytes): self.takeReceiver(id)?.resume(.success(bytes))
+            case .end(let id, let end): self.takeReceiver(id)?.resume(self.outcome(of: end))
+            case .message(let bytes): self.post(bytes)
+            case .lastMessage(let end): self.postEnd(end)
+            }
+        }
+    }
+
+    func outcome(of end: ConnectionMachine.StreamEnd) -> Result<ByteBuffer?, SecureSocketError> {
+        switch end {
+        case .finished: .success(nil)
+        case .truncated:
+            .failure(
+                SecureSocketError(
+                    .truncated, blame: .peer, step: .receiving,
+                    "\(self.peerText) ended the connection without saying that it had finished; data may be missing",
+                    advice: "If the protocol has its own way to tell a complete message, this can be ignored",
+                    classicReason: "closed"))
+        case .reset, .failed: .failure(self.readFailure ?? self.connectionLost(.receiving))
+        case .oversized(let announced):
+            .failure(
+                SecureSocketError(
+                    .packetTooLarge, blame: .peer, step: .receiving,
+                    "\(self.peerText) announced a packet of \(announced) bytes; \(self.options.maximumPacketSize) are allowed",
+                    advice: "Raise maximumPacketSize, or check that both sides use the same packet header",
+                    classicReason: "emsgsize"))
+        }
+    }
+
+    func error(for refusal: ConnectionMachine.Refusal, _ step: SecureSocketError.Step) -> SecureSocketError {
+        switch refusal {
+        case .closed: .closed(step)
+        case .active:
+            SecureSocketError(
+                .wrongMode, blame: .caller, step: step, "this socket delivers to a mailbox; it cannot be received from",
+                advice: "Take its messages from the mailbox", classicReason: "badcall")
+        case .framed:
+            SecureSocketError(
+                .wrongMode, blame: .caller, step: step, "this socket receives whole packets, not a number of bytes",
+                advice: "Use receive()", classicReason: "einval")
+        case .writingEnded:
+            self.writeFailure
+                ?? SecureSocketError(
+                    .writingEnded, blame: .caller, step: step, "nothing more can be sent: writing has ended",
+                    classicReason: "closed")
+        }
+    }
+
+    // MARK: Messages
+
+    /// Delivers to `mailbox` from now on; see `SecureSocket.deliver(to:)`.
+    func deliver(_ handle: SecureSocket, to mailbox: Mailbox, credit: Int?) -> Result<Void, SecureSocketError> {
+        guard !self.machine.isClosedHere else { return .failure(.closed(.receiving)) }
+        let former = self.owner
+        guard mailbox.adopt(handle, from: former === mailbox ? nil : former) else {
+            // As if the owner had ended just after.
+            former?.release(handle)
+            self.close()
+            return .success(())
+        }
+        self.owner = mailbox
+        self.handle = handle
+        let refused = self.machine.deliver(.active(credit: credit))
+        self.refuseReceivers(refused, self.error(for: .active, .receiving))
+        self.machine.mailboxIsFull(mailbox.isFull(of: handle))
+        self.settle()
+        self.resumeDecrypting()
+        return .success(())
+    }
+
+    private func post(_ bytes: ByteBuffer) {
+        guard let owner, let handle else { return }
+        if owner.post(.received(handle, bytes)) { self.machine.mailboxIsFull(true) }
+    }
+
+    private func postEnd(_ end: ConnectionMachine.StreamEnd) {
+        guard let owner, let handle else { return }
+        if case .failure(let error) = self.outcome(of: end) { _ = owner.post(.failed(handle, error)) }
+        _ = owner.post(.ended(handle))
+    }
+
+    /// The owner has taken enough out of its mailbox.
+    func mailboxHasRoom() {
+        self.onLoop {
+            self.machine.mailboxIsFull(false)
+            self.settle()
+            self.resumeDecrypting()
+        }
+    }
+}

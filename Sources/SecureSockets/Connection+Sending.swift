@@ -1,0 +1,143 @@
+import NIOCore
+import SocketCore
+import TLSEngine
+
+extension Connection {
+    // MARK: Calls
+
+    /// Sends one unit; returns when all of it has been accepted.
+    nonisolated(nonsending) func send(_ payload: ByteBuffer, timeout: Duration?) async throws(SecureSocketError) {
+        if self.loop.inEventLoop, let outcome = self.sendAtOnce(payload) { return try outcome.get() }
+        try await self.wait(.sending) { waiter in
+            self.startSending(waiter, payload, timeout)
+        } forget: { (waiter: Waiter<Void>) in
+            self.forgetSender(waiter, .cancelled(.sending))
+        }
+    }
+
+    /// nil if the call has to wait, and nothing has been done.
+    private func sendAtOnce(_ payload: ByteBuffer) -> Result<Void, SecureSocketError>? {
+        if let error = self.refusal(of: payload) { return .failure(error) }
+        guard
+            self.phase == .open, self.sendQueue.isEmpty, self.transport.isWritable,
+            self.engine.pendingOutput + payload.readableBytes <= self.options.sendHighWaterMark
+        else { return nil }
+        return self.encrypt(self.framed(payload))
+    }
+
+    private func startSending(_ waiter: Waiter<Void>, _ payload: ByteBuffer, _ timeout: Duration?) {
+        if let outcome = self.sendAtOnce(payload) { return waiter.resume(outcome) }
+        self.name(waiter)
+        self.senders.append(waiter)
+        self.sendQueue.append(waiter.id, self.framed(payload), hasBegun: false)
+        self.pump()
+        guard waiter.isWaiting, let timeout else { return }
+        waiter.limit(to: timeout, on: self.loop) {
+            self.turn.run {
+                let error = SecureSocketError.timedOut(.sending, "\(self.peerText) did not take the bytes within \(timeout)")
+                if waiter.isWaiting, let outcome = self.forgetSender(waiter, error) { waiter.resume(outcome) }
+            }
+        }
+    }
+
+    /// Takes back a unit that nothing has been sent of. One that has begun is sent to its end, and so its call succeeds.
+    private func forgetSender(_ waiter: Waiter<Void>, _ error: SecureSocketError) -> Result<Void, SecureSocketError>? {
+        let cancellation = self.sendQueue.cancel(waiter.id)
+        if cancellation == .unknown { return nil }
+        self.senders.removeAll { $0 === waiter }
+        return cancellation == .dropped ? .failure(error) : .success(())
+    }
+
+    private func refusal(of payload: ByteBuffer) -> SecureSocketError? {
+        let framing = self.options.packetHeader.framing
+        guard payload.readableBytes <= framing.largestPayload else {
+            return SecureSocketError(
+                .packetTooLarge, blame: .caller, step: .sending,
+                "a packet of \(payload.readableBytes) bytes is longer than its header can say (\(framing.largestPayload))",
+                advice: "Send it in parts, or use a longer packet header", classicReason: "emsgsize")
+        }
+        return self.machine.sendRefusal.map { self.error(for: $0, .sending) }
+    }
+
+    private func framed(_ payload: ByteBuffer) -> ByteBuffer {
+        let framing = self.options.packetHeader.framing
+        if framing == .none { return payload }
+        var packet = ByteBuffer()
+        packet.reserveCapacity(framing.headerLength + payload.readableBytes)
+        framing.writeHeader(for: payload.readableBytes, into: &packet)
+        packet.writeImmutableBuffer(payload)
+        return packet
+    }
+
+    // MARK: What goes out
+
+    private func encrypt(_ bytes: ByteBuffer) -> Result<Void, SecureSocketError> {
+        do {
+            try bytes.withUnsafeReadableBytes { bytes throws(TLSFailure) in try self.engine.write(bytes) }
+            self.noteOutput()
+            return .success(())
+        } catch {
+            let failure = SecureSocketError(
+                error, role: self.engine.context.settings.role, step: .sending, peer: self.peerText)
+            self.writeFailure = failure
+            self.breakWriting()
+            return .failure(failure)
+        }
+    }
+
+    /// Encrypts from the queue up to the mark; what comes after the last unit follows when the queue is empty.
+    func pump() {
+        while self.transport.isWritable, !self.machine.isWritingBroken {
+            let room = self.options.sendHighWaterMark - self.engine.pendingOutput
+            guard room > 0, let (chunk, completed) = self.sendQueue.takeChunk(limit: room) else { break }
+            let outcome = self.encrypt(chunk)
+            if let completed, let index = self.senders.firstIndex(where: { $0.id == completed }) {
+                self.senders.remove(at: index).resume(outcome)
+            }
+        }
+        guard self.sendQueue.isEmpty else { return }
+        if self.machine.isFinishingWriting { self.completeFinishing() }
+        if self.phase == .closing { self.endOutput() }
+    }
+
+    /// Nothing can be sent any more.
+    func breakWriting() {
+        guard !self.machine.isWritingBroken else { return }
+        self.machine.writingBroke()
+        let error = self.writeFailure ?? self.connectionLost(.sending)
+        self.writeFailure = error
+        _ = self.sendQueue.dropAll()
+        let waiting = self.senders + self.finishers
+        self.senders.removeAll()
+        self.finishers.removeAll()
+        for waiter in waiting { waiter.resume(.failure(error)) }
+        if self.phase == .closing { self.transport.close() }
+    }
+
+    // MARK: Half-close
+
+    /// Ends this side's stream after everything that was accepted.
+    nonisolated(nonsending) func finishWriting() async throws(SecureSocketError) {
+        try await self.wait(.sending) { waiter in
+            guard self.machine.finishWriting() else {
+                // Finished before: nothing to do. Broken or closed: the end cannot be said any more.
+                let isFinished = self.machine.hasFinishedWriting
+                return waiter.resume(
+                    isFinished ? .success(()) : .failure(self.error(for: self.machine.sendRefusal ?? .writingEnded, .sending)))
+            }
+            self.finishers.append(waiter)
+            self.pump()
+        } forget: { (waiter: Waiter<Void>) in
+            // The end stays decided; only nobody waits for it.
+            self.finishers.removeAll { $0 === waiter }
+            return .failure(.cancelled(.sending))
+        }
+    }
+
+    private func completeFinishing() {
+        self.machine.writingFinished()
+        self.endOutput()
+        for finisher in self.finishers { finisher.resume(.success(())) }
+        self.finishers.removeAll()
+    }
+}

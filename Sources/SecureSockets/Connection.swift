@@ -1,0 +1,297 @@
+import NIOCore
+import SocketCore
+import TLSEngine
+
+/// One connection, from the first byte of its handshake to the last that is delivered: the one place where the decisions of
+/// `TLSEngine` and `ConnectionMachine` become effects.
+///
+/// Theory of operation. Everything happens on the connection's event loop, in turns (`LoopTurn`). What the transport delivers
+/// goes into the engine; what the engine decrypts goes straight into the machine's queue; `settle` hands out what the machine
+/// says is due, to waiting calls or to the owner's mailbox. What is sent is encrypted at once, into the engine's output, and
+/// leaves at the end of the turn (`flush`), at most `sendHighWaterMark` bytes a turn, so that one connection never keeps the loop
+/// from the others. Above that mark, and while the operating system takes no more, units wait in `sendQueue`.
+///
+/// Reading and writing do not know of each other: a failing write leaves what has arrived where it is.
+///
+/// Closing is a phase of its own (see `Connection+Closing.swift`): the calls have ended, but what was accepted is still on its way.
+///
+/// Sendable without a check because all of its state is touched on `loop` only. Public calls come in through `onLoop`.
+final class Connection: @unchecked Sendable {
+    enum Phase { case handshaking, open, closing, closed }
+
+    let loop: any EventLoop
+    let turn: LoopTurn
+    let transport: any Transport
+    let engine: TLSEngine
+    let options: SocketOptions
+    /// The peer as errors name it: what was asked for, or where it came from.
+    let peerText: String
+    /// The addresses, remembered: they are answered also after the connection has gone.
+    let localEndpoint: SocketEndpoint?
+    let remoteEndpoint: SocketEndpoint?
+
+    var phase = Phase.handshaking
+    var machine: ConnectionMachine
+    var sendQueue = SendQueue()
+    /// Calls that wait, in no special order: the machine and the queue know whose turn it is.
+    var receivers: [Waiter<ByteBuffer?>] = []
+    var senders: [Waiter<Void>] = []
+    var finishers: [Waiter<Void>] = []
+    var closers: [Waiter<Void>] = []
+    private var lastWaiterID: UInt64 = 0
+
+    /// Told once how the handshake has gone.
+    private var established: ((Result<Void, SecureSocketError>) -> Void)?
+    private var handshakeTimer: Scheduled<Void>?
+    private(set) var information: ConnectionInformation?
+
+    /// What ended the peer's stream, where the machine knows only that something did.
+    var readFailure: SecureSocketError?
+    var writeFailure: SecureSocketError?
+    /// The transport will deliver nothing more, and why.
+    var transportEnd: ConnectionMachine.StreamEnd?
+    private var isReading = true
+    private var isUnflushed = false
+    /// Our side's end is on its way, behind everything that was accepted.
+    var isOutputEnding = false
+    /// Our side's end, and everything before it, has been handed to the operating system.
+    var isOutputDelivered = false
+    private(set) var isTransportGone = false
+    var lingerTimer: Scheduled<Void>?
+    /// Told when the descriptor is free.
+    var gone: (() -> Void)?
+
+    /// Who gets messages; the mailbox keeps the handle, and the connection keeps neither alive.
+    weak var owner: Mailbox?
+    weak var handle: SecureSocket?
+
+    init(transport: any Transport, engine: TLSEngine, options: SocketOptions, peerText: String) {
+        self.loop = transport.eventLoop
+        self.turn = LoopTurn.of(transport.eventLoop)
+        self.transport = transport
+        self.engine = engine
+        self.options = options
+        self.peerText = peerText
+        self.localEndpoint = transport.localEndpoint
+        self.remoteEndpoint = transport.remoteEndpoint
+        self.machine = ConnectionMachine(
+            queue: ReceiveQueue(
+                framing: options.packetHeader.framing, maximumPacketSize: options.maximumPacketSize,
+                readAhead: options.readAhead),
+            endsWritingWithReading: options.endsWritingWithReading)
+    }
+
+    // MARK: From other threads
+
+    /// Runs `body` on the loop, in a turn: now if this is the loop, soon otherwise.
+    func onLoop(_ body: @escaping @Sendable () -> Void) {
+        self.turn.onLoop(body)
+    }
+
+    /// Waits on the loop for the outcome that `start` arranges for its waiter.
+    ///
+    /// Cancelling the task runs `forget` on the loop and then ends the wait, unless the outcome came first.
+    nonisolated(nonsending) func wait<Success: Sendable>(
+        _ step: SecureSocketError.Step,
+        start: @escaping @Sendable (Waiter<Success>) -> Void,
+        forget: @escaping @Sendable (Waiter<Success>) -> Result<Success, SecureSocketError>?
+    ) async throws(SecureSocketError) -> Success {
+        let waiter = Waiter<Success>()
+        let outcome = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                self.onLoop {
+                    if waiter.wait(continuation, step: step) { start(waiter) }
+                }
+            }
+        } onCancel: {
+            self.onLoop {
+                if waiter.cancel(), let outcome = forget(waiter) { waiter.resume(outcome) }
+            }
+        }
+        return try outcome.get()
+    }
+
+    func name<Success>(_ waiter: Waiter<Success>) {
+        self.lastWaiterID &+= 1
+        waiter.id = self.lastWaiterID
+    }
+
+    // MARK: Handshake
+
+    /// Begins the handshake. `completion` is called once, on the loop, with its outcome.
+    func start(timeout: Duration?, completion: @escaping (Result<Void, SecureSocketError>) -> Void) {
+        guard self.phase == .handshaking else { return completion(.failure(.closed(.handshake))) }
+        self.established = completion
+        if let timeout {
+            self.handshakeTimer = self.loop.assumeIsolated().scheduleTask(in: TimeAmount(timeout)) {
+                self.turn.run { self.handshakeTimedOut(after: timeout) }
+            }
+        }
+        self.turn.run { self.continueHandshake() }
+    }
+
+    private func continueHandshake() {
+        switch self.engine.handshake() {
+        case .waiting: self.noteOutput()
+        case .complete:
+            self.phase = .open
+            self.handshakeTimer?.cancel()
+            self.handshakeTimer = nil
+            self.information = self.engine.negotiated.map(ConnectionInformation.init)
+            self.noteOutput()
+            self.report(.success(()))
+            self.decrypt()
+        case .failed(let failure):
+            // A reset explains an end in mid-handshake better than the end itself.
+            if failure.kind == .endedInHandshake, self.transportEnd != .truncated {
+                self.handshakeFailed(self.connectionLost(.handshake))
+            } else {
+                self.handshakeFailed(
+                    SecureSocketError(failure, role: self.engine.context.settings.role, step: .handshake, peer: self.peerText))
+            }
+        }
+    }
+
+    private func handshakeFailed(_ error: SecureSocketError) {
+        self.report(.failure(error))
+        // The alert that tells the peer why still has to go out.
+        self.beginClosing()
+    }
+
+    private func handshakeTimedOut(after timeout: Duration) {
+        guard self.phase == .handshaking else { return }
+        self.report(
+            .failure(
+                .timedOut(.handshake, "\(self.peerText) did not complete the handshake within \(timeout)")))
+        self.drop()
+    }
+
+    /// Gives the handshake up; for a caller that cannot wait for it any longer.
+    func abandonHandshake(_ error: SecureSocketError) {
+        guard self.phase == .handshaking else { return }
+        self.report(.failure(error))
+        self.drop()
+    }
+
+    private func report(_ outcome: Result<Void, SecureSocketError>) {
+        self.handshakeTimer?.cancel()
+        self.handshakeTimer = nil
+        let established = self.established
+        self.established = nil
+        established?(outcome)
+    }
+
+    // MARK: What the transport reports
+
+    func transportDelivered(_ bytes: ByteBuffer) {
+        self.turn.run {
+            switch self.phase {
+            case .handshaking:
+                self.engine.receive(bytes)
+                if self.established != nil { self.continueHandshake() }
+            case .open:
+                self.engine.receive(bytes)
+                self.decrypt()
+            case .closing, .closed: break
+            }
+        }
+    }
+
+    func transportDrained() {
+        self.turn.run { self.pump() }
+    }
+
+    /// The peer has ended its side of the transport (FIN).
+    func transportEnded() {
+        self.turn.run { self.endTransport(.truncated) }
+    }
+
+    func transportBroke(_ error: any Error) {
+        self.turn.run {
+            self.writeFailure = .transport(error, step: .sending, "the connection to \(self.peerText) was lost")
+            self.readFailure = .transport(error, step: .receiving, "the connection to \(self.peerText) was lost")
+            let isReset = self.readFailure?.code == .connectionReset
+            self.endTransport(isReset ? .reset : .failed)
+            self.breakWriting()
+        }
+    }
+
+    /// The last report.
+    func transportClosed() {
+        self.turn.run {
+            guard !self.isTransportGone else { return }
+            self.isTransportGone = true
+            self.endTransport(.reset)
+            self.breakWriting()
+            self.lingerTimer?.cancel()
+            self.lingerTimer = nil
+            if self.phase == .handshaking { self.report(.failure(self.connectionLost(.handshake))) }
+            // A connection that is lost stays open until somebody closes it: what has arrived can still be received.
+            if self.phase != .open { self.phase = .closed }
+            for closer in self.closers { closer.resume(.success(())) }
+            self.closers.removeAll()
+            self.gone?()
+            self.gone = nil
+        }
+    }
+
+    private func endTransport(_ end: ConnectionMachine.StreamEnd) {
+        guard self.transportEnd == nil else { return }
+        self.transportEnd = end
+        self.engine.receiveEnd()
+        switch self.phase {
+        case .handshaking: if self.established != nil { self.continueHandshake() }
+        case .open: self.decrypt()
+        case .closing: self.closeTransportIfDone()
+        case .closed: break
+        }
+    }
+
+    func exportKeyingMaterial(label: String, context: [UInt8]?, length: Int) -> Result<[UInt8], SecureSocketError> {
+        if self.machine.isClosedHere { return .failure(.closed(.handshake)) }
+        guard length >= 0, length <= 1 << 16,
+            let material = self.engine.exportKeyingMaterial(label: label, context: context, length: length)
+        else {
+            return .failure(
+                SecureSocketError(
+                    .invalidArgument, blame: .caller, step: .handshake, "\(length) bytes of keying material cannot be derived",
+                    classicReason: "einval"))
+        }
+        return .success(material)
+    }
+
+    func connectionLost(_ step: SecureSocketError.Step) -> SecureSocketError {
+        if let readFailure, step != .sending { return readFailure }
+        return SecureSocketError(
+            .connectionReset, blame: .network, step: step, "the connection to \(self.peerText) was lost",
+            classicReason: "econnreset")
+    }
+
+    // MARK: Turns
+
+    /// Sees to it that what the engine has to send leaves at the end of the turn.
+    func noteOutput() {
+        guard self.engine.pendingOutput > 0, !self.isUnflushed else { return }
+        self.isUnflushed = true
+        self.turn.noteUnflushed(self)
+    }
+
+    /// The end of a turn: what was encrypted leaves.
+    func flush() {
+        self.isUnflushed = false
+        if let output = self.engine.takeOutput() { self.transport.write(output) }
+        self.pump()
+    }
+
+    func updateReading() {
+        let wanted =
+            switch self.phase {
+            case .handshaking, .closing: true
+            case .open: self.machine.wantsToRead
+            case .closed: false
+            }
+        guard wanted != self.isReading else { return }
+        self.isReading = wanted
+        self.transport.setReading(wanted)
+    }
+}

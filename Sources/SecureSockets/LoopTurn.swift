@@ -1,0 +1,103 @@
+import DequeModule
+import NIOCore
+import Synchronization
+
+/// One event loop's turns: what its connections owe at the end of one, and the tasks that run on it.
+///
+/// A turn begins with something that happens to a connection and ends when the tasks which that woke have run; then each
+/// connection that has something to send flushes, once. So a hundred small replies of one turn are one system call, and a task
+/// that waits for bytes goes on in the very call that brought them, without a change of thread.
+///
+/// Sendable without a check because everything but `enqueue` is touched on the loop's thread only, and `enqueue` looks at
+/// nothing else before it knows which thread it is on.
+final class LoopTurn: TaskExecutor, @unchecked Sendable {
+    let loop: any EventLoop
+    private var jobs = Deque<UnownedJob>()
+    private var unflushed: [Connection] = []
+    private var isInTurn = false
+    private var isScheduled = false
+
+    /// Jobs run in one go before the loop gets a chance to look at its sockets again.
+    private static let jobsPerTurn = 512
+
+    private init(loop: any EventLoop) {
+        self.loop = loop
+    }
+
+    // MARK: One for each loop
+
+    private static let turns = Mutex<[ObjectIdentifier: LoopTurn]>([:])
+
+    /// The turns of a loop. Loops live as long as their group, which is as long as the program as a rule.
+    static func of(_ loop: any EventLoop) -> LoopTurn {
+        self.turns.withLock { turns in
+            if let turn = turns[ObjectIdentifier(loop)], turn.loop === loop { return turn }
+            let turn = LoopTurn(loop: loop)
+            turns[ObjectIdentifier(loop)] = turn
+            return turn
+        }
+    }
+
+    // MARK: Tasks
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        if self.loop.inEventLoop {
+            self.jobs.append(job)
+            self.schedule()
+        } else {
+            self.loop.execute {
+                self.jobs.append(job)
+                self.run {}
+            }
+        }
+    }
+
+    // MARK: Turns
+
+    /// Runs `body` as a turn, or as a part of the one that is running.
+    func run(_ body: () -> Void) {
+        if self.isInTurn { return body() }
+        self.isInTurn = true
+        body()
+        self.runJobs()
+        self.flush()
+        self.isInTurn = false
+        if !self.jobs.isEmpty || !self.unflushed.isEmpty { self.schedule() }
+    }
+
+    /// Runs `body` on the loop as a turn: now if this is the loop, soon otherwise.
+    func onLoop(_ body: @escaping @Sendable () -> Void) {
+        if self.loop.inEventLoop { self.run(body) } else { self.loop.execute { self.run(body) } }
+    }
+
+    /// Sees to it that `connection` flushes at the end of this turn, or of one that begins soon.
+    func noteUnflushed(_ connection: Connection) {
+        self.unflushed.append(connection)
+        self.schedule()
+    }
+
+    private func schedule() {
+        guard !self.isInTurn, !self.isScheduled else { return }
+        self.isScheduled = true
+        self.loop.execute {
+            self.isScheduled = false
+            self.run {}
+        }
+    }
+
+    private func runJobs() {
+        let executor = self.asUnownedTaskExecutor()
+        for _ in 0..<Self.jobsPerTurn {
+            guard let job = self.jobs.popFirst() else { return }
+            job.runSynchronously(on: executor)
+        }
+    }
+
+    private func flush() {
+        // What a flush makes ready for the next is left to the next turn, so that the loop gets to its other sockets.
+        let connections = self.unflushed
+        self.unflushed.removeAll(keepingCapacity: true)
+        for connection in connections { connection.flush() }
+    }
+}

@@ -1,0 +1,201 @@
+import Logging
+public import NIOCore
+public import NIOPosix
+import TLSEngine
+
+/// A listening socket: where clients connect to.
+///
+/// ```swift
+/// let identity = try TLSIdentity(certificateChain: "server.pem", privateKey: "server.key")
+/// let listener = try await SecureListener.bind(port: 8443, tls: .server(identity))
+/// try await listener.serve { socket in
+///     for try await message in socket.incoming { try await socket.send(message) }
+/// }
+/// ```
+///
+/// When nobody refers to a listener any more, it is closed.
+public final class SecureListener: Sendable {
+    let acceptor: Acceptor
+    private let channel: any Channel
+
+    /// Where it listens; the port is the one that was picked if 0 was asked for.
+    public let localEndpoint: SocketEndpoint
+
+    private init(_ acceptor: Acceptor, _ channel: any Channel, _ localEndpoint: SocketEndpoint) {
+        self.acceptor = acceptor
+        self.channel = channel
+        self.localEndpoint = localEndpoint
+    }
+
+    deinit { self.close() }
+
+    /// Listens on a port.
+    ///
+    /// - Parameters:
+    ///   - host: The local address to listen on, for example `127.0.0.1`. Default: nil, all addresses of this machine, IPv6 and IPv4.
+    ///   - port: 0 to 65535; 0 picks a free one, see ``localEndpoint``.
+    ///   - tls: A server's configuration.
+    ///   - options: Of the listener and of the sockets it accepts.
+    ///   - group: The event loops that connections are spread over.
+    /// - Throws: ``SecureSocketError``: `addressInUse`, `accessDenied`, `addressNotAvailable`, `tooManyOpenFiles`, `invalidArgument`.
+    public static func bind(
+        host: String? = nil,
+        port: Int,
+        tls: TLSConfiguration,
+        options: SocketOptions = SocketOptions(),
+        on group: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup
+    ) async throws(SecureSocketError) -> SecureListener {
+        guard (0...65_535).contains(port) else {
+            throw SecureSocketError(
+                .invalidArgument, blame: .caller, step: .listening, "\(port) is not a port; 0 to 65535 are",
+                classicReason: "einval")
+        }
+        let options = try options.validated()
+        try tls.require(.server)
+        if let host { return try await self.bind(to: SocketEndpoint(host: host, port: port), tls, options, group) }
+        do {
+            return try await self.bind(to: SocketEndpoint(host: "::", port: port), tls, options, group)
+        } catch  where error.code == .addressNotAvailable || error.classicReason == "eafnosupport" {
+            // A machine without IPv6.
+            return try await self.bind(to: SocketEndpoint(host: "0.0.0.0", port: port), tls, options, group)
+        }
+    }
+
+    private static func bind(
+        to endpoint: SocketEndpoint, _ tls: TLSConfiguration, _ options: SocketOptions, _ group: any EventLoopGroup
+    ) async throws(SecureSocketError) -> SecureListener {
+        let loop = group.next()
+        let acceptor = Acceptor(loop: loop, tls: tls, options: options)
+        let bootstrap = ServerBootstrap(group: loop, childGroup: group)
+            .serverChannelOption(.backlog, value: Int32(clamping: options.backlog))
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(.autoRead, value: false)
+            .serverChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: options.noDelay ? 1 : 0)
+            .childChannelOption(.socketOption(.so_keepalive), value: options.keepAlive ? 1 : 0)
+            .childChannelOption(.writeBufferWaterMark, value: options.writeBufferWaterMark)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        ChannelTransport(channel) { acceptor.makeConnection($0) })
+                }
+            }
+        let address = try endpoint.socketAddress()
+        do {
+            let channel = try await bootstrap.bind(to: address).flatMap { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(ListeningHandler(acceptor))
+                    acceptor.listen(with: channel)
+                    return channel
+                }
+            }.get()
+            return SecureListener(acceptor, channel, SocketEndpoint(channel.localAddress) ?? endpoint)
+        } catch {
+            throw .transport(error, step: .listening, "cannot listen on \(endpoint)")
+        }
+    }
+
+    // MARK: Accepting
+
+    /// Accepts one connection: waits for a client and completes the handshake with it.
+    ///
+    /// Any number of tasks may call this at a time; clients go to them in the order of the calls, and one that stays silent holds up
+    /// one call only. A failed handshake ends one call; the listener is unharmed.
+    ///
+    /// - Parameter timeout: For client and handshake together; nil: for ever. `SocketOptions.handshakeTimeout` bounds the handshake in
+    ///   any case. A connection in its handshake is then dropped; one that still waits in the queue is left for the next call.
+    /// - Throws: ``SecureSocketError``: `timedOut`, `closed`, `cancelled`, and the reasons of a failed handshake.
+    nonisolated(nonsending) public func accept(timeout: Duration? = nil) async throws(SecureSocketError) -> SecureSocket {
+        try await self.acceptor.accept(timeout: timeout)
+    }
+
+    /// Accepts connections and runs `handler` for each, as a child task on the connection's own event loop: a reply leaves without a
+    /// change of thread. The handler must not block its thread. When it returns or throws, its socket is closed.
+    ///
+    /// Handshakes run side by side; one that fails concerns nobody else. Returns when the listener is closed and all handlers have
+    /// returned, which is the graceful way to stop. **Cancelling** the task cancels the handlers as well. In both cases the listener is
+    /// closed, and what the handlers sent has been delivered or given up, when this returns.
+    ///
+    /// - Parameters:
+    ///   - maximumConnections: How many connections are served at a time; further clients wait to be accepted.
+    ///   - handshakeFailed: Told of clients that did not complete their handshake, with their address. They are logged otherwise.
+    ///   - handler: Errors it throws end its connection; they are logged at level debug.
+    /// - Throws: ``SecureSocketError``: `closed` if the listener was closed before, `wrongMode` if it is being served already.
+    public func serve(
+        maximumConnections: Int = .max,
+        handshakeFailed: (@Sendable (SecureSocketError, SocketEndpoint?) -> Void)? = nil,
+        _ handler: @escaping @Sendable (SecureSocket) async throws -> Void
+    ) async throws(SecureSocketError) {
+        guard maximumConnections > 0 else {
+            throw SecureSocketError(
+                .invalidArgument, blame: .caller, step: .accepting,
+                "maximumConnections is \(maximumConnections); it must be positive", classicReason: "einval")
+        }
+        let acceptor = self.acceptor
+        try await acceptor.begin(limit: maximumConnections, failed: handshakeFailed ?? Self.log)
+        await withDiscardingTaskGroup { group in
+            // On the listener's loop, a new connection reaches its handler without a change of thread.
+            await withTaskExecutorPreference(LoopTurn.of(acceptor.loop)) {
+                while let socket = try? await acceptor.nextForServing() {
+                    group.addTask(executorPreference: socket.connection.turn) {
+                        do {
+                            try await handler(socket)
+                        } catch {
+                            Self.logger.debug("a connection's handler ended", metadata: ["error": "\(error)"])
+                        }
+                        socket.close()
+                        acceptor.onLoop { acceptor.handlerEnded() }
+                    }
+                }
+            }
+            self.close()
+        }
+        await acceptor.waitUntilAllAreGone()
+    }
+
+    private static let logger = Logger(label: "SecureSockets")
+
+    private static func log(_ error: SecureSocketError, _ endpoint: SocketEndpoint?) {
+        Self.logger.debug("a client did not complete its handshake", metadata: ["error": "\(error)"])
+    }
+
+    // MARK: Closing
+
+    /// Stops listening. Returns at once; calls of ``accept(timeout:)`` that wait end with `closed`, sockets that were accepted live on.
+    /// Closing again does nothing.
+    public func close() {
+        let acceptor = self.acceptor
+        acceptor.onLoop { acceptor.close() }
+    }
+
+    /// Waits until the port is free.
+    public func waitUntilClosed() async {
+        try? await self.channel.closeFuture.get()
+    }
+}
+
+extension Acceptor {
+    nonisolated(nonsending) func begin(
+        limit: Int, failed: (@Sendable (SecureSocketError, SocketEndpoint?) -> Void)?
+    ) async throws(SecureSocketError) {
+        let waiter = Waiter<Void>()
+        let outcome = await withUnsafeContinuation { continuation in
+            self.onLoop {
+                guard waiter.wait(continuation, step: .accepting) else { return }
+                waiter.resume(self.beginServing(limit: limit, failed: failed))
+            }
+        }
+        try outcome.get()
+    }
+}
+
+extension SecureListener: Hashable {
+    /// Two handles are equal if they are the same listener's.
+    public static func == (left: SecureListener, right: SecureListener) -> Bool { left === right }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(ObjectIdentifier(self))
+    }
+}

@@ -1,0 +1,217 @@
+public import NIOCore
+import SocketCore
+import TLSEngine
+
+/// A TLS connection.
+///
+/// ```swift
+/// let socket = try await SecureSocket.connect(to: "example.org", port: 443)
+/// try await socket.send("GET / HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n")
+/// for try await bytes in socket.incoming { print(String(buffer: bytes), terminator: "") }
+/// socket.close()
+/// ```
+///
+/// A socket is a handle: it can be passed to other tasks, compared, and used as a key, also after it has been closed. Sending and
+/// receiving do not know of each other; any number of tasks may do either, and are served in their order. When nobody refers to a
+/// socket any more, it is closed.
+///
+/// **Cancelling** a task ends the call it waits in, with the code `cancelled`, and loses nothing: bytes that arrived stay for the
+/// next call, and bytes that were not accepted are not sent. A `send` of which a part has gone already succeeds instead, since the
+/// rest will follow.
+public final class SecureSocket: Sendable {
+    let connection: Connection
+
+    /// What the handshake has settled: version, cipher, group, protocol, the peer's certificates.
+    public let information: ConnectionInformation
+
+    /// The handle of an established connection.
+    init(_ connection: Connection, _ information: ConnectionInformation) {
+        self.connection = connection
+        self.information = information
+    }
+
+    deinit {
+        let connection = self.connection
+        connection.onLoop { connection.close() }
+    }
+
+    // MARK: Receiving
+
+    /// Receives what there is: at least a byte of a plain stream, or one packet, which may be empty, of a framed one. Waits if there
+    /// is nothing.
+    ///
+    /// - Parameter timeout: How long to wait; nil: for ever, zero: not at all.
+    /// - Returns: The bytes; nil when the peer has finished sending, and from then on every time.
+    /// - Throws: ``SecureSocketError``: `truncated` if the connection ended without the peer's word, `connectionReset` if it broke,
+    ///   `timedOut`, `cancelled`, `closed`, `wrongMode` while a mailbox is delivered to. What had arrived before the end is
+    ///   always returned first; nothing is lost by a timeout or by cancelling.
+    nonisolated(nonsending) public func receive(timeout: Duration? = nil) async throws(SecureSocketError) -> ByteBuffer? {
+        try await self.connection.receive(.next, timeout: timeout)
+    }
+
+    /// Receives exactly that many bytes of a plain stream; waits for all of them.
+    ///
+    /// - Parameters:
+    ///   - count: The number of bytes, from 0 to 16 MiB.
+    ///   - timeout: How long to wait; nil: for ever, zero: not at all.
+    /// - Throws: As ``receive(timeout:)``, and `endOfStream` if the peer finished before; the bytes that did come are still there
+    ///   for ``receive(timeout:)``. `invalidArgument` for a count out of range, `wrongMode` on a framed socket.
+    nonisolated(nonsending) public func receive(
+        exactly count: Int, timeout: Duration? = nil
+    ) async throws(SecureSocketError) -> ByteBuffer {
+        guard count >= 0, count <= Self.largestExactCount else {
+            throw SecureSocketError(
+                .invalidArgument, blame: .caller, step: .receiving,
+                "\(count) bytes cannot be received in one call; 0 to \(Self.largestExactCount) can",
+                classicReason: count < 0 ? "einval" : "enomem")
+        }
+        if count == 0 { return ByteBuffer() }
+        if let bytes = try await self.connection.receive(.exactly(count), timeout: timeout) { return bytes }
+        throw SecureSocketError(
+            .endOfStream, blame: .peer, step: .receiving,
+            "\(self.connection.peerText) finished before \(count) bytes had come",
+            advice: "Receive without a count to get the rest", classicReason: "closed")
+    }
+
+    /// The most bytes that ``receive(exactly:timeout:)`` takes (specification §2, `recv`).
+    package static let largestExactCount = 16 << 20
+
+    /// What arrives, until the peer has finished: chunks of a plain stream, packets of a framed one.
+    ///
+    /// Iterating is the same as calling ``receive(timeout:)`` again and again; two iterations share what arrives.
+    public var incoming: Incoming { Incoming(socket: self) }
+
+    // MARK: Sending
+
+    /// Sends bytes; in a framed stream they are one packet, also if there are none.
+    ///
+    /// Returns when the bytes have been accepted for sending, not when they have been received. Waits while more than
+    /// `sendHighWaterMark` bytes are on their way. The bytes of one call are never mixed with another's.
+    ///
+    /// - Parameter timeout: How long to wait; nil: for ever. When it passes before anything of this call has gone, nothing is sent.
+    /// - Throws: ``SecureSocketError``: `connectionReset` or `writingEnded` if nothing can be sent any more, `packetTooLarge` if the
+    ///   header cannot say the length, `timedOut`, `cancelled`, `closed`.
+    nonisolated(nonsending) public func send(_ bytes: ByteBuffer, timeout: Duration? = nil) async throws(SecureSocketError) {
+        try await self.connection.send(bytes, timeout: timeout)
+    }
+
+    /// Sends a string's UTF-8 bytes; see ``send(_:timeout:)-(ByteBuffer,_)``.
+    nonisolated(nonsending) public func send(_ text: String, timeout: Duration? = nil) async throws(SecureSocketError) {
+        try await self.connection.send(ByteBuffer(string: text), timeout: timeout)
+    }
+
+    /// Sends bytes of any collection; see ``send(_:timeout:)-(ByteBuffer,_)``.
+    nonisolated(nonsending) public func send(
+        _ bytes: some Sequence<UInt8> & Sendable, timeout: Duration? = nil
+    ) async throws(SecureSocketError) {
+        try await self.connection.send(ByteBuffer(bytes: bytes), timeout: timeout)
+    }
+
+    /// Tells the peer that nothing more will be sent, after everything that was accepted; receiving goes on.
+    ///
+    /// A peer with TLS 1.2 may answer by closing the whole connection (RFC 5246 §7.2.1). Calling it again does nothing.
+    ///
+    /// - Throws: ``SecureSocketError``: `connectionReset` if the connection broke, `closed`. Cancelling ends the wait only: the end
+    ///   will be sent.
+    nonisolated(nonsending) public func closeWriting() async throws(SecureSocketError) {
+        try await self.connection.finishWriting()
+    }
+
+    // MARK: Messages
+
+    /// Delivers what arrives to a mailbox, from now on, and makes it the socket's owner.
+    ///
+    /// What has arrived already is delivered first. If the socket delivers to another mailbox, its messages there are moved to
+    /// this one; none is lost, doubled, or out of order. Calls of ``receive(timeout:)`` that wait end with `wrongMode`. A mailbox
+    /// that has been closed closes the socket.
+    ///
+    /// - Parameter count: How many messages to deliver before the socket is received from again; nil: no end. (Known elsewhere
+    ///   as `{active, once}` and `{active, N}`.)
+    /// - Throws: ``SecureSocketError``: `closed`, `invalidArgument` for a count below 1.
+    nonisolated(nonsending) public func deliver(to mailbox: Mailbox, count: Int? = nil) async throws(SecureSocketError) {
+        if let count, count < 1 {
+            throw SecureSocketError(
+                .invalidArgument, blame: .caller, step: .receiving, "\(count) messages cannot be delivered",
+                classicReason: "einval")
+        }
+        let connection = self.connection
+        try await connection.wait(.receiving) { (waiter: Waiter<Void>) in
+            waiter.resume(connection.deliver(self, to: mailbox, credit: count))
+        } forget: { _ in
+            .failure(.cancelled(.receiving))
+        }
+    }
+
+    // MARK: Closing
+
+    /// Closes the socket. Returns at once; what was accepted by `send` is still delivered, in the background and for as long as
+    /// there is progress (`lingerTimeout`), followed by `close_notify`.
+    ///
+    /// What had arrived and was not received is discarded, and calls that wait end with `closed`. Closing again does nothing.
+    public func close() {
+        let connection = self.connection
+        connection.onLoop { connection.close() }
+    }
+
+    /// Waits until the connection has gone: everything was delivered or given up, and its descriptor is free.
+    ///
+    /// A program that ends right after ``close()`` calls this first. Cancelling ends the wait only.
+    nonisolated(nonsending) public func waitUntilClosed() async throws(SecureSocketError) {
+        try await self.connection.waitUntilClosed()
+    }
+
+    // MARK: About the connection
+
+    /// This end's address; nil for a connection in memory. Stays known after the connection has gone.
+    public var localEndpoint: SocketEndpoint? { self.connection.localEndpoint }
+
+    /// The peer's address; nil for a connection in memory. Stays known after the connection has gone.
+    public var remoteEndpoint: SocketEndpoint? { self.connection.remoteEndpoint }
+
+    /// The options that the socket was made with.
+    public var options: SocketOptions { self.connection.options }
+}
+
+extension SecureSocket: Hashable {
+    /// Two handles are equal if they are the same connection's.
+    public static func == (left: SecureSocket, right: SecureSocket) -> Bool { left.connection === right.connection }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(ObjectIdentifier(self.connection))
+    }
+}
+
+extension SecureSocket {
+    /// Keying material that both ends derive from this connection and nobody else can, for protocols that bind themselves to it
+    /// (RFC 5705, RFC 8446 §7.5).
+    ///
+    /// - Parameters:
+    ///   - label: The protocol's own label, for example `EXPORTER-Channel-Binding`.
+    ///   - context: The protocol's own context; nil is not the same as empty with TLS 1.2.
+    ///   - length: The number of bytes.
+    /// - Throws: ``SecureSocketError``: `closed`, `invalidArgument` if the library refuses the length.
+    nonisolated(nonsending) public func exportKeyingMaterial(
+        label: String, context: [UInt8]? = nil, length: Int
+    ) async throws(SecureSocketError) -> [UInt8] {
+        let connection = self.connection
+        return try await connection.wait(.handshake) { (waiter: Waiter<[UInt8]>) in
+            waiter.resume(connection.exportKeyingMaterial(label: label, context: context, length: length))
+        } forget: { _ in
+            .failure(.cancelled(.handshake))
+        }
+    }
+
+    /// Changes whether small writes go out at once (`TCP_NODELAY`).
+    ///
+    /// - Throws: ``SecureSocketError``: `closed`, or what the operating system says.
+    nonisolated(nonsending) public func setNoDelay(_ isOn: Bool) async throws(SecureSocketError) {
+        let connection = self.connection
+        try await connection.wait(.configuring) { (waiter: Waiter<Void>) in
+            if connection.machine.isClosedHere { return waiter.resume(.failure(.closed(.configuring))) }
+            if connection.isTransportGone { return waiter.resume(.failure(connection.connectionLost(.configuring))) }
+            connection.transport.setNoDelay(isOn) { waiter.resume($0) }
+        } forget: { _ in
+            .failure(.cancelled(.configuring))
+        }
+    }
+}

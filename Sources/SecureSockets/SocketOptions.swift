@@ -1,0 +1,102 @@
+package import SocketCore
+
+/// How a stream is cut into packets; each end chooses on its own, and both should choose the same.
+///
+/// A packet is sent as its length, an unsigned big-endian number of that many bytes, followed by its bytes. An empty packet
+/// is a packet. (Classic `{packet, N}`; specification §4.1.)
+public enum PacketHeader: Int, Sendable, Hashable, CaseIterable {
+    /// A plain stream without boundaries.
+    case none = 0
+    /// Packets of up to 255 bytes.
+    case oneByte = 1
+    /// Packets of up to 65 535 bytes.
+    case twoBytes = 2
+    /// Packets of up to 4 294 967 295 bytes, or `maximumPacketSize`.
+    case fourBytes = 4
+
+    package var framing: PacketFraming {
+        switch self {
+        case .none: .none
+        case .oneByte: .oneByte
+        case .twoBytes: .twoBytes
+        case .fourBytes: .fourBytes
+        }
+    }
+}
+
+/// Settings of sockets and listeners that are not about TLS.
+///
+/// A listener's sockets inherit its options.
+public struct SocketOptions: Sendable, Hashable {
+    /// How the stream is cut into packets. Default: a plain stream.
+    public var packetHeader: PacketHeader = .none
+
+    /// The largest packet that is received, in bytes; a header that announces more ends the stream with
+    /// ``SecureSocketError/Code/packetTooLarge``. Default: 64 MiB.
+    public var maximumPacketSize: Int = 64 << 20
+
+    /// Whether small writes go out at once (`TCP_NODELAY`) instead of being gathered by the operating system while earlier ones
+    /// are under way. Default: true.
+    public var noDelay: Bool = true
+
+    /// Whether the operating system probes a silent connection (`SO_KEEPALIVE`). Default: false.
+    public var keepAlive: Bool = false
+
+    /// How many connections may wait at a listener to be accepted. Default: 1024; the operating system may have a lower limit.
+    public var backlog: Int = 1024
+
+    /// Bytes that are taken from the network before anybody receives them; then the peer has to wait. Default: 64 KiB.
+    ///
+    /// A whole packet is gathered even if it is larger.
+    public var readAhead: Int = 64 << 10
+
+    /// Bytes on their way out above which `send` waits. Default: 256 KiB.
+    public var sendHighWaterMark: Int = 256 << 10
+
+    /// Bytes of this socket in its owner's mailbox above which reading pauses. Default: 1 MiB.
+    public var mailboxHighWaterMark: Int = 1 << 20
+
+    /// How long an accepted connection may take for its handshake. Default: 10 seconds. nil: for ever.
+    public var handshakeTimeout: Duration? = .seconds(10)
+
+    /// How long a closed socket may go without progress in delivering what was accepted by `send`, and then in waiting for the
+    /// peer's end, before it is dropped. Default: 10 seconds.
+    public var lingerTimeout: Duration = .seconds(10)
+
+    /// The local port and address that a connecting socket uses. Default: nil, whatever the operating system chooses.
+    public var localEndpoint: SocketEndpoint?
+
+    /// Which addresses of a host name are tried. Default: both kinds.
+    public var addressFamily: AddressFamily = .any
+
+    /// The kinds of internet addresses.
+    public enum AddressFamily: Sendable, Hashable { case any, v4, v6 }
+
+    /// Whether sending ends when the end of the peer's stream has been reported (the classic interface's rule, specification
+    /// §4.4) instead of going on until this side finishes.
+    package var endsWritingWithReading = false
+
+    public init() {}
+}
+
+extension SocketOptions {
+    /// Says which option has a value that makes no sense.
+    func validated() throws(SecureSocketError) -> SocketOptions {
+        func check(_ holds: Bool, _ message: String) throws(SecureSocketError) {
+            guard !holds else { return }
+            throw SecureSocketError(
+                .invalidArgument, blame: .caller, step: .configuring, message, classicReason: "eoptions")
+        }
+        try check(self.maximumPacketSize >= 0, "maximumPacketSize is \(self.maximumPacketSize); it must not be negative")
+        try check(self.backlog >= 0, "backlog is \(self.backlog); it must not be negative")
+        try check(self.readAhead > 0, "readAhead is \(self.readAhead); it must be positive")
+        try check(self.sendHighWaterMark > 0, "sendHighWaterMark is \(self.sendHighWaterMark); it must be positive")
+        try check(
+            self.mailboxHighWaterMark > 0, "mailboxHighWaterMark is \(self.mailboxHighWaterMark); it must be positive")
+        if let handshakeTimeout {
+            try check(handshakeTimeout > .zero, "handshakeTimeout is \(handshakeTimeout); it must be positive")
+        }
+        try check(self.lingerTimeout >= .zero, "lingerTimeout is \(self.lingerTimeout); it must not be negative")
+        return self
+    }
+}

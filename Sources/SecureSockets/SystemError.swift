@@ -1,0 +1,79 @@
+import NIOCore
+import NIOPosix
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// The operating system's errors by the names that the classic interface and the manual pages have for them.
+enum SystemError {
+    /// The name in lower case, for example `econnrefused`; the number for one that is not in the list.
+    static func name(of number: Int32) -> String {
+        Self.names[number] ?? "errno\(number)"
+    }
+
+    static func text(of number: Int32) -> String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        _ = strerror_r(number, &buffer, buffer.count)
+        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private static let names: [Int32: String] = [
+        EACCES: "eacces", EADDRINUSE: "eaddrinuse", EADDRNOTAVAIL: "eaddrnotavail", EAFNOSUPPORT: "eafnosupport",
+        EALREADY: "ealready", EBADF: "ebadf", ECONNABORTED: "econnaborted", ECONNREFUSED: "econnrefused",
+        ECONNRESET: "econnreset", EHOSTDOWN: "ehostdown", EHOSTUNREACH: "ehostunreach", EINVAL: "einval",
+        EISDIR: "eisdir", EMFILE: "emfile", EMSGSIZE: "emsgsize", ENETDOWN: "enetdown", ENETUNREACH: "enetunreach",
+        ENFILE: "enfile", ENOBUFS: "enobufs", ENOENT: "enoent", ENOMEM: "enomem", ENOTCONN: "enotconn",
+        ENOTDIR: "enotdir", EPERM: "eperm", EPIPE: "epipe", ETIMEDOUT: "etimedout",
+    ]
+}
+
+extension SecureSocketError {
+    /// Tells what the operating system refused.
+    ///
+    /// - Parameter what: What could not be done, with the address, for example `cannot listen on 127.0.0.1:443`.
+    static func system(_ number: Int32, step: Step, _ what: String) -> SecureSocketError {
+        let (code, blame, advice): (Code, Blame, String?) =
+            switch number {
+            case EADDRINUSE: (.addressInUse, .configuration, "Choose another port, or end the program that has this one")
+            case EADDRNOTAVAIL: (.addressNotAvailable, .configuration, "Bind to an address of this machine")
+            case EACCES, EPERM:
+                (.accessDenied, .configuration, "Ports below 1024 need a privilege; choose a higher one or grant it")
+            case EMFILE, ENFILE: (.tooManyOpenFiles, .system, "Raise the limit of open files (ulimit -n)")
+            case ECONNREFUSED: (.connectionRefused, .peer, "Check that the server is running and listens on this port")
+            case ECONNRESET, EPIPE, ECONNABORTED: (.connectionReset, .network, nil)
+            case EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN: (.unreachable, .network, "Check the address and the route to it")
+            case ETIMEDOUT: (.unreachable, .network, "The host did not answer; check the address and any firewall between")
+            default: (.system, .system, nil)
+            }
+        return SecureSocketError(
+            code, blame: blame, step: step, "\(what): \(SystemError.text(of: number))", advice: advice, errorNumber: number,
+            classicReason: SystemError.name(of: number))
+    }
+
+    /// Tells what NIO reports.
+    static func transport(_ error: any Error, step: Step, _ what: String) -> SecureSocketError {
+        switch error {
+        case let error as SecureSocketError: return error
+        case let error as IOError: return .system(error.errnoCode, step: step, what)
+        case is NIOConnectionError, is ChannelError:
+            if case ChannelError.connectTimeout = error {
+                return SecureSocketError(
+                    .timedOut, blame: .network, step: step, "\(what): no answer in time", classicReason: "timeout")
+            }
+            if let number = (error as? NIOConnectionError)?.connectionErrors.compactMap({ ($0.error as? IOError)?.errnoCode })
+                .first
+            {
+                return .system(number, step: step, what)
+            }
+            return SecureSocketError(
+                .connectionReset, blame: .network, step: step, "\(what): \(error)", classicReason: "closed")
+        default:
+            return SecureSocketError(.system, blame: .system, step: step, "\(what): \(error)", classicReason: "closed")
+        }
+    }
+}

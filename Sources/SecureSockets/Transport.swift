@@ -1,0 +1,25 @@
+import NIOCore
+
+/// What a connection needs of whatever carries its bytes. Everything is called on `eventLoop`.
+///
+/// The transport reports to its connection: `transportDelivered`, `transportDrained`, `transportEnded`, `transportBroke` and, as
+/// the last of all, `transportClosed`.
+protocol Transport: AnyObject {
+    var eventLoop: any EventLoop { get }
+    var localEndpoint: SocketEndpoint? { get }
+    var remoteEndpoint: SocketEndpoint? { get }
+    /// Whether more may be written now; when this becomes true again, `transportDrained` says so.
+    var isWritable: Bool { get }
+    /// Bytes that were written and that the operating system has not taken yet.
+    var unsentBytes: Int { get }
+    /// Queues bytes and sends what is queued.
+    func write(_ bytes: ByteBuffer)
+    /// Queues bytes, if there are any, sends what is queued, and then ends this side's stream; `completion` runs when all of it
+    /// has been handed over, or cannot be any more.
+    func finishWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void)
+    /// Reads on, or leaves what comes to the network.
+    func setReading(_ isReading: Bool)
+    func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void)
+    /// Drops everything at once.
+    func close()
+}

@@ -1,0 +1,249 @@
+import DequeModule
+package import NIOCore
+
+/// The state of one connection after its handshake: what may be called, what it answers, and who gets what has arrived.
+///
+/// Events come in as method calls, decisions go out as values; the connection that owns the machine performs them. Two sides,
+/// each with an end of its own that stays: reading (open, then ended in one of four ways, then reported) and writing (open, then
+/// finishing, finished or broken).
+///
+///     call ↓   state →   open, passive        open, active     peer's side ended           writing broken   closed here
+///     receive            bytes, or waits      refused          what is left, then the end  as the reading   refused
+///     messages           none                 bytes            what is left, then the end  as the reading   none
+///     send               accepted             accepted         accepted ¹                  refused          refused
+///     finishWriting      once                 once             once                        nothing to do    nothing to do
+///     close              what was accepted still goes out; waiting calls are refused                        nothing to do
+///
+/// ¹ refused after the end has been reported, if the socket was opened so (`endsWritingWithReading`; specification §4.4).
+package struct ConnectionMachine {
+    package typealias ID = UInt64
+
+    /// How the peer's side of the stream came to its end.
+    package enum StreamEnd: Sendable, Hashable {
+        /// The peer said that it has finished.
+        case finished
+        /// The transport ended without a word.
+        case truncated
+        /// The peer or the network reset the connection.
+        case reset
+        /// Anything else; whoever runs the machine knows what.
+        case failed
+        /// A packet was announced that is larger than allowed.
+        case oversized(announced: Int)
+    }
+
+    package enum Delivery: Sendable, Hashable {
+        case passive
+        /// By message, as many as `credit` says; nil: without end. With no credit left the socket is passive again.
+        case active(credit: Int?)
+    }
+
+    package enum Refusal: Sendable, Hashable {
+        /// Closed on this side.
+        case closed
+        /// Bytes are delivered by message.
+        case active
+        /// A number of bytes cannot be asked of a framed stream.
+        case framed
+        /// No more can be sent.
+        case writingEnded
+    }
+
+    package enum ReceiveDecision: Equatable {
+        case bytes(ByteBuffer)
+        case end(StreamEnd)
+        /// Nothing yet; see `wait(_:_:)`.
+        case wait
+        case refuse(Refusal)
+    }
+
+    /// What is owed to somebody now.
+    package enum Due: Equatable {
+        /// To a waiting `receive`.
+        case bytes(ID, ByteBuffer)
+        case end(ID, StreamEnd)
+        /// To the owner's mailbox.
+        case message(ByteBuffer)
+        case lastMessage(StreamEnd)
+    }
+
+    private struct Waiting {
+        let id: ID
+        let request: ReceiveQueue.Request
+    }
+
+    private enum Reading: Equatable {
+        case open
+        case ended(StreamEnd)
+        case reported(StreamEnd)
+    }
+
+    private enum Writing: Equatable { case open, finishing, finished, broken }
+
+    package var queue: ReceiveQueue
+    private var delivery = Delivery.passive
+    private var isMailboxFull = false
+    private var waiting = Deque<Waiting>()
+    private var reading = Reading.open
+    private var writing = Writing.open
+    private var isClosed = false
+    private let endsWritingWithReading: Bool
+
+    package init(queue: ReceiveQueue, endsWritingWithReading: Bool = false) {
+        self.queue = queue
+        self.endsWritingWithReading = endsWritingWithReading
+    }
+
+    // MARK: Receiving
+
+    /// Answers a request at once or says that it has to wait, which changes nothing.
+    package mutating func receive(_ request: ReceiveQueue.Request) -> ReceiveDecision {
+        if self.isClosed { return .refuse(.closed) }
+        if case .active = self.delivery { return .refuse(.active) }
+        if case .exactly = request, self.queue.framing != .none { return .refuse(.framed) }
+        guard self.waiting.isEmpty else { return .wait }
+        switch self.serve(request) {
+        case .bytes(let bytes): return .bytes(bytes)
+        case .end(let end): return .end(end)
+        case nil: return .wait
+        }
+    }
+
+    /// Queues a request that has to wait, first come, first served.
+    package mutating func wait(_ id: ID, _ request: ReceiveQueue.Request) {
+        self.waiting.append(Waiting(id: id, request: request))
+    }
+
+    /// Takes a waiting call out of the queue: its caller gave up. What has arrived stays for the next.
+    package mutating func cancelReceive(_ id: ID) -> Bool {
+        guard let index = self.waiting.firstIndex(where: { $0.id == id }) else { return false }
+        self.waiting.remove(at: index)
+        return true
+    }
+
+    /// What is owed next, if anything. To be called after every event, until it answers nil.
+    package mutating func nextDue() -> Due? {
+        guard !self.isClosed else { return nil }
+        switch self.delivery {
+        case .passive:
+            guard let first = self.waiting.first, let served = self.serve(first.request) else { return nil }
+            self.waiting.removeFirst()
+            switch served {
+            case .bytes(let bytes): return .bytes(first.id, bytes)
+            case .end(let end): return .end(first.id, end)
+            }
+        case .active(let credit):
+            if case .reported = self.reading { return nil }
+            guard !self.isMailboxFull, let served = self.serve(.next) else { return nil }
+            switch served {
+            case .bytes(let bytes):
+                if let credit { self.delivery = credit > 1 ? .active(credit: credit - 1) : .passive }
+                return .message(bytes)
+            case .end(let end): return .lastMessage(end)
+            }
+        }
+    }
+
+    private enum Served { case bytes(ByteBuffer), end(StreamEnd) }
+
+    private mutating func serve(_ request: ReceiveQueue.Request) -> Served? {
+        switch self.queue.take(request) {
+        case .bytes(let bytes): return .bytes(bytes)
+        case .oversized(let announced):
+            // Nothing after this header can be made sense of.
+            self.queue.removeAll()
+            self.reading = .ended(.oversized(announced: announced))
+        case .wait: break
+        }
+        switch self.reading {
+        case .open: return nil
+        case .ended(let end), .reported(let end):
+            // Fewer bytes than asked for stay for a call that asks for less; an unfinished packet is of no use to anybody.
+            if self.queue.framing != .none { self.queue.removeAll() }
+            self.reading = .reported(end)
+            return .end(end)
+        }
+    }
+
+    /// Chooses who gets what arrives from now on. Calls that wait when delivery becomes active are refused.
+    package mutating func deliver(_ delivery: Delivery) -> [ID] {
+        self.delivery = delivery
+        guard case .active = delivery else { return [] }
+        defer { self.waiting.removeAll() }
+        return self.waiting.map(\.id)
+    }
+
+    package var isActive: Bool {
+        if case .active = self.delivery { true } else { false }
+    }
+
+    /// The owner's mailbox holds more of this socket's bytes than the high-water mark allows, or does no longer.
+    package mutating func mailboxIsFull(_ isFull: Bool) {
+        self.isMailboxFull = isFull
+    }
+
+    // MARK: What the network does
+
+    /// The peer's side has ended. Only the first end counts.
+    package mutating func streamEnded(_ end: StreamEnd) {
+        guard self.reading == .open else { return }
+        self.reading = .ended(end)
+    }
+
+    /// How many bytes the queue may hold now; the connection decrypts and reads no further.
+    package var readLimit: Int {
+        guard !self.isClosed, self.reading == .open else { return 0 }
+        switch self.delivery {
+        case .passive: return self.queue.limit(for: self.waiting.first?.request)
+        case .active: return self.isMailboxFull ? 0 : self.queue.limit(for: nil)
+        }
+    }
+
+    package var wantsToRead: Bool { self.queue.bytes.readableBytes < self.readLimit }
+
+    package var peerHasEnded: Bool { self.reading != .open }
+
+    // MARK: Sending
+
+    /// Why nothing can be sent; nil if something can.
+    package var sendRefusal: Refusal? {
+        if self.isClosed { return .closed }
+        if self.endsWritingWithReading, case .reported = self.reading { return .writingEnded }
+        return self.writing == .open ? nil : .writingEnded
+    }
+
+    /// No more will be sent after what was accepted; false if that had been settled before.
+    package mutating func finishWriting() -> Bool {
+        guard self.writing == .open, !self.isClosed else { return false }
+        self.writing = .finishing
+        return true
+    }
+
+    /// The end of the stream has been sent.
+    package mutating func writingFinished() {
+        if self.writing == .finishing { self.writing = .finished }
+    }
+
+    /// A write has failed. Reading is another matter.
+    package mutating func writingBroke() {
+        self.writing = .broken
+    }
+
+    package var isWritingBroken: Bool { self.writing == .broken }
+
+    package var hasFinishedWriting: Bool { self.writing == .finished }
+
+    package var isFinishingWriting: Bool { self.writing == .finishing }
+
+    // MARK: Closing
+
+    /// Closes this side; the calls that waited are to be refused. What had arrived is discarded.
+    package mutating func close() -> [ID] {
+        self.isClosed = true
+        self.queue.removeAll()
+        defer { self.waiting.removeAll() }
+        return self.waiting.map(\.id)
+    }
+
+    package var isClosedHere: Bool { self.isClosed }
+}

@@ -1,0 +1,86 @@
+package import NIOCore
+
+/// What has arrived and nobody has taken yet, and how much more may arrive.
+package struct ReceiveQueue: Sendable {
+    /// What somebody asks of the queue.
+    package enum Request: Sendable, Hashable {
+        /// What there is: at least a byte of a plain stream, or one packet of a framed one.
+        case next
+        /// Exactly that many bytes, from a plain stream.
+        case exactly(Int)
+    }
+
+    package enum Answer: Equatable {
+        case bytes(ByteBuffer)
+        /// Not enough has arrived.
+        case wait
+        /// The header announces more than a packet may have.
+        case oversized(announced: Int)
+    }
+
+    package let framing: PacketFraming
+    package let maximumPacketSize: Int
+    /// Bytes that are taken from the network before anybody asks for them.
+    package let readAhead: Int
+    /// The bytes in order of arrival. The engine decrypts into this buffer's end.
+    package var bytes = ByteBuffer()
+
+    package init(framing: PacketFraming, maximumPacketSize: Int, readAhead: Int) {
+        self.framing = framing
+        self.maximumPacketSize = maximumPacketSize
+        self.readAhead = readAhead
+    }
+
+    /// How many bytes the queue may hold when `request` is the next to be served: read-ahead, or all that the request needs.
+    ///
+    /// A whole packet is gathered even if it is larger than the read-ahead (specification §4.5); memory grows with what has
+    /// come, not with what is announced.
+    package func limit(for request: Request?) -> Int {
+        var needed = 0
+        if case .exactly(let count) = request { needed = count }
+        if let announced = self.framing.announcedLength(in: self.bytes), announced <= self.maximumPacketSize {
+            needed = max(needed, self.framing.headerLength + announced)
+        }
+        return max(self.readAhead, needed)
+    }
+
+    /// Serves a request from what has arrived.
+    package mutating func take(_ request: Request) -> Answer {
+        switch (self.framing, request) {
+        case (.none, .next):
+            guard self.bytes.readableBytes > 0 else { return .wait }
+            return .bytes(self.takeAll())
+        case (.none, .exactly(let count)):
+            guard self.bytes.readableBytes >= count else { return .wait }
+            return self.takeSlice(count).map { .bytes($0) } ?? .wait
+        case (_, _):
+            guard let announced = self.framing.announcedLength(in: self.bytes) else { return .wait }
+            guard announced <= self.maximumPacketSize else { return .oversized(announced: announced) }
+            guard self.bytes.readableBytes >= self.framing.headerLength + announced else { return .wait }
+            self.bytes.moveReaderIndex(forwardBy: self.framing.headerLength)
+            return self.takeSlice(announced).map { .bytes($0) } ?? .wait
+        }
+    }
+
+    package mutating func removeAll() {
+        self.bytes = ByteBuffer()
+    }
+
+    private mutating func takeAll() -> ByteBuffer {
+        let all = self.bytes
+        self.bytes = ByteBuffer()
+        return all
+    }
+
+    private mutating func takeSlice(_ count: Int) -> ByteBuffer? {
+        if count == self.bytes.readableBytes { return self.takeAll() }
+        // A small part must not keep a large buffer alive for as long as somebody keeps the part.
+        if count < self.bytes.capacity / 8, count <= 4096 {
+            guard let view = self.bytes.readableBytesView.prefix(count) as ByteBufferView? else { return nil }
+            let copy = ByteBuffer(bytes: view)
+            self.bytes.moveReaderIndex(forwardBy: count)
+            return copy
+        }
+        return self.bytes.readSlice(length: count)
+    }
+}

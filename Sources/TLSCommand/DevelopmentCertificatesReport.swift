@@ -1,0 +1,131 @@
+import DevelopmentCertificates
+import Foundation
+
+/// What `tls certs dev` says it did: the files, and the lines to try next.
+struct DevelopmentCertificatesReport {
+    var directory: String
+    var files: [DevelopmentCertificates.WrittenFile]
+    var validity: Range<Date>
+    var options: DevelopmentCertificates.Options
+    var encrypted: Bool
+
+    /// For people.
+    var text: String {
+        let width = self.files.map(\.path.count).max() ?? 0
+        var lines = ["Wrote \(self.files.count) files:"]
+        for file in self.files {
+            let padding = String(repeating: " ", count: width - file.path.count)
+            lines.append("  \(file.path)\(padding)  \(Self.meaning(of: file.role))")
+        }
+        lines.append("")
+        let names = self.options.serverNames.joined(separator: ", ")
+        lines.append("The server is \(names); valid from \(self.notBefore) to \(self.notAfter).")
+        if let warning = self.warning { lines.append(warning) }
+        lines.append("")
+        lines.append("Try next:")
+        lines += self.next.map { "  " + $0 }
+        return lines.joined(separator: "\n")
+    }
+
+    /// For programs.
+    func json() throws -> String {
+        struct File: Encodable {
+            var path: String
+            var purpose: String
+            var isPrivate: Bool
+        }
+        struct Report: Encodable {
+            var directory: String
+            var files: [File]
+            var names: [String]
+            var notBefore: String
+            var notAfter: String
+            var key: String
+            var encrypted: Bool
+            var next: [String]
+        }
+        let report = Report(
+            directory: self.directory,
+            files: self.files.map {
+                File(path: $0.path, purpose: Self.meaning(of: $0.role), isPrivate: $0.role.isPrivate)
+            },
+            names: self.options.serverNames,
+            notBefore: self.notBefore,
+            notAfter: self.notAfter,
+            key: self.options.key.rawValue,
+            encrypted: self.encrypted,
+            next: self.next
+        )
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(report), as: UTF8.self)
+    }
+
+    /// Three commands: a server, a foreign client, and ours.
+    private var next: [String] {
+        let server = self.path(.server)
+        let key = self.path(.serverKey)
+        let authority = self.path(.authority)
+        let host = self.host
+        // Nobody's name server knows an invented name.
+        let resolve = host == "localhost" || self.isAddress(host) ? "" : "--resolve \(host):8443:127.0.0.1 "
+        return [
+            "tls serve 8443 --cert \(server) --key \(key)" + (self.encrypted ? " --password PASSWORD" : ""),
+            "curl --cacert \(authority) \(resolve)https://\(host):8443/",
+            "tls connect \(host):8443 --ca \(authority)",
+        ]
+    }
+
+    /// The name to reach the server by: one of its own, or, when its name is wrong on purpose, the one it should have.
+    private var host: String {
+        let names = self.options.faults.contains(.wrongName) ? ["localhost"] : self.options.serverNames
+        guard let first = names.first(where: { $0 == "localhost" }) ?? names.first else { return "localhost" }
+        if first.hasPrefix("*.") { return "www" + first.dropFirst() }
+        return first.contains(":") ? "[\(first)]" : first
+    }
+
+    private func isAddress(_ host: String) -> Bool {
+        host.hasPrefix("[") || host.split(separator: ".").allSatisfy { UInt8($0) != nil }
+    }
+
+    private var warning: String? {
+        let reasons = [
+            (DevelopmentCertificates.Options.Fault.expired, "has expired"),
+            (.notYetValid, "is not valid yet"),
+            (.wrongName, "names another host"),
+        ].filter { self.options.faults.contains($0.0) }.map(\.1)
+        if reasons.isEmpty { return nil }
+        return "Wrong on purpose, so clients must refuse it: it \(reasons.joined(separator: " and "))."
+    }
+
+    private var notBefore: String { self.validity.lowerBound.formatted(.iso8601) }
+    private var notAfter: String { self.validity.upperBound.formatted(.iso8601) }
+
+    private func path(_ role: DevelopmentCertificates.WrittenFile.Role) -> String {
+        Self.quoted(DevelopmentCertificates.path(of: role, in: self.directory))
+    }
+
+    /// The text as one word of a shell command.
+    private static func quoted(_ text: String) -> String {
+        let plain = text.utf8.allSatisfy { byte in
+            switch UInt8(byte) {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+            case UInt8(ascii: "/"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "+"): true
+            default: byte > 127
+            }
+        }
+        return plain ? text : "'" + text.replacing("'", with: #"'\''"#) + "'"
+    }
+
+    private static func meaning(of role: DevelopmentCertificates.WrittenFile.Role) -> String {
+        switch role {
+        case .authority: "the authority: what a peer is told to trust"
+        case .authorityKey: "the authority's key: keep it on this machine"
+        case .server: "the server's certificate and the chain above it"
+        case .serverKey: "the server's key"
+        case .client: "a client's certificate, for servers that ask for one"
+        case .clientKey: "the client's key"
+        }
+    }
+}

@@ -1,0 +1,33 @@
+internal import CNIOBoringSSL
+
+/// What BoringSSL says went wrong: its own code, for programs, and its own words, for people.
+package struct LibraryReason: Sendable, Hashable, CustomStringConvertible {
+    /// The part of the library, `ERR_LIB_*`.
+    package let library: Int32
+    /// The reason within that part, for example `SSL_R_WRONG_VERSION_NUMBER`.
+    package let code: Int32
+    /// The library's name of the reason, for example `WRONG_VERSION_NUMBER`.
+    package let name: String
+
+    package var description: String { self.name }
+}
+
+/// BoringSSL's error queue of the current thread.
+enum ErrorQueue {
+    /// Empties the queue; the oldest entry, which is the cause of the later ones, comes first.
+    static func drain() -> [LibraryReason] {
+        var reasons: [LibraryReason] = []
+        while true {
+            let packed = ERR_get_error()
+            guard packed != 0 else { return reasons }
+            let name = ERR_reason_error_string(packed).map { String(cString: $0) } ?? "reason \(ERR_GET_REASON(packed))"
+            reasons.append(
+                LibraryReason(library: ERR_GET_LIB(packed), code: ERR_GET_REASON(packed), name: name)
+            )
+        }
+    }
+
+    static func clear() {
+        ERR_clear_error()
+    }
+}

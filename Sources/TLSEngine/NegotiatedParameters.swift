@@ -1,0 +1,72 @@
+internal import CNIOBoringSSL
+
+/// What a handshake has settled.
+package struct NegotiatedParameters: Sendable, Hashable {
+    package let version: TLSVersion
+    /// The suite's name in RFC 8446 or its predecessors, for example `TLS_AES_256_GCM_SHA384`.
+    package let cipher: String
+    /// The key exchange group, for example `X25519MLKEM768`; nil where the handshake had no such exchange.
+    package let group: String?
+    package let applicationProtocol: String?
+    /// The server name that the client asked for (RFC 6066 §3).
+    package let serverName: String?
+    package let resumed: Bool
+    /// What the peer sent: own certificate first. Empty if it sent none.
+    package let peerCertificates: [Certificate]
+    /// The number of certificates from the peer's to the trusted one, both included; nil if nothing was verified.
+    package let verifiedChainLength: Int?
+}
+
+extension TLSEngine {
+    /// What the handshake has settled; nil before it is complete.
+    package var negotiated: NegotiatedParameters? {
+        guard SSL_in_init(self.ssl) == 0, let version = TLSVersion(rawValue: UInt16(truncatingIfNeeded: SSL_version(self.ssl)))
+        else { return nil }
+        let cipher = SSL_get_current_cipher(self.ssl).flatMap { SSL_CIPHER_standard_name($0) }
+        let group = SSL_get_group_id(self.ssl)
+        return NegotiatedParameters(
+            version: version,
+            cipher: cipher.map { String(cString: $0) } ?? "",
+            group: group == 0 ? nil : SSL_get_group_name(group).map { String(cString: $0) },
+            applicationProtocol: self.selectedApplicationProtocol,
+            serverName: self.context.settings.role == .server
+                ? SSL_get_servername(self.ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) }
+                : self.sentServerName,
+            resumed: SSL_session_reused(self.ssl) == 1,
+            peerCertificates: self.peerCertificates,
+            verifiedChainLength: self.verifiedChainLength
+        )
+    }
+
+    private var selectedApplicationProtocol: String? {
+        var start: UnsafePointer<UInt8>?
+        var length: UInt32 = 0
+        SSL_get0_alpn_selected(self.ssl, &start, &length)
+        guard let start, length > 0 else { return nil }
+        return String(decoding: UnsafeBufferPointer(start: start, count: Int(length)), as: UTF8.self)
+    }
+
+    private var peerCertificates: [Certificate] {
+        guard let chain = SSL_get_peer_full_cert_chain(self.ssl) else { return [] }
+        return (0..<sk_X509_num(chain)).compactMap { index in
+            sk_X509_value(chain, index).map { Certificate(borrowing: $0) }
+        }
+    }
+
+    /// Keying material that both ends can derive from this connection and nobody else can (RFC 5705, RFC 8446 §7.5).
+    ///
+    /// nil if the handshake is not complete or the library refuses the length.
+    package func exportKeyingMaterial(label: String, context: [UInt8]?, length: Int) -> [UInt8]? {
+        ErrorQueue.clear()
+        var material = [UInt8](repeating: 0, count: length)
+        let labelBytes = label.utf8.map { CChar(bitPattern: $0) }
+        let result = SSL_export_keying_material(
+            self.ssl, &material, material.count, labelBytes, labelBytes.count, context ?? [], context?.count ?? 0,
+            context == nil ? 0 : 1)
+        guard result == 1 else {
+            ErrorQueue.clear()
+            return nil
+        }
+        return material
+    }
+}

@@ -1,0 +1,185 @@
+internal import CNIOBoringSSL
+
+/// The settings of one side, checked, loaded and ready: immutable and shared by all of its connections.
+///
+/// Sendable without a check because nothing changes the `SSL_CTX` after `init`; what BoringSSL keeps in it meanwhile (ticket
+/// keys, the session cache) it guards with its own locks.
+package final class TLSContext: @unchecked Sendable {
+    let pointer: OpaquePointer
+    package let settings: TLSSettings
+    /// The protocol names as they stand in the extension: each behind its length.
+    let encodedApplicationProtocols: [UInt8]
+
+    package init(_ settings: TLSSettings) throws(TLSSettingsError) {
+        ErrorQueue.clear()
+        guard let pointer = SSL_CTX_new(TLS_method()) else {
+            throw .library(ErrorQueue.drain().first)
+        }
+        self.pointer = pointer
+        self.settings = settings
+        var encoded: [UInt8] = []
+        for name in settings.applicationProtocols {
+            guard (1...255).contains(name.utf8.count) else {
+                SSL_CTX_free(pointer)
+                throw .applicationProtocol(name)
+            }
+            encoded.append(UInt8(name.utf8.count))
+            encoded.append(contentsOf: name.utf8)
+        }
+        self.encodedApplicationProtocols = encoded
+
+        // From here on `deinit` frees the context when a step throws.
+        try self.setProtocol()
+        try self.setIdentity()
+        try self.setTrust()
+    }
+
+    deinit { SSL_CTX_free(self.pointer) }
+
+    private func check(_ result: Int32) throws(TLSSettingsError) {
+        guard result == 1 else { throw .library(ErrorQueue.drain().first) }
+    }
+
+    private func setProtocol() throws(TLSSettingsError) {
+        try self.check(SSL_CTX_set_min_proto_version(self.pointer, self.settings.versions.lowerBound.rawValue))
+        try self.check(SSL_CTX_set_max_proto_version(self.pointer, self.settings.versions.upperBound.rawValue))
+        let groups = self.settings.groups.map(\.rawValue)
+        guard !groups.isEmpty, SSL_CTX_set1_group_ids(self.pointer, groups, groups.count) == 1 else {
+            throw .groups(ErrorQueue.drain().first)
+        }
+        switch self.settings.ciphers {
+        case .library: break
+        case .strict(let list):
+            guard SSL_CTX_set_strict_cipher_list(self.pointer, list) == 1 else {
+                throw .ciphers(list, ErrorQueue.drain().first)
+            }
+        case .lenient(let list):
+            guard !list.isEmpty, SSL_CTX_set_cipher_list(self.pointer, list) == 1 else {
+                throw .ciphers(list, ErrorQueue.drain().first)
+            }
+        }
+        if !self.encodedApplicationProtocols.isEmpty {
+            switch self.settings.role {
+            case .client:
+                // This one function answers 0 for success.
+                let encoded = self.encodedApplicationProtocols
+                guard SSL_CTX_set_alpn_protos(self.pointer, encoded, encoded.count) == 0 else {
+                    throw .library(ErrorQueue.drain().first)
+                }
+            case .server:
+                // The context outlives its connections, and so the unowned reference.
+                SSL_CTX_set_alpn_select_cb(
+                    self.pointer, selectApplicationProtocol, Unmanaged.passUnretained(self).toOpaque())
+            }
+        }
+    }
+
+    private func setIdentity() throws(TLSSettingsError) {
+        // The library would search the trust store for issuers in every handshake; `completedChain` does so once.
+        SSL_CTX_set_mode(self.pointer, UInt32(SSL_MODE_NO_AUTO_CHAIN))
+        guard let identity = self.settings.identity else { return }
+        let path: String? = nil
+        if let chain = identity.chain, let leaf = chain.pointers.first {
+            guard SSL_CTX_use_certificate(self.pointer, leaf) == 1 else {
+                throw .credential(
+                    CredentialError(item: .certificateChain, path: path, problem: .refused(ErrorQueue.drain().first)))
+            }
+            for issuer in chain.pointers.dropFirst() + self.issuersFromTrust(of: chain.pointers) {
+                try self.check(SSL_CTX_add1_chain_cert(self.pointer, issuer))
+            }
+        }
+        // A key without a certificate is never used.
+        guard identity.chain != nil, let key = identity.key else { return }
+        guard SSL_CTX_use_PrivateKey(self.pointer, key.pointer) == 1 else {
+            throw .credential(
+                CredentialError(item: .privateKey, path: path, problem: .refused(ErrorQueue.drain().first)))
+        }
+    }
+
+    /// Completes a chain that stops short with intermediates from the trusted certificates (specification §3, `certfile`).
+    ///
+    /// The self-signed end is left out: the peer has it or does not trust it.
+    private func issuersFromTrust(of chain: [OpaquePointer]) -> [OpaquePointer] {
+        guard let trusted = self.settings.trust?.certificates.pointers, var last = chain.last else { return [] }
+        var issuers: [OpaquePointer] = []
+        while !isSelfIssued(last), issuers.count < trusted.count {
+            guard
+                let issuer = trusted.first(where: { X509_check_issued($0, last) == X509_V_OK }),
+                !isSelfIssued(issuer)
+            else { break }
+            issuers.append(issuer)
+            last = issuer
+        }
+        return issuers
+    }
+
+    private func setTrust() throws(TLSSettingsError) {
+        let ed25519AndUsual: [UInt16] = [
+            UInt16(SSL_SIGN_ECDSA_SECP256R1_SHA256), UInt16(SSL_SIGN_RSA_PSS_RSAE_SHA256),
+            UInt16(SSL_SIGN_RSA_PKCS1_SHA256), UInt16(SSL_SIGN_ED25519), UInt16(SSL_SIGN_ECDSA_SECP384R1_SHA384),
+            UInt16(SSL_SIGN_RSA_PSS_RSAE_SHA384), UInt16(SSL_SIGN_RSA_PKCS1_SHA384),
+            UInt16(SSL_SIGN_ECDSA_SECP521R1_SHA512), UInt16(SSL_SIGN_RSA_PSS_RSAE_SHA512),
+            UInt16(SSL_SIGN_RSA_PKCS1_SHA512),
+        ]
+        try self.check(
+            SSL_CTX_set_verify_algorithm_prefs(self.pointer, ed25519AndUsual, ed25519AndUsual.count))
+        // A server that knows clients by certificate must say which of its sessions are worth what (RFC 5246 §7.4.1.2).
+        let sessionContext = Array("secure-sockets".utf8)
+        try self.check(SSL_CTX_set_session_id_context(self.pointer, sessionContext, sessionContext.count))
+
+        if let trust = self.settings.trust {
+            X509_STORE_up_ref(trust.pointer)
+            SSL_CTX_set_cert_store(self.pointer, trust.pointer)
+        }
+        switch self.settings.verification {
+        case .none:
+            SSL_CTX_set_verify(self.pointer, SSL_VERIFY_NONE, nil)
+        case .ifGiven:
+            SSL_CTX_set_verify(self.pointer, SSL_VERIFY_PEER, nil)
+        case .required:
+            SSL_CTX_set_verify(self.pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+        }
+        SSL_CTX_set_cert_verify_callback(self.pointer, verifyPeerCertificate, nil)
+        if self.settings.role == .server, self.settings.verification != .none {
+            for authority in self.settings.trust?.certificates.pointers ?? [] where isSelfIssued(authority) {
+                SSL_CTX_add_client_CA(self.pointer, authority)
+            }
+        }
+    }
+}
+
+private func isSelfIssued(_ certificate: OpaquePointer) -> Bool {
+    X509_get_extension_flags(certificate) & UInt32(EXFLAG_SS) != 0
+}
+
+/// Picks the server's first protocol that the client offers; none in common ends the handshake (RFC 7301 §3.2).
+private func selectApplicationProtocol(
+    ssl: OpaquePointer?,
+    selected: UnsafeMutablePointer<UnsafePointer<UInt8>?>?,
+    selectedLength: UnsafeMutablePointer<UInt8>?,
+    offered: UnsafePointer<UInt8>?,
+    offeredLength: UInt32,
+    context: UnsafeMutableRawPointer?
+) -> Int32 {
+    guard let context, let selected, let selectedLength, let offered else { return SSL_TLSEXT_ERR_ALERT_FATAL }
+    let supported = Unmanaged<TLSContext>.fromOpaque(context).takeUnretainedValue().encodedApplicationProtocols
+    let offers = UnsafeBufferPointer(start: offered, count: Int(offeredLength))
+    var name = supported[...]
+    while let length = name.first {
+        let wanted = name.dropFirst().prefix(Int(length))
+        var position = 0
+        while position < offers.count {
+            let start = position + 1
+            let end = min(start + Int(offers[position]), offers.count)
+            if offers[start..<end].elementsEqual(wanted) {
+                // The answer must stay valid after the call: it points into the client's own list.
+                selected.pointee = offered + start
+                selectedLength.pointee = length
+                return SSL_TLSEXT_ERR_OK
+            }
+            position = end
+        }
+        name = name.dropFirst(1 + Int(length))
+    }
+    return SSL_TLSEXT_ERR_ALERT_FATAL
+}

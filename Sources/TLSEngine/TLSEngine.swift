@@ -1,0 +1,268 @@
+internal import CNIOBoringSSL
+package import NIOCore
+
+/// One connection's TLS: bytes in, bytes out, and no idea of a socket.
+///
+///     network ──▶ receive(_:) ──▶ │ engine │ ──▶ read(into:limit:) ──▶ program
+///     network ◀── takeOutput()  ◀── │        │ ◀── write(_:)           ◀── program
+///
+/// Theory of operation. BoringSSL reads records from a BIO and writes records to one. Both ends of our BIO are byte buffers of
+/// this engine: `input` is the very buffer that the network delivered, read in place; `output` is the very buffer that will be
+/// sent. A BIO that has nothing to read says so, and the library comes back with `SSL_ERROR_WANT_READ`, which is a result here
+/// (`.waiting`), never an error. Writing never waits: `output` grows, and whoever drives the engine bounds it by not calling
+/// `write` while earlier output is unsent.
+///
+/// The two directions fail on their own: a peer that has finished sending can still be written to, and after our own
+/// `close_notify` its data still arrives (RFC 8446 §6.1).
+///
+/// Idle costs nothing: the library frees its read and write buffers when they are empty and, by
+/// `SSL_set_shed_handshake_config`, the handshake's state; `input` and `output` are empty buffers without storage.
+///
+/// Not thread-safe: an engine belongs to its connection's event loop.
+package final class TLSEngine {
+    package enum HandshakeProgress: Equatable {
+        /// More bytes of the peer are needed; there may be output to send first.
+        case waiting
+        case complete
+        case failed(TLSFailure)
+    }
+
+    package enum ReadProgress: Equatable {
+        /// All input has been used.
+        case waiting
+        /// The limit is reached; there is more.
+        case limitReached
+        /// The peer has finished sending, and said so (`close_notify`).
+        case closed
+        /// The transport has ended without the peer saying so: what arrived may not be all that was sent (RFC 8446 §6.1).
+        case truncated
+        case failed(TLSFailure)
+    }
+
+    package let context: TLSContext
+    let ssl: OpaquePointer
+    /// Whom a client expects; nil where no name is checked.
+    let expectedPeer: PeerName?
+    let sentServerName: String?
+    /// Left by the verification during the handshake.
+    var refusal: CertificateRefusal?
+    var verifiedChainLength: Int?
+
+    fileprivate var input = ByteBuffer()
+    fileprivate var output = ByteBuffer()
+    fileprivate var transportHasEnded = false
+
+    /// Makes the client's end.
+    ///
+    /// - Parameters:
+    ///   - serverName: What the server name extension asks for; nil sends none. An address is never sent (RFC 6066 §3).
+    ///   - expecting: The name or address that the certificate must be for; nil checks none.
+    package convenience init(
+        client context: TLSContext,
+        serverName: String?,
+        expecting peer: PeerName?
+    ) throws(TLSFailure) {
+        try self.init(context, serverName: serverName, expecting: peer)
+        SSL_set_connect_state(self.ssl)
+    }
+
+    /// Makes the server's end.
+    package convenience init(server context: TLSContext) throws(TLSFailure) {
+        try self.init(context, serverName: nil, expecting: nil)
+        SSL_set_accept_state(self.ssl)
+    }
+
+    private init(_ context: TLSContext, serverName: String?, expecting peer: PeerName?) throws(TLSFailure) {
+        ErrorQueue.clear()
+        guard let ssl = SSL_new(context.pointer) else {
+            throw TLSFailure(.setup, reason: ErrorQueue.drain().first)
+        }
+        self.context = context
+        self.ssl = ssl
+        self.expectedPeer = peer
+        self.sentServerName = serverName
+        // From here on `deinit` frees the connection when a step throws.
+        guard let bio = BIO_new(EngineBIO.method) else {
+            throw TLSFailure(.setup, reason: ErrorQueue.drain().first)
+        }
+        // The BIO and the connection die with this object, and so the unowned references.
+        let unowned = Unmanaged.passUnretained(self).toOpaque()
+        BIO_set_data(bio, unowned)
+        BIO_set_init(bio, 1)
+        SSL_set_bio(ssl, bio, bio)
+        SSL_set_shed_handshake_config(ssl, 1)
+        guard SSL_set_ex_data(ssl, 0, unowned) == 1 else {
+            throw TLSFailure(.setup, reason: ErrorQueue.drain().first)
+        }
+        if let serverName, SSL_set_tlsext_host_name(ssl, serverName) != 1 {
+            throw TLSFailure(.setup, reason: ErrorQueue.drain().first)
+        }
+        if let peer, !Self.expect(peer, of: ssl) {
+            throw TLSFailure(.setup, reason: ErrorQueue.drain().first)
+        }
+    }
+
+    deinit { SSL_free(self.ssl) }
+
+    private static func expect(_ peer: PeerName, of ssl: OpaquePointer) -> Bool {
+        let parameters = SSL_get0_param(ssl)
+        switch peer {
+        case .dns(let name):
+            // Alternative names count, the subject's common name does not (RFC 9525 §2).
+            X509_VERIFY_PARAM_set_hostflags(parameters, UInt32(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT))
+            let bytes = name.utf8.map { CChar(bitPattern: $0) }
+            return X509_VERIFY_PARAM_set1_host(parameters, bytes, bytes.count) == 1
+        case .address(let address):
+            return X509_VERIFY_PARAM_set1_ip(parameters, address.bytes, address.bytes.count) == 1
+        }
+    }
+
+    // MARK: The network's side
+
+    /// Takes what the network delivered.
+    package func receive(_ ciphertext: ByteBuffer) {
+        if self.input.readableBytes == 0 {
+            self.input = ciphertext
+        } else {
+            self.input.writeImmutableBuffer(ciphertext)
+        }
+    }
+
+    /// Notes that the network will deliver nothing more.
+    package func receiveEnd() {
+        self.transportHasEnded = true
+    }
+
+    /// Bytes from the network that no record has been read from yet.
+    package var unreadInput: Int { self.input.readableBytes }
+
+    /// Bytes that wait to be sent.
+    package var pendingOutput: Int { self.output.readableBytes }
+
+    /// Hands over everything that is to be sent; nil if there is nothing.
+    package func takeOutput() -> ByteBuffer? {
+        guard self.output.readableBytes > 0 else { return nil }
+        let output = self.output
+        self.output = ByteBuffer()
+        return output
+    }
+
+    // MARK: The program's side
+
+    /// Goes on with the handshake as far as the input allows.
+    package func handshake() -> HandshakeProgress {
+        let result = SSL_do_handshake(self.ssl)
+        self.releaseUsedInput()
+        if result == 1 { return .complete }
+        switch SSL_get_error(self.ssl, result) {
+        case SSL_ERROR_WANT_READ: return .waiting
+        case let code: return .failed(self.failure(code))
+        }
+    }
+
+    /// Decrypts what has arrived, until the input is used up or `buffer` holds `limit` bytes.
+    package func read(into buffer: inout ByteBuffer, limit: Int) -> ReadProgress {
+        // Plaintext is never longer than the records it came in.
+        buffer.reserveCapacity(minimumWritableBytes: min(self.input.readableBytes, max(limit - buffer.readableBytes, 0)))
+        while buffer.readableBytes < limit {
+            let pending = Int(SSL_pending(self.ssl))
+            guard self.input.readableBytes > 0 || pending > 0 || self.transportHasEnded else { return .waiting }
+            let room = limit - buffer.readableBytes
+            let wanted = min(room, max(pending, min(self.input.readableBytes, Self.largestPlaintext), 1))
+            var result: Int32 = 0
+            buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: wanted) { bytes in
+                result = SSL_read(self.ssl, bytes.baseAddress, Int32(min(bytes.count, room)))
+                return Int(max(result, 0))
+            }
+            self.releaseUsedInput()
+            if result > 0 { continue }
+            switch SSL_get_error(self.ssl, result) {
+            case SSL_ERROR_WANT_READ: return .waiting
+            case SSL_ERROR_ZERO_RETURN: return .closed
+            case SSL_ERROR_SYSCALL where self.transportHasEnded: return .truncated
+            case let code: return .failed(self.failure(code))
+            }
+        }
+        return .limitReached
+    }
+
+    /// Encrypts bytes into the output. Does not wait: the output grows.
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(TLSFailure) {
+        guard bytes.count > 0 else { return }
+        let records = (bytes.count + Self.largestPlaintext - 1) / Self.largestPlaintext
+        self.output.reserveCapacity(minimumWritableBytes: bytes.count + records * Self.recordOverhead)
+        var rest = bytes
+        while rest.count > 0 {
+            let count = min(rest.count, Int(Int32.max))
+            let result = SSL_write(self.ssl, rest.baseAddress, Int32(count))
+            guard result > 0 else { throw self.failure(SSL_get_error(self.ssl, result)) }
+            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(Int(result)))
+        }
+    }
+
+    /// Tells the peer that nothing more will be sent (`close_notify`). Reading goes on.
+    package func writeCloseNotify() {
+        // The answer says only whether the peer has finished as well. Before the end of the handshake there is nothing to say.
+        if SSL_in_init(self.ssl) == 0 { _ = SSL_shutdown(self.ssl) }
+        ErrorQueue.clear()
+    }
+
+    /// The longest plaintext of one record (RFC 8446 §5.1).
+    package static let largestPlaintext = 16384
+    /// Header, tag and content type of a record, and what older suites add, generously.
+    private static let recordOverhead = 96
+
+    private func releaseUsedInput() {
+        if self.input.readableBytes == 0, self.input.capacity > 0 { self.input = ByteBuffer() }
+    }
+
+    private func failure(_ code: Int32) -> TLSFailure {
+        let reasons = ErrorQueue.drain()
+        if let refusal = self.refusal { return TLSFailure(.certificateRefused(refusal), reason: reasons.first) }
+        switch code {
+        case SSL_ERROR_SSL: return TLSFailure.sorted(reasons)
+        case SSL_ERROR_ZERO_RETURN: return TLSFailure(.endedInHandshake)
+        case SSL_ERROR_SYSCALL where self.transportHasEnded: return TLSFailure(.endedInHandshake)
+        default: return TLSFailure(.unexpectedWait(code: code), reason: reasons.first)
+        }
+    }
+}
+
+/// The library's view of an engine's buffers.
+private enum EngineBIO {
+    /// Made once a process and never freed. Sound to share: nothing changes it after it is made.
+    nonisolated(unsafe) static let method: OpaquePointer? = {
+        guard let method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "engine") else { return nil }
+        BIO_meth_set_read(method) { bio, bytes, count in
+            guard let bio, let bytes, count > 0, let engine = EngineBIO.engine(of: bio) else { return 0 }
+            BIO_clear_retry_flags(bio)
+            let available = engine.input.readableBytes
+            guard available > 0 else {
+                // 0 without a retry flag is the end of the stream.
+                if engine.transportHasEnded { return 0 }
+                BIO_set_retry_read(bio)
+                return -1
+            }
+            let taken = min(Int(count), available)
+            engine.input.readWithUnsafeReadableBytes { source in
+                if let start = source.baseAddress {
+                    UnsafeMutableRawPointer(bytes).copyMemory(from: start, byteCount: taken)
+                }
+                return taken
+            }
+            return Int32(taken)
+        }
+        BIO_meth_set_write(method) { bio, bytes, count in
+            guard let bio, let bytes, count >= 0, let engine = EngineBIO.engine(of: bio) else { return -1 }
+            BIO_clear_retry_flags(bio)
+            engine.output.writeBytes(UnsafeRawBufferPointer(start: bytes, count: Int(count)))
+            return count
+        }
+        BIO_meth_set_ctrl(method) { _, command, _, _ in command == BIO_CTRL_FLUSH ? 1 : 0 }
+        return method
+    }()
+
+    private static func engine(of bio: OpaquePointer) -> TLSEngine? {
+        BIO_get_data(bio).map { Unmanaged<TLSEngine>.fromOpaque($0).takeUnretainedValue() }
+    }
+}

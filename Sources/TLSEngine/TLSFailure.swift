@@ -1,0 +1,84 @@
+internal import CNIOBoringSSL
+
+/// Why a connection's engine cannot go on.
+package struct TLSFailure: Error, Sendable, Equatable {
+    package enum Kind: Sendable, Equatable {
+        /// The peer's certificate chain was refused by us.
+        case certificateRefused(CertificateRefusal)
+        /// The peer refused us, by a fatal alert (RFC 8446 §6.2).
+        case alertReceived(TLSAlert)
+        /// The peer ended the connection before the handshake was complete.
+        case endedInHandshake
+        /// What the peer sent is not TLS, or not as TLS has it, or has nothing in common with what we offer.
+        case peerUnacceptable
+        /// The library asked for something that this engine never offers.
+        case unexpectedWait(code: Int32)
+        /// The engine could not be set up: memory, or a setting that the library refuses.
+        case setup
+    }
+
+    package let kind: Kind
+    /// The library's own reason, where it gave one.
+    package let reason: LibraryReason?
+
+    package init(_ kind: Kind, reason: LibraryReason? = nil) {
+        self.kind = kind
+        self.reason = reason
+    }
+}
+
+/// A TLS alert description (RFC 8446 §6).
+package struct TLSAlert: Sendable, Hashable, CustomStringConvertible {
+    package let code: UInt8
+
+    package init(code: UInt8) { self.code = code }
+
+    /// The name in RFC 8446, for example `unknown_ca`.
+    package var description: String {
+        switch self.code {
+        case 0: "close_notify"
+        case 10: "unexpected_message"
+        case 20: "bad_record_mac"
+        case 22: "record_overflow"
+        case 40: "handshake_failure"
+        case 42: "bad_certificate"
+        case 43: "unsupported_certificate"
+        case 44: "certificate_revoked"
+        case 45: "certificate_expired"
+        case 46: "certificate_unknown"
+        case 47: "illegal_parameter"
+        case 48: "unknown_ca"
+        case 49: "access_denied"
+        case 50: "decode_error"
+        case 51: "decrypt_error"
+        case 70: "protocol_version"
+        case 71: "insufficient_security"
+        case 80: "internal_error"
+        case 86: "inappropriate_fallback"
+        case 90: "user_canceled"
+        case 109: "missing_extension"
+        case 110: "unsupported_extension"
+        case 112: "unrecognized_name"
+        case 113: "bad_certificate_status_response"
+        case 115: "unknown_psk_identity"
+        case 116: "certificate_required"
+        case 120: "no_application_protocol"
+        default: "alert \(self.code)"
+        }
+    }
+}
+
+extension TLSFailure {
+    /// Sorts the library's reasons of a fatal error by whose fault it is.
+    static func sorted(_ reasons: [LibraryReason]) -> TLSFailure {
+        guard let first = reasons.first else { return TLSFailure(.peerUnacceptable) }
+        // An alert that was received is reported as a reason at this offset, and may come behind others.
+        for reason in reasons where reason.library == Int32(ERR_LIB_SSL) {
+            let alert = reason.code - SSL_AD_REASON_OFFSET
+            if (0...255).contains(alert) {
+                return TLSFailure(.alertReceived(TLSAlert(code: UInt8(alert))), reason: reason)
+            }
+        }
+        return TLSFailure(.peerUnacceptable, reason: first)
+    }
+}

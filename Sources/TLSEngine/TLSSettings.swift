@@ -1,0 +1,77 @@
+/// The version of the protocol.
+package enum TLSVersion: UInt16, Sendable, Hashable, Comparable, CaseIterable {
+    case v1_2 = 0x0303
+    case v1_3 = 0x0304
+
+    package static func < (left: TLSVersion, right: TLSVersion) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// A key exchange group (RFC 8446 §4.2.7).
+package enum TLSGroup: UInt16, Sendable, Hashable, CaseIterable {
+    case x25519MLKEM768 = 0x11ec
+    case x25519 = 29
+    case secp256r1 = 23
+    case secp384r1 = 24
+    case secp521r1 = 25
+
+    package static let usual: [TLSGroup] = [.x25519MLKEM768, .x25519, .secp256r1, .secp384r1]
+}
+
+/// Everything that the connections of one side share, before it is checked and built into a `TLSContext`.
+package struct TLSSettings: Sendable {
+    package enum Role: Sendable, Hashable { case client, server }
+
+    /// What is asked of the peer's certificate.
+    package enum PeerVerification: Sendable, Hashable {
+        /// Nothing: any certificate, or none, is taken.
+        case none
+        /// A server asks for a certificate; one that is given must verify. A client verifies the chain.
+        case ifGiven
+        /// The peer must give a certificate and it must verify.
+        case required
+    }
+
+    package enum Ciphers: Sendable, Hashable {
+        case library
+        /// TLS 1.2 suites; a name that the library does not know is an error.
+        case strict(String)
+        /// TLS 1.2 suites; unknown names are passed over, and it is an error if none is left.
+        case lenient(String)
+    }
+
+    package var role: Role
+    package var identity: Identity?
+    package var trust: TrustStore?
+    package var verification: PeerVerification
+    /// The highest position at which a trusted certificate may stand; the peer's own certificate is at 0 (specification §5).
+    package var depth: Int
+    package var versions: ClosedRange<TLSVersion>
+    package var ciphers: Ciphers
+    package var groups: [TLSGroup]
+    /// Protocol names in order of preference (RFC 7301); empty: no such extension.
+    package var applicationProtocols: [String]
+
+    package init(role: Role) {
+        self.role = role
+        self.identity = nil
+        self.trust = nil
+        self.verification = .none
+        self.depth = 10
+        self.versions = .v1_2 ... .v1_3
+        self.ciphers = .library
+        self.groups = TLSGroup.usual
+        self.applicationProtocols = []
+    }
+}
+
+/// Which setting the library refused.
+package enum TLSSettingsError: Error, Sendable, Equatable {
+    case credential(CredentialError)
+    /// No cipher of the list is known, or, for a strict list, one is not.
+    case ciphers(String, LibraryReason?)
+    case groups(LibraryReason?)
+    /// A protocol name must have 1 to 255 bytes.
+    case applicationProtocol(String)
+    /// The library could not make a context.
+    case library(LibraryReason?)
+}

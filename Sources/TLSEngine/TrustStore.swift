@@ -1,0 +1,119 @@
+internal import CNIOBoringSSL
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// The certificates that a verified chain may end in.
+///
+/// A chain ends in a self-signed certificate of the store; an intermediate in it helps to build the chain but does not end it
+/// (specification §5).
+///
+/// Sendable without a check because the store is filled while it is built and only looked up afterwards, which BoringSSL
+/// guards with a lock of its own.
+package final class TrustStore: @unchecked Sendable {
+    let pointer: OpaquePointer
+    /// The certificates themselves: what a server names in its certificate request.
+    let certificates: CertificateList
+    /// Where the certificates came from, for people: a path, a list of paths, or `bytes`.
+    package let origin: String
+
+    private init(_ certificates: CertificateList, origin: String) throws(CredentialError) {
+        ErrorQueue.clear()
+        guard let store = X509_STORE_new() else {
+            throw CredentialError(item: .trustedCertificates, path: nil, problem: .refused(ErrorQueue.drain().first))
+        }
+        self.pointer = store
+        self.certificates = certificates
+        self.origin = origin
+        for certificate in certificates.pointers where X509_STORE_add_cert(store, certificate) != 1 {
+            throw CredentialError(item: .trustedCertificates, path: origin, problem: .refused(ErrorQueue.drain().first))
+        }
+    }
+
+    deinit { X509_STORE_free(self.pointer) }
+
+    package convenience init(_ source: PEMInput) throws(CredentialError) {
+        try self.init(
+            CertificateList.load(source, as: .trustedCertificates), origin: source.path ?? "bytes given by the program")
+    }
+
+    package var count: Int { self.certificates.pointers.count }
+}
+
+// MARK: The system's store
+
+extension TrustStore {
+    /// Files that hold all trusted certificates, by system; the first that exists counts.
+    private static let systemFiles = [
+        "/etc/ssl/certs/ca-certificates.crt",  // Debian, Ubuntu, Arch
+        "/etc/pki/tls/certs/ca-bundle.crt",  // Fedora, RHEL 6
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // RHEL 7 and later
+        "/etc/ssl/ca-bundle.pem",  // openSUSE
+        "/etc/pki/tls/cacert.pem",  // OpenELEC
+        "/etc/ssl/cert.pem",  // Alpine, macOS
+    ]
+
+    /// Folders with one certificate a file, looked into where no such file exists.
+    private static let systemFolders = ["/etc/ssl/certs", "/etc/pki/tls/certs"]
+
+    /// Trust of the system. `SSL_CERT_FILE` and `SSL_CERT_DIR` (a list of folders, separated by colons) take the place of the
+    /// usual file and folders, as with OpenSSL.
+    package static func system(
+        environment: (String) -> String? = { name in getenv(name).map { String(cString: $0) } }
+    ) throws(CredentialError) -> TrustStore {
+        let file = environment("SSL_CERT_FILE").flatMap { $0.isEmpty ? nil : $0 }
+        let folders = environment("SSL_CERT_DIR").flatMap { $0.isEmpty ? nil : $0 }
+            .map { $0.split(separator: ":").map(String.init) }
+        return try SystemStoreCache.shared.store(for: .init(file: file, folders: folders)) {
+            () throws(CredentialError) in
+            try Self.loadSystem(file: file, folders: folders)
+        }
+    }
+
+    private static func loadSystem(file: String?, folders: [String]?) throws(CredentialError) -> TrustStore {
+        var lists: [CertificateList] = []
+        var origins: [String] = []
+        if let file {
+            lists.append(try CertificateList.load(.file(path: file), as: .trustedCertificates))
+            origins.append(file)
+        } else if folders == nil, let usual = Self.systemFiles.first(where: { access($0, R_OK) == 0 }) {
+            lists.append(try CertificateList.load(.file(path: usual), as: .trustedCertificates))
+            origins.append(usual)
+        }
+        for folder in folders ?? (lists.isEmpty ? Self.systemFolders : []) {
+            let found = Self.certificates(inFolder: folder)
+            if found.isEmpty { continue }
+            lists.append(contentsOf: found)
+            origins.append(folder)
+        }
+        guard !lists.isEmpty else {
+            let places = folders ?? Self.systemFiles + Self.systemFolders
+            throw CredentialError(
+                item: .trustedCertificates, path: places.joined(separator: ", "), problem: .wrongContent(found: []))
+        }
+        let all = lists.flatMap(\.pointers)
+        for certificate in all { X509_up_ref(certificate) }
+        return try TrustStore(CertificateList(taking: all), origin: origins.joined(separator: ", "))
+    }
+
+    /// What can be read of a folder; other files in it are nobody's mistake and are passed over.
+    private static func certificates(inFolder folder: String) -> [CertificateList] {
+        guard let directory = opendir(folder) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { raw in
+                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if !name.hasPrefix(".") { names.append(name) }
+        }
+        return names.sorted().compactMap { name in
+            try? CertificateList.load(.file(path: "\(folder)/\(name)"), as: .trustedCertificates)
+        }
+    }
+}
