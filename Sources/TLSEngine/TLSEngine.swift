@@ -139,6 +139,9 @@ package final class TLSEngine {
     /// Bytes that wait to be sent.
     package var pendingOutput: Int { self.output.readableBytes }
 
+    /// The memory that the engine's own buffers take: none when idle.
+    package var bufferCapacity: Int { self.input.capacity + self.output.capacity }
+
     /// Hands over everything that is to be sent; nil if there is nothing.
     package func takeOutput() -> ByteBuffer? {
         guard self.output.readableBytes > 0 else { return nil }

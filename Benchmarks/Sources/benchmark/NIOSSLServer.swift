@@ -1,0 +1,120 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// The same server with `NIOSSLHandler` and channel handlers: no async functions, the fastest way that NIO has.
+enum NIOSSLServer {
+    static func run(host: String, port: Int, certificate: String, key: String, loops: Int, ready: (Int) -> Void) async throws {
+        let configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) },
+            privateKey: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem)))
+        let context = try NIOSSLContext(configuration: configuration)
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup(numberOfThreads: loops))
+            .serverChannelOption(.backlog, value: 4096)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.maxMessagesPerRead, value: 16)
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 128 << 10, high: 512 << 10))
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+                    try channel.pipeline.syncOperations.addHandler(NIOSSLBenchmarkHandler())
+                }
+            }
+            .bind(host: host, port: port).get()
+        ready(channel.localAddress?.port ?? 0)
+        try await channel.closeFuture.get()
+    }
+}
+
+private final class NIOSSLBenchmarkHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Mode { case start, echo, sinkCount, sink, sourceCount, source, done }
+    private var mode = Mode.start
+    private var counting = ByteBuffer()
+    private var left = 0
+    private var mustFlush = false
+    private var isPumping = false
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = Self.unwrapInboundIn(data)
+        if self.mode == .start {
+            switch bytes.readInteger(as: UInt8.self) {
+            case BenchmarkProtocol.echo: self.mode = .echo
+            case BenchmarkProtocol.sink: self.mode = .sinkCount
+            case BenchmarkProtocol.source: self.mode = .sourceCount
+            case nil: return
+            default: return context.close(promise: nil)
+            }
+        }
+        switch self.mode {
+        case .echo:
+            guard bytes.readableBytes > 0 else { return }
+            context.write(Self.wrapOutboundOut(bytes), promise: nil)
+            self.mustFlush = true
+        case .sinkCount:
+            guard let count = self.count(&bytes) else { return }
+            self.left = count
+            self.mode = .sink
+            self.take(self.counting.readableBytes, context)
+        case .sink: self.take(bytes.readableBytes, context)
+        case .sourceCount:
+            guard let count = self.count(&bytes) else { return }
+            self.left = count
+            self.mode = .source
+            self.pump(context)
+        case .start, .source, .done: break
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        guard self.mustFlush else { return }
+        self.mustFlush = false
+        context.flush()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if self.mode == .source, context.channel.isWritable { self.pump(context) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    private func count(_ bytes: inout ByteBuffer) -> Int? {
+        self.counting.writeBuffer(&bytes)
+        return self.counting.readInteger(as: UInt64.self).map(Int.init)
+    }
+
+    private func take(_ count: Int, _ context: ChannelHandlerContext) {
+        self.left -= count
+        guard self.left <= 0 else { return }
+        self.mode = .done
+        context.writeAndFlush(
+            Self.wrapOutboundOut(ByteBuffer(integer: BenchmarkProtocol.acknowledgement)), promise: nil)
+    }
+
+    /// The channel's writability does not see what `NIOSSLHandler` holds before a flush: without one every 256 KiB the whole stream
+    /// would be buffered.
+    private func pump(_ context: ChannelHandlerContext) {
+        if self.isPumping { return }
+        self.isPumping = true
+        defer { self.isPumping = false }
+        let payload = BenchmarkProtocol.payload
+        while self.left > 0, context.channel.isWritable {
+            for _ in 0..<4 where self.left > 0 {
+                let size = min(self.left, payload.readableBytes)
+                self.left -= size
+                context.write(
+                    Self.wrapOutboundOut(payload.getSlice(at: payload.readerIndex, length: size) ?? payload), promise: nil)
+            }
+            context.flush()
+        }
+        if self.left == 0 {
+            self.mode = .done
+            context.close(promise: nil)
+        }
+    }
+}

@@ -1,0 +1,49 @@
+import NIOCore
+import NIOPosix
+import SecureSockets
+
+/// The server as a user writes it: `serve` with an async handler and default options.
+enum SecureSocketsServer {
+    static func run(host: String, port: Int, certificate: String, key: String, loops: Int, ready: (Int) -> Void) async throws {
+        let identity = try TLSIdentity(certificateChain: .file(certificate), privateKey: .file(key))
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
+        let listener = try await SecureListener.bind(
+            host: host, port: port, tls: .server(identity), options: Self.options, on: group)
+        ready(listener.localEndpoint.port)
+        try await listener.serve { socket in try await Self.handle(socket) }
+    }
+
+    private static var options: SocketOptions {
+        var options = SocketOptions()
+        options.backlog = 4096
+        return options
+    }
+
+    private static func handle(_ socket: SecureSocket) async throws {
+        guard var first = try await socket.receive(), let mode = first.readInteger(as: UInt8.self) else { return }
+        switch mode {
+        case BenchmarkProtocol.echo:
+            if first.readableBytes > 0 { try await socket.send(first) }
+            for try await message in socket.incoming { try await socket.send(message) }
+        case BenchmarkProtocol.sink:
+            var left = try await Self.count(&first, socket) - first.readableBytes
+            while left > 0, let bytes = try await socket.receive() { left -= bytes.readableBytes }
+            try await socket.send([BenchmarkProtocol.acknowledgement])
+            _ = try await socket.receive()
+        case BenchmarkProtocol.source:
+            var left = try await Self.count(&first, socket)
+            let payload = BenchmarkProtocol.payload
+            while left > 0 {
+                let size = min(left, payload.readableBytes)
+                try await socket.send(payload.getSlice(at: payload.readerIndex, length: size) ?? payload)
+                left -= size
+            }
+        default: return
+        }
+    }
+
+    private static func count(_ bytes: inout ByteBuffer, _ socket: SecureSocket) async throws -> Int {
+        while bytes.readableBytes < 8, var more = try await socket.receive() { bytes.writeBuffer(&more) }
+        return bytes.readInteger(as: UInt64.self).map(Int.init) ?? 0
+    }
+}

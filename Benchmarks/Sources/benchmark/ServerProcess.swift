@@ -1,0 +1,103 @@
+import Foundation
+
+/// A server in a process of its own, so that its CPU time and memory are nobody else's.
+final class ServerProcess {
+    struct Usage: Codable {
+        /// User and system time of all threads, in seconds.
+        var cpuSeconds: Double
+        /// The largest amount of memory so far, in bytes.
+        var peakMemory: Int
+        /// The amount of memory now, in bytes; 0 where the system does not tell.
+        var memory: Int
+    }
+
+    let port: Int
+    private let process: Process
+    private let commands: FileHandle
+    private let answers: FileHandle
+    private var unread = Data()
+
+    init(stack: Stack, certificate: String, key: String) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
+        process.arguments = ["serve", stack.rawValue, "--certificate", certificate, "--key", key, "--controlled"]
+        let input = Pipe()
+        let output = Pipe()
+        process.standardInput = input
+        process.standardOutput = output
+        try process.run()
+        self.process = process
+        self.commands = input.fileHandleForWriting
+        self.answers = output.fileHandleForReading
+        guard let port = Self.readLine(from: self.answers, &self.unread).flatMap({ Int($0) }) else {
+            process.terminate()
+            throw BenchmarkError("the server did not start")
+        }
+        self.port = port
+    }
+
+    /// Asks the server what it has used so far.
+    func usage() throws -> Usage {
+        try self.commands.write(contentsOf: Data("usage\n".utf8))
+        guard let line = Self.readLine(from: self.answers, &self.unread) else {
+            throw BenchmarkError("the server has ended")
+        }
+        return try JSONDecoder().decode(Usage.self, from: Data(line.utf8))
+    }
+
+    func stop() {
+        try? self.commands.close()
+        self.process.waitUntilExit()
+    }
+
+    private static func readLine(from handle: FileHandle, _ unread: inout Data) -> String? {
+        while true {
+            if let end = unread.firstIndex(of: UInt8(ascii: "\n")) {
+                let line = String(decoding: unread[unread.startIndex..<end], as: UTF8.self)
+                unread = Data(unread[(end + 1)...])
+                return line
+            }
+            let more = handle.availableData
+            if more.isEmpty { return nil }
+            unread.append(more)
+        }
+    }
+
+    /// The server's side of it: answers until its standard input ends, and then ends the process.
+    static func answerCommands() {
+        let thread = Thread {
+            while let command = Swift.readLine() {
+                guard command == "usage", let data = try? JSONEncoder().encode(Self.currentUsage()) else { continue }
+                FileHandle.standardOutput.write(data + Data("\n".utf8))
+            }
+            exit(0)
+        }
+        thread.start()
+    }
+
+    private static func currentUsage() -> Usage {
+        var usage = rusage()
+        // The peak is in bytes on macOS and in KiB elsewhere.
+        #if canImport(Darwin)
+        getrusage(RUSAGE_SELF, &usage)
+        let unit = 1
+        #elseif canImport(Glibc)
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        let unit = 1024
+        #else
+        getrusage(RUSAGE_SELF, &usage)
+        let unit = 1024
+        #endif
+        func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
+        let pages = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?
+            .split(separator: " ").dropFirst().first.flatMap { Int($0) }
+        return Usage(
+            cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime), peakMemory: usage.ru_maxrss * unit,
+            memory: (pages ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))))
+    }
+}
+
+struct BenchmarkError: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,254 @@
+import NIOCore
+import SocketCore
+import Testing
+
+@Suite struct `A connection's states` {
+    private func machine(_ framing: PacketFraming = .none, endsWritingWithReading: Bool = false) -> ConnectionMachine {
+        ConnectionMachine(
+            queue: ReceiveQueue(framing: framing, maximumPacketSize: 1000, readAhead: 100),
+            endsWritingWithReading: endsWritingWithReading)
+    }
+
+    private func bytes(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
+
+    @Test func `calls that wait are served in their order`() {
+        var machine = self.machine()
+        #expect(machine.receive(.next) == .wait)
+        machine.wait(1, .exactly(2))
+        #expect(machine.receive(.next) == .wait)
+        machine.wait(2, .next)
+        machine.queue.bytes.writeString("abc")
+        // One that comes later does not overtake.
+        #expect(machine.receive(.next) == .wait)
+        #expect(machine.nextDue() == .bytes(1, self.bytes("ab")))
+        #expect(machine.nextDue() == .bytes(2, self.bytes("c")))
+        #expect(machine.nextDue() == nil)
+    }
+
+    @Test func `a call that gives up leaves what has come to the next`() {
+        var machine = self.machine()
+        machine.wait(1, .exactly(10))
+        machine.queue.bytes.writeString("abc")
+        #expect(machine.nextDue() == nil)
+        #expect(machine.cancelReceive(1) == true)
+        #expect(machine.cancelReceive(1) == false)
+        #expect(machine.receive(.next) == .bytes(self.bytes("abc")))
+    }
+
+    @Test(arguments: [ConnectionMachine.StreamEnd.finished, .truncated, .reset, .failed])
+    func `what came before the end is delivered before the end, and the end stays`(end: ConnectionMachine.StreamEnd) {
+        var machine = self.machine()
+        machine.queue.bytes.writeString("last")
+        machine.streamEnded(end)
+        machine.streamEnded(.failed)
+        #expect(machine.receive(.next) == .bytes(self.bytes("last")))
+        #expect(machine.receive(.next) == .end(end))
+        #expect(machine.receive(.next) == .end(end))
+    }
+
+    @Test func `too few bytes before the end are still there for a call that asks for less`() {
+        var machine = self.machine()
+        machine.wait(1, .exactly(10))
+        machine.queue.bytes.writeString("abc")
+        machine.streamEnded(.finished)
+        #expect(machine.nextDue() == .end(1, .finished))
+        #expect(machine.receive(.next) == .bytes(self.bytes("abc")))
+        #expect(machine.receive(.next) == .end(.finished))
+    }
+
+    @Test func `an unfinished packet is dropped at the end`() {
+        var machine = self.machine(.twoBytes)
+        machine.queue.bytes.writeBytes([0, 5, 1, 2])
+        machine.streamEnded(.finished)
+        #expect(machine.receive(.next) == .end(.finished))
+        #expect(machine.queue.bytes.readableBytes == 0)
+    }
+
+    @Test func `an oversized packet ends the stream after the good ones`() {
+        var machine = self.machine(.twoBytes)
+        machine.queue.bytes.writeBytes([0, 1, 7, 0xff, 0xff, 1])
+        #expect(machine.receive(.next) == .bytes(ByteBuffer(bytes: [7])))
+        #expect(machine.receive(.next) == .end(.oversized(announced: 65_535)))
+        #expect(machine.receive(.next) == .end(.oversized(announced: 65_535)))
+        #expect(!machine.wantsToRead)
+    }
+
+    @Test func `bytes cannot be counted out of a framed stream`() {
+        var machine = self.machine(.fourBytes)
+        #expect(machine.receive(.exactly(1)) == .refuse(.framed))
+    }
+
+    @Test func `an active socket refuses to be received from and delivers messages, the end last and once`() {
+        var machine = self.machine()
+        #expect(machine.deliver(.active(credit: nil)) == [])
+        machine.queue.bytes.writeString("a")
+        #expect(machine.receive(.next) == .refuse(.active))
+        #expect(machine.nextDue() == .message(self.bytes("a")))
+        machine.queue.bytes.writeString("b")
+        machine.streamEnded(.truncated)
+        #expect(machine.nextDue() == .message(self.bytes("b")))
+        #expect(machine.nextDue() == .lastMessage(.truncated))
+        #expect(machine.nextDue() == nil)
+    }
+
+    @Test func `calls that wait are refused when delivery becomes active`() {
+        var machine = self.machine()
+        machine.wait(1, .next)
+        machine.wait(2, .next)
+        #expect(machine.deliver(.active(credit: nil)) == [1, 2])
+        machine.queue.bytes.writeString("a")
+        #expect(machine.nextDue() == .message(self.bytes("a")))
+    }
+
+    @Test func `credit counts messages, and then the socket is passive`() {
+        var machine = self.machine(.oneByte)
+        _ = machine.deliver(.active(credit: 2))
+        machine.queue.bytes.writeBytes([1, 10, 1, 11, 1, 12])
+        #expect(machine.nextDue() == .message(ByteBuffer(bytes: [10])))
+        #expect(machine.nextDue() == .message(ByteBuffer(bytes: [11])))
+        #expect(machine.nextDue() == nil)
+        #expect(machine.receive(.next) == .bytes(ByteBuffer(bytes: [12])))
+    }
+
+    @Test func `a full mailbox stops delivery and reading, and the end waits as well`() {
+        var machine = self.machine()
+        _ = machine.deliver(.active(credit: nil))
+        machine.mailboxIsFull(true)
+        #expect(!machine.wantsToRead)
+        machine.queue.bytes.writeString("a")
+        machine.streamEnded(.finished)
+        #expect(machine.nextDue() == nil)
+        machine.mailboxIsFull(false)
+        #expect(machine.nextDue() == .message(self.bytes("a")))
+        #expect(machine.nextDue() == .lastMessage(.finished))
+    }
+
+    @Test func `reading stops at the read-ahead unless a call needs more`() {
+        var machine = self.machine()
+        #expect(machine.wantsToRead)
+        machine.queue.bytes.writeBytes([UInt8](repeating: 0, count: 100))
+        #expect(!machine.wantsToRead)
+        machine.wait(1, .exactly(150))
+        #expect(machine.wantsToRead)
+        #expect(machine.readLimit == 150)
+    }
+
+    @Test func `a broken writing side leaves the reading side alone`() {
+        var machine = self.machine()
+        machine.queue.bytes.writeString("still here")
+        machine.writingBroke()
+        #expect(machine.sendRefusal == .writingEnded)
+        #expect(machine.receive(.next) == .bytes(self.bytes("still here")))
+        #expect(machine.receive(.next) == .wait)
+    }
+
+    @Test func `the peer's end leaves the writing side alone, unless the socket was opened otherwise`() {
+        var swift = self.machine()
+        swift.streamEnded(.finished)
+        #expect(swift.receive(.next) == .end(.finished))
+        #expect(swift.sendRefusal == nil)
+
+        var classic = self.machine(endsWritingWithReading: true)
+        classic.streamEnded(.finished)
+        #expect(classic.sendRefusal == nil)
+        #expect(classic.receive(.next) == .end(.finished))
+        #expect(classic.sendRefusal == .writingEnded)
+    }
+
+    @Test func `writing is finished once`() {
+        var machine = self.machine()
+        #expect(machine.finishWriting() == true)
+        #expect(machine.isFinishingWriting)
+        #expect(machine.sendRefusal == .writingEnded)
+        #expect(machine.finishWriting() == false)
+        machine.writingFinished()
+        #expect(machine.hasFinishedWriting)
+        #expect(machine.receive(.next) == .wait)
+    }
+
+    @Test func `closing refuses what waits and discards what has come`() {
+        var machine = self.machine()
+        machine.wait(1, .exactly(10))
+        machine.queue.bytes.writeString("abc")
+        #expect(machine.close() == [1])
+        #expect(machine.receive(.next) == .refuse(.closed))
+        #expect(machine.sendRefusal == .closed)
+        #expect(machine.nextDue() == nil)
+        #expect(machine.queue.bytes.readableBytes == 0)
+        #expect(!machine.wantsToRead)
+    }
+}
+
+@Suite struct `What waits to be sent` {
+    @Test func `units go out in their order and are named when they are complete`() {
+        var queue = SendQueue()
+        queue.append(1, ByteBuffer(string: "hello"), hasBegun: false)
+        queue.append(2, ByteBuffer(string: "you"), hasBegun: false)
+        let first = queue.takeChunk(limit: 3)
+        #expect(first?.bytes == ByteBuffer(string: "hel"))
+        #expect(first?.completed == nil)
+        let second = queue.takeChunk(limit: 100)
+        #expect(second?.bytes == ByteBuffer(string: "lo"))
+        #expect(second?.completed == 1)
+        #expect(queue.takeChunk(limit: 100)?.completed == 2)
+        #expect(queue.isEmpty)
+    }
+
+    @Test func `a unit that has begun is sent to its end`() {
+        var queue = SendQueue()
+        queue.append(1, ByteBuffer(string: "hello"), hasBegun: false)
+        queue.append(2, ByteBuffer(string: "you"), hasBegun: false)
+        _ = queue.takeChunk(limit: 1)
+        #expect(queue.cancel(1) == .tooLate)
+        #expect(queue.cancel(2) == .dropped)
+        #expect(queue.cancel(2) == .unknown)
+        #expect(queue.dropUnbegun() == [])
+        #expect(queue.takeChunk(limit: 100)?.bytes == ByteBuffer(string: "ello"))
+    }
+
+    @Test func `what has not begun is dropped when no more is accepted`() {
+        var queue = SendQueue()
+        queue.append(1, ByteBuffer(string: "hello"), hasBegun: true)
+        queue.append(2, ByteBuffer(string: "you"), hasBegun: false)
+        #expect(queue.dropUnbegun() == [2])
+        #expect(queue.dropAll() == [1])
+        #expect(queue.isEmpty)
+    }
+}
+
+@Suite struct `What a mailbox owes its sockets` {
+    @Test func `a socket pauses above its mark and goes on at half of it`() {
+        var ledger = MailboxLedger<Int>()
+        #expect(ledger.posted(60, by: 1, highWater: 100) == .none)
+        #expect(ledger.posted(41, by: 1, highWater: 100) == .pause)
+        #expect(ledger.posted(10, by: 1, highWater: 100) == .none)
+        #expect(ledger.isPaused(1))
+        #expect(ledger.taken(60, of: 1) == .none)
+        #expect(ledger.taken(1, of: 1) == .resume)
+        #expect(!ledger.isPaused(1))
+    }
+
+    @Test func `one that floods does not hold up the others`() {
+        var ledger = MailboxLedger<Int>()
+        #expect(ledger.posted(1000, by: 1, highWater: 100) == .pause)
+        #expect(ledger.posted(50, by: 2, highWater: 100) == .none)
+        #expect(!ledger.isPaused(2))
+    }
+
+    @Test func `an empty message costs as well`() {
+        var ledger = MailboxLedger<Int>()
+        #expect(ledger.posted(0, by: 1, highWater: 1) == .none)
+        #expect(ledger.posted(0, by: 1, highWater: 1) == .pause)
+        #expect(ledger.taken(0, of: 1) == .none)
+        #expect(ledger.taken(0, of: 1) == .resume)
+        #expect(ledger.waiting(of: 1) == 0)
+    }
+
+    @Test func `a socket that leaves owes nothing`() {
+        var ledger = MailboxLedger<Int>()
+        #expect(ledger.posted(1000, by: 1, highWater: 100) == .pause)
+        ledger.left(1)
+        #expect(!ledger.isPaused(1))
+        #expect(ledger.taken(1000, of: 1) == .none)
+    }
+}
