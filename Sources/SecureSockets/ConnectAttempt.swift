@@ -104,7 +104,8 @@ final class ConnectAttempt: @unchecked Sendable {
     private func handshake(over transport: any Transport) -> Connection? {
         do {
             let engine = try TLSEngine(
-                client: self.tls.context, for: self.host, verification: self.tls.verification, serverName: self.tls.serverName)
+                client: self.tls.context, for: self.host, verification: self.tls.verification, serverName: self.tls.serverName,
+                at: self.target)
             let connection = Connection(transport: transport, engine: engine, options: self.options, peerText: self.target)
             self.connection = connection
             // The deadline of the whole call is ours.
@@ -152,11 +153,12 @@ final class ConnectAttempt: @unchecked Sendable {
 extension TLSEngine {
     /// The client's end for a host: asks for its name, and expects its certificate as far as `verification` says.
     convenience init(
-        client context: TLSContext, for host: String, verification: TLSConfiguration.Verification, serverName: String?
+        client context: TLSContext, for host: String, verification: TLSConfiguration.Verification, serverName: String?,
+        at endpoint: String?
     ) throws(TLSFailure) {
         let name = PeerName(serverName ?? host)
         let asked: String? = if case .dns(let name) = name { name } else { nil }
-        try self.init(client: context, serverName: asked, expecting: verification == .full ? name : nil)
+        try self.init(client: context, serverName: asked, expecting: verification == .full ? name : nil, at: endpoint)
     }
 }
 

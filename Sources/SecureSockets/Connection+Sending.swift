@@ -102,7 +102,7 @@ extension Connection {
 
     /// Nothing can be sent any more.
     func breakWriting() {
-        guard !self.machine.isWritingBroken else { return }
+        guard !self.machine.isWritingBroken, !self.machine.hasFinishedWriting else { return }
         self.machine.writingBroke()
         let error = self.writeFailure ?? self.connectionLost(.sending)
         self.writeFailure = error
@@ -136,8 +136,9 @@ extension Connection {
 
     private func completeFinishing() {
         self.machine.writingFinished()
-        self.endOutput()
         for finisher in self.finishers { finisher.resume(.success(())) }
         self.finishers.removeAll()
+        // If the peer has finished as well, this may close the transport at once.
+        self.endOutput()
     }
 }

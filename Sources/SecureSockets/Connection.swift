@@ -153,9 +153,10 @@ final class Connection: @unchecked Sendable {
     }
 
     private func handshakeFailed(_ error: SecureSocketError) {
-        self.report(.failure(error))
-        // The alert that tells the peer why still has to go out.
+        // First this, and then the report: whoever hears of the failure gives the connection up, and what has not begun to close
+        // is dropped at once. The alert that tells the peer why still has to go out.
         self.beginClosing()
+        self.report(.failure(error))
     }
 
     private func handshakeTimedOut(after timeout: Duration) {

@@ -17,7 +17,24 @@ public struct ConnectionInformation: Sendable, Hashable {
     /// The server name that the client asked for; nil if it asked for none.
     public var serverName: String? { self.parameters.serverName }
     /// Whether an earlier session was resumed, which saves the certificates and half of the work.
-    public var isResumed: Bool { self.parameters.resumed }
+    public var isResumed: Bool { self.resumption == .resumed }
+    /// Whether an earlier session was resumed, or why not.
+    public var resumption: Resumption {
+        switch self.parameters.resumption {
+        case .resumed: .resumed
+        case .notOffered: .notOffered
+        case .declined: .declined
+        }
+    }
+
+    /// Whether a handshake resumed an earlier session, and why not.
+    public enum Resumption: String, Sendable, Hashable, CaseIterable {
+        case resumed
+        /// The client had no session for this server that was still good, or did not offer it.
+        case notOffered
+        /// The client offered one, and the server did not take it: expired, unknown, or of another configuration.
+        case declined
+    }
     /// The certificates that the peer showed: its own first. Empty if it showed none.
     ///
     /// They have been verified only if the configuration says so.

@@ -43,7 +43,7 @@ extension SecureSocketError {
         case .unsupportedKey:
             self = make("keys of this kind cannot be used for TLS", advice: "Use RSA, ECDSA (P-256, P-384, P-521) or Ed25519")
         case .passwordMissing: self = make("is encrypted, and no password was given", advice: "Give the password")
-        case .passwordWrong: self = make("is encrypted, and the password is wrong")
+        case .passwordWrong: self = make("is encrypted, and the password is wrong", advice: "Check the password")
         case .keyMismatch:
             self = make(
                 "does not belong to the certificate", advice: "Give the key that the certificate was issued for",

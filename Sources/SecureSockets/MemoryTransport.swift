@@ -195,7 +195,7 @@ extension SecureSocket {
         let sides: (Connection, Connection)
         do {
             let clientEngine = try TLSEngine(
-                client: client.context, for: host, verification: client.verification, serverName: client.serverName)
+                client: client.context, for: host, verification: client.verification, serverName: client.serverName, at: nil)
             let serverEngine = try TLSEngine(server: server.context)
             sides = (
                 Connection(transport: ends.0, engine: clientEngine, options: options, peerText: "\(host) (in memory)"),

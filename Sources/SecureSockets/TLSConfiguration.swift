@@ -173,6 +173,12 @@ public struct TLSConfiguration: Sendable {
         /// The highest position in a chain at which a trusted root may stand: the peer's own certificate is at 0, its issuer at
         /// 1, and so on. Default: 10.
         public var depth: Int = 10
+        /// How long a session may be resumed after the handshake that made it, which saves the certificates and half of the work;
+        /// zero: not at all. Default: nil, two hours with TLS 1.2 and two days with TLS 1.3.
+        ///
+        /// A session is resumed only under settings that would accept its peer in a full handshake, and by a client only with the same
+        /// server and name.
+        public var sessionLifetime: Duration?
 
         public init() {}
     }
@@ -268,6 +274,10 @@ public struct TLSConfiguration: Sendable {
         settings.groups = parameters.groups.map(\.group)
         settings.applicationProtocols = parameters.applicationProtocols
         settings.depth = parameters.depth
+        if let lifetime = parameters.sessionLifetime {
+            let seconds = UInt32(clamping: max(lifetime.components.seconds, lifetime > .zero ? 1 : 0))
+            settings.sessionLifetime = seconds == 0 ? .none : .seconds(seconds)
+        }
         return settings
     }
 }

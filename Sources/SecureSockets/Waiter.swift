@@ -62,7 +62,7 @@ final class Waiter<Success: Sendable>: @unchecked Sendable {
 }
 
 extension SecureSocketError {
-    package static func cancelled(_ step: Step) -> SecureSocketError {
+    static func cancelled(_ step: Step) -> SecureSocketError {
         SecureSocketError(
             .cancelled, blame: .caller, step: step, "the task was cancelled while it waited", classicReason: "closed")
     }

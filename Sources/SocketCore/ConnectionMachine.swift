@@ -224,9 +224,9 @@ package struct ConnectionMachine {
         if self.writing == .finishing { self.writing = .finished }
     }
 
-    /// A write has failed. Reading is another matter.
+    /// A write has failed. Reading is another matter, and an end that was sent has been sent.
     package mutating func writingBroke() {
-        self.writing = .broken
+        if self.writing != .finished { self.writing = .broken }
     }
 
     package var isWritingBroken: Bool { self.writing == .broken }

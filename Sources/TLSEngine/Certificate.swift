@@ -73,13 +73,11 @@ private func alternativeNames(_ x509: OpaquePointer) -> [String] {
         guard let name = sk_GENERAL_NAME_value(names, index) else { continue }
         var type: Int32 = 0
         guard let value = GENERAL_NAME_get0_value(name, &type) else { continue }
+        // Only these are strings; the value of a directory name, for example, is a structure of another type.
+        guard type == GEN_DNS || type == GEN_IPADD else { continue }
         let string = value.assumingMemoryBound(to: ASN1_STRING.self)
         let bytes = UnsafeBufferPointer(start: ASN1_STRING_get0_data(string), count: Int(ASN1_STRING_length(string)))
-        switch type {
-        case GEN_DNS: result.append(String(decoding: bytes, as: UTF8.self))
-        case GEN_IPADD: result.append(IPAddressBytes(Array(bytes)).description)
-        default: break
-        }
+        result.append(type == GEN_DNS ? String(decoding: bytes, as: UTF8.self) : IPAddressBytes(Array(bytes)).description)
     }
     return result
 }

@@ -10,7 +10,7 @@ package struct NegotiatedParameters: Sendable, Hashable {
     package let applicationProtocol: String?
     /// The server name that the client asked for (RFC 6066 §3).
     package let serverName: String?
-    package let resumed: Bool
+    package let resumption: Resumption
     /// What the peer sent: own certificate first. Empty if it sent none.
     package let peerCertificates: [Certificate]
     /// The number of certificates from the peer's to the trusted one, both included; nil if nothing was verified.
@@ -32,7 +32,7 @@ extension TLSEngine {
             serverName: self.context.settings.role == .server
                 ? SSL_get_servername(self.ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) }
                 : self.sentServerName,
-            resumed: SSL_session_reused(self.ssl) == 1,
+            resumption: self.resumption,
             peerCertificates: self.peerCertificates,
             verifiedChainLength: self.verifiedChainLength
         )

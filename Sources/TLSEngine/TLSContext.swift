@@ -1,4 +1,5 @@
 internal import CNIOBoringSSL
+import Synchronization
 
 /// The settings of one side, checked, loaded and ready: immutable and shared by all of its connections.
 ///
@@ -7,6 +8,9 @@ internal import CNIOBoringSSL
 package final class TLSContext: @unchecked Sendable {
     let pointer: OpaquePointer
     package let settings: TLSSettings
+    /// What sessions of this context are tied to: identity, trust, verification and what else decides whether a peer is accepted.
+    let digest: [UInt8]
+    private let counts = Mutex(ResumptionCounts())
     /// The protocol names as they stand in the extension: each behind its length.
     let encodedApplicationProtocols: [UInt8]
 
@@ -27,11 +31,13 @@ package final class TLSContext: @unchecked Sendable {
             encoded.append(contentsOf: name.utf8)
         }
         self.encodedApplicationProtocols = encoded
+        self.digest = Self.digest(of: settings)
 
         // From here on `deinit` frees the context when a step throws.
         try self.setProtocol()
         try self.setIdentity()
         try self.setTrust()
+        try self.setSessions()
     }
 
     deinit { SSL_CTX_free(self.pointer) }
@@ -123,10 +129,6 @@ package final class TLSContext: @unchecked Sendable {
         ]
         try self.check(
             SSL_CTX_set_verify_algorithm_prefs(self.pointer, ed25519AndUsual, ed25519AndUsual.count))
-        // A server that knows clients by certificate must say which of its sessions are worth what (RFC 5246 §7.4.1.2).
-        let sessionContext = Array("secure-sockets".utf8)
-        try self.check(SSL_CTX_set_session_id_context(self.pointer, sessionContext, sessionContext.count))
-
         if let trust = self.settings.trust {
             X509_STORE_up_ref(trust.pointer)
             SSL_CTX_set_cert_store(self.pointer, trust.pointer)
@@ -141,11 +143,62 @@ package final class TLSContext: @unchecked Sendable {
         }
         SSL_CTX_set_cert_verify_callback(self.pointer, verifyPeerCertificate, nil)
         if self.settings.role == .server, self.settings.verification != .none {
-            for authority in self.settings.trust?.certificates.pointers ?? [] where isSelfIssued(authority) {
-                SSL_CTX_add_client_CA(self.pointer, authority)
-            }
+            // The system's authorities are too many to name.
+            for authority in self.settings.trust?.authoritiesToName ?? [] { SSL_CTX_add_client_CA(self.pointer, authority) }
         }
     }
+
+    // MARK: Sessions
+
+    private func setSessions() throws(TLSSettingsError) {
+        // Without it, a session made under weaker rules could be resumed under stricter ones (RFC 8446 §4.6.1).
+        try self.check(SSL_CTX_set_session_id_context(self.pointer, self.digest, self.digest.count))
+        if self.settings.hasOwnClock { SSL_CTX_set_current_time_cb(self.pointer, tellTime) }
+        SSL_CTX_set_select_certificate_cb(self.pointer, noteClientsOffer)
+        switch self.settings.sessionLifetime {
+        case .library: break
+        case .seconds(let seconds):
+            SSL_CTX_set_timeout(self.pointer, max(seconds, 1))
+            SSL_CTX_set_session_psk_dhe_timeout(self.pointer, max(seconds, 1))
+        case .none:
+            SSL_CTX_set_options(self.pointer, UInt32(SSL_OP_NO_TICKET))
+            SSL_CTX_set_session_cache_mode(self.pointer, SSL_SESS_CACHE_OFF)
+            return
+        }
+        switch self.settings.role {
+        case .server: SSL_CTX_set_session_cache_mode(self.pointer, SSL_SESS_CACHE_SERVER)
+        case .client:
+            SSL_CTX_set_session_cache_mode(self.pointer, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL)
+            SSL_CTX_sess_set_new_cb(self.pointer, keepNewSession)
+        }
+    }
+
+    /// A digest of everything that decides which peers are accepted and as whom this side appears.
+    private static func digest(of settings: TLSSettings) -> [UInt8] {
+        var text: [UInt8] = []
+        func add(_ bytes: [UInt8]) {
+            // Lengths keep one field's end from being taken for another's beginning.
+            withUnsafeBytes(of: UInt64(bytes.count).bigEndian) { text.append(contentsOf: $0) }
+            text.append(contentsOf: bytes)
+        }
+        add(Array("\(settings.role) \(settings.verification) \(settings.depth) \(settings.versions) \(settings.ciphers)".utf8))
+        add(Array(settings.applicationProtocols.joined(separator: ",").utf8))
+        for certificate in settings.identity?.certificates ?? [] { add(certificate.derBytes) }
+        add([])
+        if settings.verification != .none {
+            for certificate in settings.trust?.certificates.certificates ?? [] { add(certificate.derBytes) }
+        }
+        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
+        SHA256(text, text.count, &digest)
+        return digest
+    }
+
+    func count(_ resumption: Resumption) {
+        self.counts.withLock { $0.count(resumption) }
+    }
+
+    /// How the handshakes that were completed under this context have gone.
+    package var resumptionCounts: ResumptionCounts { self.counts.withLock { $0 } }
 }
 
 private func isSelfIssued(_ certificate: OpaquePointer) -> Bool {

@@ -47,6 +47,10 @@ package final class TLSEngine {
     /// Left by the verification during the handshake.
     var refusal: CertificateRefusal?
     var verifiedChainLength: Int?
+    /// Under which a client keeps its sessions; nil if it keeps none.
+    let sessionKey: SessionCache.Key?
+    var hasOfferedSession = false
+    private var hasCounted = false
 
     fileprivate var input = ByteBuffer()
     fileprivate var output = ByteBuffer()
@@ -57,22 +61,30 @@ package final class TLSEngine {
     /// - Parameters:
     ///   - serverName: What the server name extension asks for; nil sends none. An address is never sent (RFC 6066 §3).
     ///   - expecting: The name or address that the certificate must be for; nil checks none.
+    ///   - endpoint: Where the server is, for resuming an earlier session with it; nil neither resumes nor keeps one.
     package convenience init(
         client context: TLSContext,
         serverName: String?,
-        expecting peer: PeerName?
+        expecting peer: PeerName?,
+        at endpoint: String? = nil
     ) throws(TLSFailure) {
-        try self.init(context, serverName: serverName, expecting: peer)
+        try self.init(context, serverName: serverName, expecting: peer, at: endpoint)
         SSL_set_connect_state(self.ssl)
+        guard let key = self.sessionKey else { return }
+        if let session = context.settings.sessionCache.session(for: key, now: context.settings.now()) {
+            self.hasOfferedSession = SSL_set_session(self.ssl, session.pointer) == 1
+        }
     }
 
     /// Makes the server's end.
     package convenience init(server context: TLSContext) throws(TLSFailure) {
-        try self.init(context, serverName: nil, expecting: nil)
+        try self.init(context, serverName: nil, expecting: nil, at: nil)
         SSL_set_accept_state(self.ssl)
     }
 
-    private init(_ context: TLSContext, serverName: String?, expecting peer: PeerName?) throws(TLSFailure) {
+    private init(
+        _ context: TLSContext, serverName: String?, expecting peer: PeerName?, at endpoint: String?
+    ) throws(TLSFailure) {
         ErrorQueue.clear()
         guard let ssl = SSL_new(context.pointer) else {
             throw TLSFailure(.setup, reason: ErrorQueue.drain().first)
@@ -81,6 +93,13 @@ package final class TLSEngine {
         self.ssl = ssl
         self.expectedPeer = peer
         self.sentServerName = serverName
+        self.sessionKey =
+            if let endpoint, context.settings.sessionLifetime.allowsResumption {
+                SessionCache.Key(
+                    configuration: context.digest, server: "\(endpoint) \(serverName ?? "")", expected: peer?.description)
+            } else {
+                nil
+            }
         // From here on `deinit` frees the connection when a step throws.
         guard let bio = BIO_new(EngineBIO.method) else {
             throw TLSFailure(.setup, reason: ErrorQueue.drain().first)
@@ -156,11 +175,23 @@ package final class TLSEngine {
     package func handshake() -> HandshakeProgress {
         let result = SSL_do_handshake(self.ssl)
         self.releaseUsedInput()
-        if result == 1 { return .complete }
+        if result == 1 {
+            if !self.hasCounted {
+                self.hasCounted = true
+                self.context.count(self.resumption)
+            }
+            return .complete
+        }
         switch SSL_get_error(self.ssl, result) {
         case SSL_ERROR_WANT_READ: return .waiting
         case let code: return .failed(self.failure(code))
         }
+    }
+
+    /// Whether the handshake resumed a session; to be asked when it is complete.
+    var resumption: Resumption {
+        if SSL_session_reused(self.ssl) == 1 { return .resumed }
+        return self.hasOfferedSession ? .declined : .notOffered
     }
 
     /// Decrypts what has arrived, until the input is used up or `buffer` holds `limit` bytes.

@@ -71,7 +71,6 @@ package struct TLSAlert: Sendable, Hashable, CustomStringConvertible {
 extension TLSFailure {
     /// Sorts the library's reasons of a fatal error by whose fault it is.
     static func sorted(_ reasons: [LibraryReason]) -> TLSFailure {
-        guard let first = reasons.first else { return TLSFailure(.peerUnacceptable) }
         // An alert that was received is reported as a reason at this offset, and may come behind others.
         for reason in reasons where reason.library == Int32(ERR_LIB_SSL) {
             let alert = reason.code - SSL_AD_REASON_OFFSET
@@ -79,6 +78,8 @@ extension TLSFailure {
                 return TLSFailure(.alertReceived(TLSAlert(code: UInt8(alert))), reason: reason)
             }
         }
-        return TLSFailure(.peerUnacceptable, reason: first)
+        // Below a reason of the protocol there may be one of a cipher, which tells less.
+        return TLSFailure(
+            .peerUnacceptable, reason: reasons.first { $0.library == Int32(ERR_LIB_SSL) } ?? reasons.first)
     }
 }

@@ -1,3 +1,11 @@
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
 /// The version of the protocol.
 package enum TLSVersion: UInt16, Sendable, Hashable, Comparable, CaseIterable {
     case v1_2 = 0x0303
@@ -50,6 +58,13 @@ package struct TLSSettings: Sendable {
     package var groups: [TLSGroup]
     /// Protocol names in order of preference (RFC 7301); empty: no such extension.
     package var applicationProtocols: [String]
+    package var sessionLifetime = SessionLifetime.library
+    /// Where a client's sessions are kept.
+    package var sessionCache = SessionCache.shared
+    /// The clock that sessions expire by, in seconds since 1970.
+    package var now: @Sendable () -> UInt64 = { UInt64(max(time(nil), 0)) }
+    /// Whether a fixed clock takes the place of the system's also inside the library.
+    package var hasOwnClock = false
 
     package init(role: Role) {
         self.role = role

@@ -21,8 +21,9 @@ package final class TrustStore: @unchecked Sendable {
     let certificates: CertificateList
     /// Where the certificates came from, for people: a path, a list of paths, or `bytes`.
     package let origin: String
+    private let isSystem: Bool
 
-    private init(_ certificates: CertificateList, origin: String) throws(CredentialError) {
+    private init(_ certificates: CertificateList, origin: String, isSystem: Bool) throws(CredentialError) {
         ErrorQueue.clear()
         guard let store = X509_STORE_new() else {
             throw CredentialError(item: .trustedCertificates, path: nil, problem: .refused(ErrorQueue.drain().first))
@@ -30,6 +31,7 @@ package final class TrustStore: @unchecked Sendable {
         self.pointer = store
         self.certificates = certificates
         self.origin = origin
+        self.isSystem = isSystem
         for certificate in certificates.pointers where X509_STORE_add_cert(store, certificate) != 1 {
             throw CredentialError(item: .trustedCertificates, path: origin, problem: .refused(ErrorQueue.drain().first))
         }
@@ -39,8 +41,12 @@ package final class TrustStore: @unchecked Sendable {
 
     package convenience init(_ source: PEMInput) throws(CredentialError) {
         try self.init(
-            CertificateList.load(source, as: .trustedCertificates), origin: source.path ?? "bytes given by the program")
+            CertificateList.load(source, as: .trustedCertificates), origin: source.path ?? "bytes given by the program",
+            isSystem: false)
     }
+
+    /// Whom a server names when it asks for a certificate.
+    var authoritiesToName: [OpaquePointer] { self.isSystem ? [] : self.certificates.pointers }
 
     package var count: Int { self.certificates.pointers.count }
 }
@@ -98,7 +104,7 @@ extension TrustStore {
         }
         let all = lists.flatMap(\.pointers)
         for certificate in all { X509_up_ref(certificate) }
-        return try TrustStore(CertificateList(taking: all), origin: origins.joined(separator: ", "))
+        return try TrustStore(CertificateList(taking: all), origin: origins.joined(separator: ", "), isSystem: true)
     }
 
     /// What can be read of a folder; other files in it are nobody's mistake and are passed over.

@@ -42,7 +42,8 @@ import Testing
 
     @Test func `agree on the server's first application protocol that the client has`() throws {
         let pair = try EnginePair.make(
-            client: { $0.applicationProtocols = ["http/1.1", "h2"] }, server: { $0.applicationProtocols = ["h3", "h2", "http/1.1"] })
+            client: { $0.applicationProtocols = ["http/1.1", "h2"] },
+            server: { $0.applicationProtocols = ["h3", "h2", "http/1.1"] })
         pair.shakeHands()
         #expect(pair.client.negotiated?.applicationProtocol == "h2")
         #expect(pair.server.negotiated?.applicationProtocol == "h2")

@@ -72,7 +72,8 @@ struct Run: AsyncParsableCommand {
                     figures[stack, default: []].append(try await benchmark.figure(load, server))
                 }
             }
-            let result = Result(name: benchmark.name, unit: benchmark.unit, lowerIsBetter: benchmark.lowerIsBetter, figures: figures)
+            let result = Result(
+                name: benchmark.name, unit: benchmark.unit, lowerIsBetter: benchmark.lowerIsBetter, figures: figures)
             results.append(result)
             if !self.json { print(result.line) }
         }

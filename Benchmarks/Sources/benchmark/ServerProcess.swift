@@ -79,14 +79,14 @@ final class ServerProcess {
         var usage = rusage()
         // The peak is in bytes on macOS and in KiB elsewhere.
         #if canImport(Darwin)
-        getrusage(RUSAGE_SELF, &usage)
-        let unit = 1
+            getrusage(RUSAGE_SELF, &usage)
+            let unit = 1
         #elseif canImport(Glibc)
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        let unit = 1024
+            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+            let unit = 1024
         #else
-        getrusage(RUSAGE_SELF, &usage)
-        let unit = 1024
+            getrusage(RUSAGE_SELF, &usage)
+            let unit = 1024
         #endif
         func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
         let pages = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?

@@ -1,0 +1,160 @@
+internal import CNIOBoringSSL
+import DequeModule
+import Synchronization
+
+/// How long a session may be resumed after the handshake that made it.
+package enum SessionLifetime: Sendable, Hashable {
+    /// As long as the library has it: two hours for TLS 1.2, two days for TLS 1.3, and as the server says.
+    case library
+    /// So many seconds, at least 1.
+    case seconds(UInt32)
+    /// Not at all: no tickets are given and none kept.
+    case none
+
+    var allowsResumption: Bool { self != .none }
+}
+
+/// Whether a handshake resumed an earlier session, and why not.
+package enum Resumption: Sendable, Hashable {
+    case resumed
+    /// The client had no session for this server that was still good, or did not offer it.
+    case notOffered
+    /// The client offered one, and the server did not take it: expired, unknown, or of another configuration.
+    case declined
+}
+
+/// The sessions that clients of this process may resume: bounded, and the oldest go first.
+///
+/// A session is found again only under the configuration that would have accepted its peer in a full handshake, for the same server
+/// and the same expected name. Tickets of TLS 1.3 are used once (RFC 8446 §C.4).
+package final class SessionCache: Sendable {
+    struct Key: Hashable {
+        /// A digest of identity, trust, and verification.
+        let configuration: [UInt8]
+        /// Where the server is, and who it must be.
+        let server: String
+        let expected: String?
+    }
+
+    private struct Entry {
+        let key: Key
+        let session: Session
+        let expiry: UInt64
+    }
+
+    /// A server with TLS 1.3 gives two as a rule.
+    private static let sessionsPerServer = 2
+
+    package static let shared = SessionCache(capacity: 1024)
+
+    private let capacity: Int
+    // Few enough for a search from the end: what was made last is wanted first.
+    private let entries = Mutex(Deque<Entry>())
+
+    package init(capacity: Int) {
+        self.capacity = capacity
+    }
+
+    package var count: Int { self.entries.withLock { $0.count } }
+
+    func store(_ session: Session, for key: Key, until expiry: UInt64) {
+        self.entries.withLock { entries in
+            let known = entries.indices.filter { entries[$0].key == key }
+            if known.count >= Self.sessionsPerServer { entries.remove(at: known[0]) }
+            if entries.count >= self.capacity { entries.removeFirst() }
+            entries.append(Entry(key: key, session: session, expiry: expiry))
+        }
+    }
+
+    /// The newest session for the key that is still good; one that may be used once only is taken out.
+    func session(for key: Key, now: UInt64) -> Session? {
+        self.entries.withLock { entries in
+            entries.removeAll { $0.expiry <= now }
+            guard let index = entries.lastIndex(where: { $0.key == key }) else { return nil }
+            let session = entries[index].session
+            if session.isForOneUse { entries.remove(at: index) }
+            return session
+        }
+    }
+}
+
+/// One session of the library's, owned.
+///
+/// Sendable without a check because a session is never changed once the library has handed it out, and its reference count is safe to
+/// use from several threads.
+final class Session: @unchecked Sendable {
+    let pointer: OpaquePointer
+
+    init(taking pointer: OpaquePointer) {
+        self.pointer = pointer
+    }
+
+    deinit { SSL_SESSION_free(self.pointer) }
+
+    var isForOneUse: Bool { SSL_SESSION_should_be_single_use(self.pointer) == 1 }
+
+    /// Seconds for which the server takes it.
+    var lifetime: UInt64 { UInt64(SSL_SESSION_get_timeout(self.pointer)) }
+}
+
+/// How the handshakes of a context have gone; BoringSSL's own counters always say 0.
+package struct ResumptionCounts: Sendable, Hashable {
+    package var resumed = 0
+    package var notOffered = 0
+    package var declined = 0
+
+    mutating func count(_ resumption: Resumption) {
+        switch resumption {
+        case .resumed: self.resumed += 1
+        case .notOffered: self.notOffered += 1
+        case .declined: self.declined += 1
+        }
+    }
+}
+
+// MARK: The library's callbacks
+
+/// Keeps a session that a server has given; answers 1 for taking it over.
+func keepNewSession(ssl: OpaquePointer?, session: OpaquePointer?) -> Int32 {
+    guard let ssl, let session, let opaque = SSL_get_ex_data(ssl, 0) else { return 0 }
+    let engine = Unmanaged<TLSEngine>.fromOpaque(opaque).takeUnretainedValue()
+    guard let key = engine.sessionKey, SSL_SESSION_is_resumable(session) == 1 else { return 0 }
+    let settings = engine.context.settings
+    let kept = Session(taking: session)
+    let lifetime =
+        switch settings.sessionLifetime {
+        case .library: kept.lifetime
+        case .seconds(let seconds): min(UInt64(seconds), kept.lifetime)
+        case .none: UInt64(0)
+        }
+    settings.sessionCache.store(kept, for: key, until: settings.now() + lifetime)
+    return 1
+}
+
+/// Notes, before the server has chosen anything, whether the client offers a session.
+func noteClientsOffer(
+    hello: UnsafePointer<SSL_CLIENT_HELLO>?
+) -> ssl_select_cert_result_t {
+    guard let hello, let ssl = hello.pointee.ssl, let opaque = SSL_get_ex_data(ssl, 0) else { return ssl_select_cert_success }
+    let engine = Unmanaged<TLSEngine>.fromOpaque(opaque).takeUnretainedValue()
+    func length(of type: Int32) -> Int {
+        var data: UnsafePointer<UInt8>?
+        var length = 0
+        return SSL_early_callback_ctx_extension_get(hello, UInt16(type), &data, &length) == 1 ? length : 0
+    }
+    // A session's name, a ticket (RFC 5077 §3.4), or a pre-shared key (RFC 8446 §4.2.11). A name alone means nothing if the client
+    // speaks TLS 1.3: it fills the field for the sake of middleboxes (§D.4).
+    let speaksTLS13 = length(of: TLSEXT_TYPE_supported_versions) > 0
+    engine.hasOfferedSession =
+        length(of: TLSEXT_TYPE_pre_shared_key) > 0 || length(of: TLSEXT_TYPE_session_ticket) > 0
+        || (hello.pointee.session_id_len > 0 && !speaksTLS13)
+    return ssl_select_cert_success
+}
+
+/// The library's clock, so that tests need not wait for a session to expire.
+func tellTime(ssl: OpaquePointer?, time: UnsafeMutablePointer<timeval>?) {
+    guard let ssl, let time, let opaque = SSL_get_ex_data(ssl, 0) else { return }
+    let engine = Unmanaged<TLSEngine>.fromOpaque(opaque).takeUnretainedValue()
+    time.pointee.tv_sec = time_t(engine.context.settings.now())
+    time.pointee.tv_usec = 0
+}

@@ -1,0 +1,27 @@
+package import SecureSockets
+
+/// Two connected ends.
+package struct StreamPair: Sendable {
+    package let client: SecureSocket
+    package let server: SecureSocket
+
+    package init(client: SecureSocket, server: SecureSocket) {
+        self.client = client
+        self.server = server
+    }
+
+    /// Each end with its peer.
+    package var bothWays: [(SecureSocket, SecureSocket)] { [(self.client, self.server), (self.server, self.client)] }
+
+    /// Two ends of a connection over the loopback interface.
+    package static func overLoopback(
+        client: TLSConfiguration, server: TLSConfiguration, options: SocketOptions = SocketOptions()
+    ) async throws -> StreamPair {
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server, options: options)
+        async let accepted = listener.accept(timeout: .seconds(30))
+        let connected = try await SecureSocket.connect(
+            to: "127.0.0.1", port: listener.localEndpoint.port, tls: client, options: options)
+        defer { listener.close() }
+        return StreamPair(client: connected, server: try await accepted)
+    }
+}
