@@ -13,6 +13,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "SecureSockets", targets: ["SecureSockets"]),
+        .library(name: "ClassicSSL", targets: ["ClassicSSL"]),
         .executable(name: "tls", targets: ["TLSCommand"]),
     ],
     dependencies: [
@@ -30,6 +31,7 @@ let package = Package(
         .target(
             name: "TLSEngine",
             dependencies: [
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
@@ -49,6 +51,15 @@ let package = Package(
                 "TLSEngine", "SocketCore",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ClassicSSL",
+            dependencies: [
+                "SecureSockets",
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
@@ -80,13 +91,17 @@ let package = Package(
             dependencies: [
                 "TLSEngine", "SecureSockets", "DevelopmentCertificates",
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "X509", package: "swift-certificates"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
             ],
             path: "Tests/Support",
             swiftSettings: settings
         ),
         .testTarget(
             name: "TLSEngineTests",
-            dependencies: ["TLSEngine", "TestSupport", .product(name: "NIOCore", package: "swift-nio")],
+            dependencies: [
+                "TLSEngine", "TestSupport", "DevelopmentCertificates", .product(name: "NIOCore", package: "swift-nio"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(
@@ -97,9 +112,17 @@ let package = Package(
         .testTarget(
             name: "SecureSocketsTests",
             dependencies: [
-                "SecureSockets", "TestSupport",
+                "SecureSockets", "SocketCore", "TestSupport", "TLSEngine", "DevelopmentCertificates",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "InteropTests",
+            dependencies: [
+                "SecureSockets", "TestSupport", "DevelopmentCertificates",
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings
         ),
@@ -109,6 +132,14 @@ let package = Package(
                 "DevelopmentCertificates",
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "TLSCommandTests",
+            dependencies: [
+                "TLSCommand", "SecureSockets", "DevelopmentCertificates", "TLSEngine", "TestSupport",
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings
         ),

@@ -147,7 +147,7 @@ final class Acceptor: @unchecked Sendable {
     private func start(_ attempt: AcceptAttempt, _ timeout: Duration?) {
         let waiter = attempt.waiter
         if self.isClosed { return waiter.resume(.failure(Self.closed)) }
-        if self.tls.context.settings.identity?.certificates.isEmpty ?? true {
+        if self.tls.context.settings.identity?.hasCertificate != true {
             return waiter.resume(
                 .failure(
                     SecureSocketError(

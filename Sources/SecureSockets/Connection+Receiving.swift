@@ -24,7 +24,7 @@ extension Connection {
         case .bytes(let bytes):
             self.resumeDecrypting()
             return .success(bytes)
-        case .end(let end): return self.outcome(of: end)
+        case .end(let end): return self.report(end)
         case .refuse(let refusal): return .failure(self.error(for: refusal, .receiving))
         case .wait: return nil
         }
@@ -101,7 +101,7 @@ extension Connection {
         while let due = self.machine.nextDue() {
             switch due {
             case .bytes(let id, let bytes): self.takeReceiver(id)?.resume(.success(bytes))
-            case .end(let id, let end): self.takeReceiver(id)?.resume(self.outcome(of: end))
+            case .end(let id, let end): self.takeReceiver(id)?.resume(self.report(end))
             case .message(let bytes): self.post(bytes)
             case .lastMessage(let end): self.postEnd(end)
             }
@@ -148,37 +148,56 @@ extension Connection {
         }
     }
 
+    /// The outcome of an end for one more call.
+    private func report(_ end: ConnectionMachine.StreamEnd) -> Result<ByteBuffer?, SecureSocketError> {
+        guard self.options.classic != nil else { return self.outcome(of: end) }
+        defer { self.hasReportedFailure = true }
+        return self.hasReportedFailure || end.isOrdinaryInTheClassicInterface ? .success(nil) : self.outcome(of: end)
+    }
+
     // MARK: Messages
 
-    /// Delivers to `mailbox` from now on; see `SecureSocket.deliver(to:)`.
-    func deliver(_ handle: SecureSocket, to mailbox: Mailbox, credit: Int?) -> Result<Void, SecureSocketError> {
+    /// Makes `mailbox` the owner, and moves the messages that wait with the former one.
+    ///
+    /// - Parameter former: Who must be the owner for this to be allowed; nil: whoever is.
+    func setOwner(_ mailbox: Mailbox, of handle: SecureSocket, from former: Mailbox?) -> Result<Void, SecureSocketError> {
         guard !self.machine.isClosedHere else { return .failure(.closed(.receiving)) }
-        let former = self.owner
-        guard mailbox.adopt(handle, from: former === mailbox ? nil : former) else {
-            // As if the owner had ended just after.
-            former?.release(handle)
+        if let former, former !== self.owner { return .failure(.notOwner) }
+        let current = self.owner
+        guard current !== mailbox else { return .success(()) }
+        guard mailbox.adopt(handle) else {
+            // As if the new owner had ended just after.
             self.close()
             return .success(())
         }
         self.owner = mailbox
         self.handle = handle
-        let refused = self.machine.deliver(.active(credit: credit))
-        self.refuseReceivers(refused, self.error(for: .active, .receiving))
-        self.machine.mailboxIsFull(mailbox.isFull(of: handle))
-        self.settle()
+        var isFull = false
+        for message in current?.giveUp(handle) ?? [] where mailbox.put(message) { isFull = true }
+        self.machine.mailboxIsFull(isFull)
         self.resumeDecrypting()
         return .success(())
     }
 
+    /// Delivers to the owner from now on; see `SecureSocket.deliver(to:)`.
+    func deliver(credit: Int?) {
+        guard !self.machine.isClosedHere else { return }
+        let refused = self.machine.deliver(.active(credit: credit))
+        self.refuseReceivers(refused, self.error(for: .active, .receiving))
+        self.settle()
+        self.resumeDecrypting()
+    }
+
     private func post(_ bytes: ByteBuffer) {
         guard let owner, let handle else { return }
-        if owner.post(.received(handle, bytes)) { self.machine.mailboxIsFull(true) }
+        if owner.put(.received(handle, bytes)) { self.machine.mailboxIsFull(true) }
     }
 
     private func postEnd(_ end: ConnectionMachine.StreamEnd) {
         guard let owner, let handle else { return }
-        if case .failure(let error) = self.outcome(of: end) { _ = owner.post(.failed(handle, error)) }
-        _ = owner.post(.ended(handle))
+        let isOrdinary = self.options.classic != nil && end.isOrdinaryInTheClassicInterface
+        if !isOrdinary, case .failure(let error) = self.outcome(of: end) { _ = owner.put(.failed(handle, error)) }
+        _ = owner.put(.ended(handle))
     }
 
     /// The owner has taken enough out of its mailbox.
@@ -189,4 +208,19 @@ extension Connection {
             self.resumeDecrypting()
         }
     }
+}
+
+extension ConnectionMachine.StreamEnd {
+    /// Whether the classic interface calls it the end of the stream, and no error (specification §4.4).
+    fileprivate var isOrdinaryInTheClassicInterface: Bool {
+        switch self {
+        case .finished, .truncated, .reset: true
+        case .failed, .oversized: false
+        }
+    }
+}
+
+extension SecureSocketError {
+    static let notOwner = SecureSocketError(
+        .notOwner, blame: .caller, step: .receiving, "only the present owner can pass it on", classicReason: "badcall")
 }

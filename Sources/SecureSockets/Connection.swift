@@ -50,6 +50,8 @@ final class Connection: @unchecked Sendable {
     var writeFailure: SecureSocketError?
     /// The transport will deliver nothing more, and why.
     var transportEnd: ConnectionMachine.StreamEnd?
+    /// The classic interface reports an error once.
+    var hasReportedFailure = false
     private var isReading = true
     private var isUnflushed = false
     /// Our side's end is on its way, behind everything that was accepted.
@@ -78,7 +80,7 @@ final class Connection: @unchecked Sendable {
             queue: ReceiveQueue(
                 framing: options.packetHeader.framing, maximumPacketSize: options.maximumPacketSize,
                 readAhead: options.readAhead),
-            endsWritingWithReading: options.endsWritingWithReading)
+            endsWritingWithReading: options.classic != nil)
     }
 
     // MARK: From other threads
@@ -120,7 +122,10 @@ final class Connection: @unchecked Sendable {
 
     /// Begins the handshake. `completion` is called once, on the loop, with its outcome.
     func start(timeout: Duration?, completion: @escaping (Result<Void, SecureSocketError>) -> Void) {
-        guard self.phase == .handshaking else { return completion(.failure(.closed(.handshake))) }
+        guard self.phase == .handshaking else {
+            // Closed here, or gone before anybody could begin.
+            return completion(.failure(self.machine.isClosedHere ? .closed(.handshake) : self.connectionLost(.handshake)))
+        }
         self.established = completion
         if let timeout {
             self.handshakeTimer = self.loop.assumeIsolated().scheduleTask(in: TimeAmount(timeout)) {
@@ -210,7 +215,8 @@ final class Connection: @unchecked Sendable {
     func transportBroke(_ error: any Error) {
         self.turn.run {
             self.writeFailure = .transport(error, step: .sending, "the connection to \(self.peerText) was lost")
-            self.readFailure = .transport(error, step: .receiving, "the connection to \(self.peerText) was lost")
+            let reading: SecureSocketError.Step = self.phase == .handshaking ? .handshake : .receiving
+            self.readFailure = .transport(error, step: reading, "the connection to \(self.peerText) was lost")
             let isReset = self.readFailure?.code == .connectionReset
             self.endTransport(isReset ? .reset : .failed)
             self.breakWriting()

@@ -36,6 +36,10 @@ extension SecureSocketError {
             self = make(
                 "has no \(error.item == .privateKey ? "private key" : "certificate"), but \(found.joined(separator: ", "))",
                 advice: swapped ? "Are the certificate's and the key's file swapped?" : nil)
+        case .nowhereFound:
+            self = make(
+                "none were found there",
+                advice: "Install the system's package ca-certificates, or name a file with SSL_CERT_FILE or TLSTrust.pem")
         case .malformedCertificate(let index, let reason):
             self = make("certificate number \(index + 1) cannot be read", advice: "Is the file complete?", reason: reason)
         case .malformedKey(let reason):

@@ -14,6 +14,7 @@ import Synchronization
 ///     case .received(let socket, let bytes): try await socket.send(bytes)
 ///     case .failed(let socket, let error): print(error)
 ///     case .ended(let socket): socket.close()
+///     case .posted(let value): print(value)
 ///     }
 /// }
 /// ```
@@ -30,11 +31,14 @@ public final class Mailbox: Sendable {
         case failed(SecureSocket, SecureSocketError)
         /// The peer's stream has ended. The last message of a socket; after one's own `close` there is none.
         case ended(SecureSocket)
+        /// Something of the program's own, put in by ``Mailbox/post(_:)``.
+        case posted(any Sendable)
 
-        /// Whose message it is.
-        public var socket: SecureSocket {
+        /// Whose message it is; nil for the program's own.
+        public var socket: SecureSocket? {
             switch self {
             case .received(let socket, _), .failed(let socket, _), .ended(let socket): socket
+            case .posted: nil
             }
         }
 
@@ -54,19 +58,27 @@ public final class Mailbox: Sendable {
         var waiting = Deque<Waiting>()
         /// Calls that were cancelled or timed out before they began to wait.
         var cancelled: [UInt64: SecureSocketError] = [:]
-        var sockets: [ObjectIdentifier: SecureSocket] = [:]
+        var owned: [ObjectIdentifier: any MailboxOwned] = [:]
         var ledger = MailboxLedger<ObjectIdentifier>()
         var lastID: UInt64 = 0
         var isClosed = false
     }
 
     private let state = Mutex(State())
+    /// Told of a socket or listener that belonged to this mailbox and was closed otherwise than by the mailbox itself.
+    private let released: (@Sendable (any MailboxOwned) -> Void)?
 
     /// Makes an empty mailbox without sockets.
-    public init() {}
+    public convenience init() {
+        self.init(released: nil)
+    }
+
+    package init(released: (@Sendable (any MailboxOwned) -> Void)?) {
+        self.released = released
+    }
 
     deinit {
-        for socket in self.state.withLock({ $0.sockets.values.map { $0 } }) { socket.close() }
+        for owned in self.state.withLock({ Array($0.owned.values) }) { owned.close() }
     }
 
     /// The number of messages that wait.
@@ -119,10 +131,11 @@ public final class Mailbox: Sendable {
                 return (Message?.none, MailboxLedger<ObjectIdentifier>.Advice.none, state.isClosed)
             }
             let message = state.messages.remove(at: index)
-            return (message, state.ledger.taken(message.size, of: ObjectIdentifier(message.socket)), false)
+            let advice = message.socket.map { state.ledger.taken(message.size, of: ObjectIdentifier($0)) }
+            return (message, advice ?? .none, false)
         }
         if isClosed { throw .closed(.receiving) }
-        if let message, advice == .resume { message.socket.connection.mailboxHasRoom() }
+        if advice == .resume { message?.socket?.connection.mailboxHasRoom() }
         return message
     }
 
@@ -157,16 +170,23 @@ public final class Mailbox: Sendable {
 
     // MARK: Putting in
 
+    /// Puts something of the program's own in, behind what waits: so one place serves for sockets and for everything else. A mailbox
+    /// that is closed drops it.
+    public func post(_ value: some Sendable) {
+        _ = self.put(.posted(value))
+    }
+
     /// Puts a message in; true if its socket has to pause.
-    func post(_ message: Message) -> Bool {
+    func put(_ message: Message) -> Bool {
         let (taker, isFull): (Waiting?, Bool) = self.state.withLock { state in
             guard !state.isClosed else { return (nil, false) }
             if let index = state.waiting.firstIndex(where: { $0.accepts?(message) ?? true }) {
                 return (state.waiting.remove(at: index), false)
             }
             state.messages.append(message)
-            let mark = message.socket.connection.options.mailboxHighWaterMark
-            let advice = state.ledger.posted(message.size, by: ObjectIdentifier(message.socket), highWater: mark)
+            guard let socket = message.socket else { return (nil, false) }
+            let mark = socket.connection.options.mailboxHighWaterMark
+            let advice = state.ledger.posted(message.size, by: ObjectIdentifier(socket), highWater: mark)
             return (nil, advice == .pause)
         }
         taker?.continuation.resume(returning: .success(message))
@@ -179,45 +199,53 @@ public final class Mailbox: Sendable {
 
     // MARK: Owning
 
-    /// Takes a socket over, with the messages of it that wait with its former owner; false if this mailbox is closed.
-    func adopt(_ socket: SecureSocket, from former: Mailbox?) -> Bool {
-        guard
-            self.state.withLock({ state in
-                if !state.isClosed { state.sockets[ObjectIdentifier(socket)] = socket }
-                return !state.isClosed
-            })
-        else { return false }
-        for message in former?.giveUp(socket) ?? [] { _ = self.post(message) }
-        return true
+    /// Takes over a socket or a listener; false if this mailbox is closed.
+    func adopt(_ owned: any MailboxOwned) -> Bool {
+        self.state.withLock { state in
+            if !state.isClosed { state.owned[ObjectIdentifier(owned)] = owned }
+            return !state.isClosed
+        }
     }
 
-    private func giveUp(_ socket: SecureSocket) -> [Message] {
+    /// Gives up a socket or a listener that has a new owner, and its messages that wait.
+    func giveUp(_ owned: any MailboxOwned) -> [Message] {
         self.state.withLock { state in
-            let moved = Array(state.messages.filter { $0.socket == socket })
-            state.messages.removeAll { $0.socket == socket }
-            state.ledger.left(ObjectIdentifier(socket))
-            state.sockets[ObjectIdentifier(socket)] = nil
+            let id = ObjectIdentifier(owned)
+            state.owned[id] = nil
+            guard let socket = owned as? SecureSocket else { return [] }
+            let moved = Array(state.messages.filter { $0.socket === socket })
+            state.messages.removeAll { $0.socket === socket }
+            state.ledger.left(id)
             return moved
         }
     }
 
-    /// Lets go of a socket that is closed; its messages stay.
-    func release(_ socket: SecureSocket) {
-        self.state.withLock { $0.sockets[ObjectIdentifier(socket)] = nil }
+    /// Lets go of a socket or a listener that is closed; its messages stay.
+    func release(_ owned: any MailboxOwned) {
+        let wasOwned = self.state.withLock { $0.owned.removeValue(forKey: ObjectIdentifier(owned)) != nil }
+        if wasOwned { self.released?(owned) }
     }
 
     /// Closes the mailbox and the sockets that deliver to it. Calls that wait end with `closed`; messages that wait can still be
     /// taken.
     public func close() {
-        let (sockets, waiting) = self.state.withLock { state in
+        let (owned, waiting) = self.state.withLock { state in
             state.isClosed = true
             defer {
-                state.sockets.removeAll()
+                state.owned.removeAll()
                 state.waiting.removeAll()
             }
-            return (Array(state.sockets.values), state.waiting)
+            return (Array(state.owned.values), state.waiting)
         }
-        for socket in sockets { socket.close() }
+        for owned in owned { owned.close() }
         for call in waiting { call.continuation.resume(returning: .failure(.closed(.receiving))) }
     }
 }
+
+/// What can belong to a mailbox, and ends with it.
+package protocol MailboxOwned: AnyObject, Sendable {
+    func close()
+}
+
+extension SecureSocket: MailboxOwned {}
+extension SecureListener: MailboxOwned {}

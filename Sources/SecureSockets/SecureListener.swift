@@ -1,6 +1,7 @@
 import Logging
 public import NIOCore
 public import NIOPosix
+import Synchronization
 import TLSEngine
 
 /// A listening socket: where clients connect to.
@@ -17,6 +18,10 @@ import TLSEngine
 public final class SecureListener: Sendable {
     let acceptor: Acceptor
     private let channel: any Channel
+    /// Unlike any other socket's, listener's or classic process's of this program.
+    package let id = SecureSocket.nextID()
+    private let closing = Atomic<Bool>(false)
+    private let owner = Mutex(Owner())
 
     /// Where it listens; the port is the one that was picked if 0 was asked for.
     public let localEndpoint: SocketEndpoint
@@ -166,8 +171,37 @@ public final class SecureListener: Sendable {
     /// Stops listening. Returns at once; calls of ``accept(timeout:)`` that wait end with `closed`, sockets that were accepted live on.
     /// Closing again does nothing.
     public func close() {
+        guard !self.closing.exchange(true, ordering: .acquiringAndReleasing) else { return }
         let acceptor = self.acceptor
         acceptor.onLoop { acceptor.close() }
+        self.owner.withLock { $0.mailbox }?.release(self)
+    }
+
+    /// Whether the listener was closed on this side.
+    public var isClosed: Bool { self.closing.load(ordering: .acquiring) }
+
+    // MARK: Owning
+
+    private struct Owner {
+        weak var mailbox: Mailbox?
+    }
+
+    /// Makes a mailbox the listener's owner: it keeps the listener alive, and the listener is closed when the mailbox is. A mailbox that
+    /// has been closed closes the listener.
+    ///
+    /// - Parameter former: Who must be the owner at present for this to be done; nil: whoever is.
+    /// - Throws: ``SecureSocketError``: `notOwner`, `closed`.
+    public func setOwner(_ mailbox: Mailbox, from former: Mailbox? = nil) throws(SecureSocketError) {
+        if self.isClosed { throw .closed(.listening) }
+        let current: Mailbox? = try self.owner.withLock { owner throws(SecureSocketError) in
+            let current = owner.mailbox
+            if let former, former !== current { throw .notOwner }
+            owner.mailbox = mailbox
+            return current
+        }
+        guard current !== mailbox else { return }
+        _ = current?.giveUp(self)
+        if !mailbox.adopt(self) { self.close() }
     }
 
     /// Waits until the port is free.

@@ -1,5 +1,6 @@
 public import NIOCore
 import SocketCore
+import Synchronization
 import TLSEngine
 
 /// A TLS connection.
@@ -20,6 +21,12 @@ import TLSEngine
 /// rest will follow.
 public final class SecureSocket: Sendable {
     let connection: Connection
+    /// Unlike any other socket's, listener's or classic process's of this program.
+    package let id = SecureSocket.nextID()
+    private let closing = Atomic<Bool>(false)
+
+    /// Whether the socket was closed on this side.
+    public var isClosed: Bool { self.closing.load(ordering: .acquiring) }
 
     /// What the handshake has settled: version, cipher, group, protocol, the peer's certificates.
     public let information: ConnectionInformation
@@ -136,7 +143,28 @@ public final class SecureSocket: Sendable {
         }
         let connection = self.connection
         try await connection.wait(.receiving) { (waiter: Waiter<Void>) in
-            waiter.resume(connection.deliver(self, to: mailbox, credit: count))
+            let outcome = connection.setOwner(mailbox, of: self, from: nil)
+            if case .success = outcome { connection.deliver(credit: count) }
+            waiter.resume(outcome)
+        } forget: { _ in
+            .failure(.cancelled(.receiving))
+        }
+    }
+
+    /// Makes a mailbox the socket's owner, without a change of how bytes are delivered: a passive socket stays passive.
+    ///
+    /// The owner keeps the socket alive, and the socket is closed when the owner is. Messages of this socket that wait with the
+    /// former owner are moved to the new one, first; those that arrive meanwhile follow; none is lost, doubled, or out of order. A
+    /// mailbox that has been closed closes the socket. (Classic: `controlling_process`, specification §2.)
+    ///
+    /// - Parameter former: Who must be the owner at present for this to be done; nil: whoever is.
+    /// - Throws: ``SecureSocketError``: `notOwner`, `closed`.
+    nonisolated(nonsending) public func setOwner(
+        _ mailbox: Mailbox, from former: Mailbox? = nil
+    ) async throws(SecureSocketError) {
+        let connection = self.connection
+        try await connection.wait(.receiving) { (waiter: Waiter<Void>) in
+            waiter.resume(connection.setOwner(mailbox, of: self, from: former))
         } forget: { _ in
             .failure(.cancelled(.receiving))
         }
@@ -149,6 +177,7 @@ public final class SecureSocket: Sendable {
     ///
     /// What had arrived and was not received is discarded, and calls that wait end with `closed`. Closing again does nothing.
     public func close() {
+        self.closing.store(true, ordering: .releasing)
         let connection = self.connection
         connection.onLoop { connection.close() }
     }
@@ -170,6 +199,14 @@ public final class SecureSocket: Sendable {
 
     /// The options that the socket was made with.
     public var options: SocketOptions { self.connection.options }
+}
+
+extension SecureSocket {
+    private static let lastID = Atomic<UInt64>(0)
+
+    package static func nextID() -> UInt64 {
+        self.lastID.wrappingAdd(1, ordering: .relaxed).newValue
+    }
 }
 
 extension SecureSocket: Hashable {

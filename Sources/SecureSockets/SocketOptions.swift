@@ -72,9 +72,22 @@ public struct SocketOptions: Sendable, Hashable {
     /// The kinds of internet addresses.
     public enum AddressFamily: Sendable, Hashable { case any, v4, v6 }
 
-    /// Whether sending ends when the end of the peer's stream has been reported (the classic interface's rule, specification
-    /// §4.4) instead of going on until this side finishes.
-    package var endsWritingWithReading = false
+    /// The rules of the classic interface, where they differ (specification §4.4).
+    package struct ClassicRules: Sendable, Hashable {
+        /// Data is given to the caller as a binary, not as a list.
+        package var isBinary: Bool
+        /// Data comes by message, for life.
+        package var isActive: Bool
+
+        package init(isBinary: Bool, isActive: Bool) {
+            self.isBinary = isBinary
+            self.isActive = isActive
+        }
+    }
+
+    /// Sending ends when the end of the peer's stream has been reported, an end without `close_notify` or by a reset is an ordinary
+    /// one, and an error is reported once.
+    package var classic: ClassicRules?
 
     public init() {}
 }

@@ -13,7 +13,7 @@ struct Certs: ParsableCommand {
 
 extension Certs {
     /// `tls certs dev DIR`: an authority, and a server and a client it vouches for, as six files.
-    struct Dev: ParsableCommand {
+    struct Dev: ParsableCommand, SpeaksJSON {
         static let configuration = CommandConfiguration(
             commandName: "dev",
             abstract: "Write an authority, and a server and a client certificate it signed, into a directory.",
@@ -74,7 +74,7 @@ extension Certs {
             let report = DevelopmentCertificatesReport(
                 directory: self.directory, files: files, validity: certificates.validity, options: options,
                 encrypted: self.password != nil)
-            print(self.json ? try report.json() : report.text)
+            try LineOutput.standardOutput.write(self.json ? try report.json() : report.text)
         }
 
         private var options: DevelopmentCertificates.Options {

@@ -57,7 +57,7 @@ struct DevelopmentCertificatesReport {
             next: self.next
         )
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(report), as: UTF8.self)
     }
 
@@ -102,20 +102,7 @@ struct DevelopmentCertificatesReport {
     private var notAfter: String { self.validity.upperBound.formatted(.iso8601) }
 
     private func path(_ role: DevelopmentCertificates.WrittenFile.Role) -> String {
-        Self.quoted(DevelopmentCertificates.path(of: role, in: self.directory))
-    }
-
-    /// The text as one word of a shell command.
-    private static func quoted(_ text: String) -> String {
-        let plain = text.utf8.allSatisfy { byte in
-            switch UInt8(byte) {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-            case UInt8(ascii: "/"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "+"): true
-            default: byte > 127
-            }
-        }
-        return plain ? text : "'" + text.replacing("'", with: #"'\''"#) + "'"
+        ShellWord.quoted(DevelopmentCertificates.path(of: role, in: self.directory))
     }
 
     private static func meaning(of role: DevelopmentCertificates.WrittenFile.Role) -> String {

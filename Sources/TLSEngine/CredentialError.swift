@@ -14,6 +14,8 @@ package struct CredentialError: Error, Sendable, Hashable {
         case tooLarge(limit: Int)
         /// No block of the wanted kind; these kinds were found instead (`PRIVATE KEY`, …). Empty: not PEM at all.
         case wrongContent(found: [String])
+        /// None of the places where trusted certificates are looked for has any.
+        case nowhereFound
         /// Looks like DER, the binary form.
         case notPEM
         /// The `index`-th certificate (from 0) cannot be read.

@@ -23,6 +23,8 @@ package final class Identity: Sendable {
         }
     }
 
+    package var hasCertificate: Bool { self.chain != nil }
+
     /// The chain as loaded: own certificate first.
     package var certificates: [Certificate] { self.chain?.certificates ?? [] }
 }

@@ -16,9 +16,19 @@ func verifyPeerCertificate(store: OpaquePointer?, argument: UnsafeMutableRawPoin
     let settings = engine.context.settings
     guard settings.verification != .none else { return 1 }
 
+    let own = X509_STORE_CTX_get0_cert(store)
+    let isSelfSigned = own.map(vouchesForItself) ?? false
+    if isSelfSigned, settings.trust?.certificates.pointers.contains(where: { X509_cmp($0, own) == 0 }) ?? false {
+        // Trusted itself, and so the whole of its chain; nothing but such a certificate is ever taken for an end like this.
+        X509_STORE_CTX_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
+    }
     if X509_verify_cert(store) != 1 {
         let position = Int(X509_STORE_CTX_get_error_depth(store))
-        let code = X509_STORE_CTX_get_error(store)
+        var code = X509_STORE_CTX_get_error(store)
+        if isSelfSigned, position == 0, code == CertificateRefusal.issuerMissingLocally {
+            code = CertificateRefusal.selfSigned
+            X509_STORE_CTX_set_error(store, code)
+        }
         let certificate = X509_STORE_CTX_get_current_cert(store).map { Certificate(borrowing: $0) }
         let isAboutNames = code == CertificateRefusal.nameMismatch || code == CertificateRefusal.addressMismatch
         engine.refusal = CertificateRefusal(
@@ -46,6 +56,16 @@ func verifyPeerCertificate(store: OpaquePointer?, argument: UnsafeMutableRawPoin
     }
     engine.verifiedChainLength = end + 1
     return 1
+}
+
+/// Whether a certificate is signed with its own key.
+///
+/// The library takes it for self-signed only if its key usage, where it has one, says that it may sign certificates, which that
+/// of a server's own does not say.
+private func vouchesForItself(_ certificate: OpaquePointer) -> Bool {
+    guard X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0 else { return false }
+    defer { ErrorQueue.clear() }
+    return X509_verify(certificate, X509_get0_pubkey(certificate)) == 1
 }
 
 /// Whom a client expects to meet: the name or the address that its user asked for.

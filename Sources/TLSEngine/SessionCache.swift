@@ -1,6 +1,6 @@
 internal import CNIOBoringSSL
 import DequeModule
-import Synchronization
+package import Synchronization
 
 /// How long a session may be resumed after the handshake that made it.
 package enum SessionLifetime: Sendable, Hashable {
@@ -151,10 +151,15 @@ func noteClientsOffer(
     return ssl_select_cert_success
 }
 
-/// The library's clock, so that tests need not wait for a session to expire.
-func tellTime(ssl: OpaquePointer?, time: UnsafeMutablePointer<timeval>?) {
-    guard let ssl, let time, let opaque = SSL_get_ex_data(ssl, 0) else { return }
-    let engine = Unmanaged<TLSEngine>.fromOpaque(opaque).takeUnretainedValue()
-    time.pointee.tv_sec = time_t(engine.context.settings.now())
-    time.pointee.tv_usec = 0
+/// A clock that stands still until it is set, so that tests need not wait for a session to expire.
+///
+/// The library asks for the time without saying for whom, and so there is one for the process; only contexts with `hasOwnClock` go by it.
+package enum StandingClock {
+    /// Seconds since 1970.
+    package static let time = Atomic<UInt64>(0)
+}
+
+func tellStandingTime(ssl: OpaquePointer?, time: UnsafeMutablePointer<timeval>?) {
+    time?.pointee.tv_sec = time_t(StandingClock.time.load(ordering: .relaxed))
+    time?.pointee.tv_usec = 0
 }

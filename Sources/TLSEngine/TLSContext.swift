@@ -153,7 +153,7 @@ package final class TLSContext: @unchecked Sendable {
     private func setSessions() throws(TLSSettingsError) {
         // Without it, a session made under weaker rules could be resumed under stricter ones (RFC 8446 §4.6.1).
         try self.check(SSL_CTX_set_session_id_context(self.pointer, self.digest, self.digest.count))
-        if self.settings.hasOwnClock { SSL_CTX_set_current_time_cb(self.pointer, tellTime) }
+        if self.settings.hasOwnClock { SSL_CTX_set_current_time_cb(self.pointer, tellStandingTime) }
         SSL_CTX_set_select_certificate_cb(self.pointer, noteClientsOffer)
         switch self.settings.sessionLifetime {
         case .library: break

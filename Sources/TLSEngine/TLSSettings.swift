@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Darwin)
     import Darwin
 #elseif canImport(Musl)
@@ -61,10 +63,13 @@ package struct TLSSettings: Sendable {
     package var sessionLifetime = SessionLifetime.library
     /// Where a client's sessions are kept.
     package var sessionCache = SessionCache.shared
-    /// The clock that sessions expire by, in seconds since 1970.
-    package var now: @Sendable () -> UInt64 = { UInt64(max(time(nil), 0)) }
-    /// Whether a fixed clock takes the place of the system's also inside the library.
+    /// Whether sessions expire by `StandingClock` instead of the system's clock; for tests.
     package var hasOwnClock = false
+
+    /// Seconds since 1970.
+    func now() -> UInt64 {
+        self.hasOwnClock ? StandingClock.time.load(ordering: .relaxed) : UInt64(max(time(nil), 0))
+    }
 
     package init(role: Role) {
         self.role = role

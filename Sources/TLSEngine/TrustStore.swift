@@ -100,7 +100,7 @@ extension TrustStore {
         guard !lists.isEmpty else {
             let places = folders ?? Self.systemFiles + Self.systemFolders
             throw CredentialError(
-                item: .trustedCertificates, path: places.joined(separator: ", "), problem: .wrongContent(found: []))
+                item: .trustedCertificates, path: places.joined(separator: ", "), problem: .nowhereFound)
         }
         let all = lists.flatMap(\.pointers)
         for certificate in all { X509_up_ref(certificate) }

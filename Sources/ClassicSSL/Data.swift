@@ -1,0 +1,66 @@
+public import NIOCore
+
+extension SSL {
+    /// What is received: a list of bytes, or a binary if the socket was opened with ``SSL/Option/binary``.
+    public enum Bytes: Sendable, Hashable {
+        case bytes([UInt8])
+        case binary(ByteBuffer)
+
+        /// The bytes, whichever form they have.
+        public var array: [UInt8] {
+            switch self {
+            case .bytes(let bytes): bytes
+            case .binary(let buffer): Array(buffer.readableBytesView)
+            }
+        }
+
+        /// The bytes as UTF-8 text.
+        public var text: String { String(decoding: self.array, as: UTF8.self) }
+
+        init(_ buffer: ByteBuffer, isBinary: Bool) {
+            self = isBinary ? .binary(buffer) : .bytes(Array(buffer.readableBytesView))
+        }
+    }
+
+    /// What is sent: a binary, or a list of bytes, binaries and such lists.
+    public indirect enum IOData: Sendable, Hashable {
+        /// One byte; a number that is none makes `send` throw `einval`.
+        case byte(Int)
+        case bytes([UInt8])
+        case binary(ByteBuffer)
+        case list([IOData])
+
+        /// All bytes in their order, in one buffer.
+        func flattened() throws(Reason) -> ByteBuffer {
+            if case .binary(let buffer) = self { return buffer }
+            var buffer = ByteBuffer()
+            try self.append(to: &buffer)
+            return buffer
+        }
+
+        private func append(to buffer: inout ByteBuffer) throws(Reason) {
+            switch self {
+            case .byte(let number):
+                guard let byte = UInt8(exactly: number) else { throw .einval }
+                buffer.writeInteger(byte)
+            case .bytes(let bytes): buffer.writeBytes(bytes)
+            case .binary(let part): buffer.writeImmutableBuffer(part)
+            case .list(let parts): for part in parts { try part.append(to: &buffer) }
+            }
+        }
+    }
+}
+
+extension SSL.IOData: ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByIntegerLiteral {
+    public init(stringLiteral value: String) { self = .bytes(Array(value.utf8)) }
+    public init(arrayLiteral elements: SSL.IOData...) { self = .list(elements) }
+    public init(integerLiteral value: Int) { self = .byte(value) }
+
+    /// What was received, to be sent on.
+    public init(_ bytes: SSL.Bytes) {
+        switch bytes {
+        case .bytes(let bytes): self = .bytes(bytes)
+        case .binary(let buffer): self = .binary(buffer)
+        }
+    }
+}

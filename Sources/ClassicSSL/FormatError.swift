@@ -1,0 +1,79 @@
+extension SSL {
+    /// `format_error/1`: a text for a reason. Answers for every term and is never empty (specification §2).
+    public static func formatError(_ reason: Reason) -> String {
+        switch reason {
+        case .badcall(let call): "the call is not possible on this socket, or not by this process: \(call)"
+        case .badcast(let call): "an internal request that nobody knows: \(call)"
+        case .badinfo(let info): "an internal message that nobody expected: \(info)"
+        case .posix(let name): Self.inetTexts[name] ?? "unknown reason: \(name)"
+        default: Self.texts[reason] ?? "unknown reason: \(reason)"
+        }
+    }
+
+    /// The text of any term: a reason as an atom, `{error, Reason}`, `{badcall, _}` and its kind; anything else is shown as it is.
+    public static func formatError(_ term: Term) -> String {
+        switch term {
+        case .atom(let name):
+            let reason = Reason(atom: name)
+            if case .posix = reason, Self.inetTexts[name] == nil { return "unknown reason: \(term)" }
+            return Self.formatError(reason)
+        case .tuple(let parts) where parts.count == 2:
+            switch parts[0] {
+            case .atom("error"): return Self.formatError(parts[1])
+            case .atom("badcall"): return Self.formatError(.badcall(Self.text(of: parts[1])))
+            case .atom("badcast"): return Self.formatError(.badcast(Self.text(of: parts[1])))
+            case .atom("badinfo"): return Self.formatError(.badinfo(Self.text(of: parts[1])))
+            default: return "unknown reason: \(term)"
+            }
+        default: return "unknown reason: \(term)"
+        }
+    }
+
+    private static func text(of term: Term) -> String {
+        if case .string(let text) = term { text } else { term.description }
+    }
+
+    private static let texts: [Reason: String] = [
+        .enooptions: "listen needs options: the list is empty",
+        .eoptions: "an option is unknown, out of place, or has a wrong value",
+        .ecacertfile: "the file of trusted certificates (cacertfile) cannot be read or has no certificate",
+        .ecertfile: "the certificate file (certfile) cannot be read or has no certificate",
+        .ekeyfile: "the key file (keyfile) cannot be read, has no key, or its password is wrong or missing",
+        .ekeymismatch: "the private key does not belong to the certificate",
+        .ecipher: "no cipher of the list (ciphers) is known",
+        .enoservercert: "the listener has no certificate (certfile)",
+        .enoissuercert: "the issuer of a certificate in the peer's chain is not known",
+        .epeercertexpired: "a certificate of the peer has expired",
+        .epeercertinvalid: "a certificate of the peer is not valid yet",
+        .eselfsignedcert: "a certificate of the peer vouches for itself and is not trusted",
+        .echaintoolong: "the peer's certificate chain is longer than depth allows",
+        .epeercert: "the peer's certificate was refused",
+        .esslaccept: "the client ended the connection in mid-handshake",
+        .esslconnect: "the server ended the connection in mid-handshake",
+        .esslerrssl: "the TLS protocol failed: an alert of the peer, nothing in common, or no TLS at all",
+        .ex509lookup: "a certificate callback was asked for, and there is none",
+        .ewantconnect: "the transport is not connected yet",
+        .closed: "the connection is closed",
+        .timeout: "the call has timed out",
+        .enotlistener: "the socket is not a listener",
+        .ebadsocket: "the socket is not known",
+        .ebadstate: "the connection is not in the state for this",
+        .ebrokertype: "the socket process was asked for an unknown role",
+        .enoproxysocket: "the socket's internal channel could not be made",
+    ]
+
+    private static let inetTexts: [String: String] = [
+        "eacces": "permission denied", "eaddrinuse": "the address is in use", "eaddrnotavail": "the address is not available",
+        "eafnosupport": "the address family is not supported", "ealready": "the operation is under way already",
+        "ebadf": "bad file descriptor", "econnaborted": "the connection was aborted",
+        "econnrefused": "the connection was refused", "econnreset": "the connection was reset by the peer",
+        "ehostdown": "the host is down", "ehostunreach": "no route to the host", "einval": "invalid argument",
+        "eisdir": "is a folder", "emfile": "too many open files", "emsgsize": "the message is too long",
+        "enetdown": "the network is down", "enetunreach": "the network cannot be reached",
+        "enfile": "too many open files in the system", "enobufs": "no buffer space", "enoent": "no such file or folder",
+        "enomem": "out of memory", "enotconn": "the socket is not connected", "enotdir": "is not a folder",
+        "enotsock": "is not a socket", "eperm": "the operation is not permitted", "epipe": "broken pipe",
+        "etimedout": "the connection timed out", "exbadport": "the port of the address is out of range or malformed",
+        "exbadseq": "a command came out of its order", "nxdomain": "the host or domain name is not known",
+    ]
+}

@@ -1,0 +1,217 @@
+import Logging
+import SecureSockets
+
+// The functions, in the manual's order.
+extension SSL {
+    /// `accept/1,2`: accepts a connection on a listener, handshake included (specification §2).
+    ///
+    /// The caller's process becomes the owner of the new socket, which has the options of the listener. Any process may call it; calls
+    /// are served in their order.
+    ///
+    /// - Throws: `enotlistener`, `closed`, `enoservercert`, `timeout`, `einval` for a negative timeout, and the reasons of a failed
+    ///   handshake. The listener is unharmed.
+    nonisolated(nonsending) public static func accept(
+        _ listener: Socket, _ timeout: Timeout = .infinity
+    ) async throws(Reason) -> Socket {
+        guard case .listener(let secureListener) = listener.kind else { throw .enotlistener }
+        if secureListener.isClosed { throw .closed }
+        let duration = try timeout.duration()
+        do {
+            return try await Self.own(try await secureListener.accept(timeout: duration))
+        } catch {
+            throw Reason(error, call: "accept")
+        }
+    }
+
+    /// `close/1`: closes any kind of socket. Returns at once; what `send` has accepted still goes out (specification §2).
+    public static func close(_ socket: Socket) {
+        switch socket.kind {
+        case .listener(let listener): listener.close()
+        case .stream(let stream): stream.close()
+        }
+    }
+
+    /// `connect/3,4`: connects to a server (specification §2).
+    ///
+    /// - Parameters:
+    ///   - timeout: For name, connection and handshake together.
+    /// - Throws: `eoptions`; `ecacertfile`, `ecertfile`, `ekeyfile`, `ekeymismatch`, `ecipher`; `nxdomain`, `einval`; reasons of the
+    ///   operating system such as `econnrefused`; `timeout`; and the reasons of a failed handshake.
+    nonisolated(nonsending) public static func connect(
+        _ address: Address, _ port: Int, _ options: [Option], _ timeout: Timeout = .infinity
+    ) async throws(Reason) -> Socket {
+        let options = try Options(options, for: .connect)
+        let duration = try timeout.duration()
+        guard (1...65_535).contains(port) else { throw .einval }
+        let host = try address.host()
+        do {
+            let tls = try TLSConfiguration.client(options.files)
+            if options.verify == 0 {
+                Self.logger.warning("connecting without verification", metadata: ["host": "\(host)", "port": "\(port)"])
+            }
+            let socket = try await SecureSocket.connect(
+                to: host, port: port, tls: tls, options: options.socketOptions, timeout: duration)
+            return try await Self.own(socket)
+        } catch {
+            throw Reason(error, call: "connect")
+        }
+    }
+
+    /// `controlling_process/2`: makes another process the owner of a socket, with the messages of it that wait (specification §2).
+    ///
+    /// - Throws: `{badcall, _}` if the caller's process is not the owner, `closed`.
+    nonisolated(nonsending) public static func controllingProcess(
+        _ socket: Socket, _ newOwner: Process
+    ) async throws(Reason) {
+        if socket.isClosed { throw .closed }
+        let caller = Process.current.mailbox
+        do {
+            switch socket.kind {
+            case .listener(let listener): try listener.setOwner(newOwner.mailbox, from: caller)
+            case .stream(let stream): try await stream.setOwner(newOwner.mailbox, from: caller)
+            }
+        } catch {
+            throw Reason(error, call: "controlling_process")
+        }
+    }
+
+    /// `listen/2`: listens on a port; 0 picks a free one (specification §2).
+    ///
+    /// - Throws: `enooptions`, `eoptions`; `ecacertfile`, `ecertfile`, `ekeyfile`, `ekeymismatch`, `ecipher`; `einval`; reasons of the
+    ///   operating system such as `eaddrinuse`.
+    nonisolated(nonsending) public static func listen(_ port: Int, _ options: [Option]) async throws(Reason) -> Socket {
+        guard !options.isEmpty else { throw .enooptions }
+        let options = try Options(options, for: .listen)
+        guard (0...65_535).contains(port) else { throw .einval }
+        do {
+            let tls = try TLSConfiguration.server(options.files)
+            let listener = try await SecureListener.bind(
+                host: options.ip, port: port, tls: tls, options: options.socketOptions)
+            try listener.setOwner(Process.current.mailbox)
+            return Socket(listener)
+        } catch {
+            throw Reason(error, call: "listen")
+        }
+    }
+
+    /// `peername/1`: the remote end of a connection, also after the connection has gone (specification §2).
+    ///
+    /// - Throws: `enotconn` for a listener, `closed`.
+    public static func peername(_ socket: Socket) throws(Reason) -> Endpoint {
+        try Endpoint(try socket.openStream().remoteEndpoint)
+    }
+
+    /// `pid/1`: the identity of the socket process, for matching exit messages. Never fails (specification §2).
+    public static func pid(_ socket: Socket) -> Pid { socket.pid }
+
+    /// `port/1`: the local port (specification §2).
+    ///
+    /// - Throws: `closed`.
+    public static func port(_ socket: Socket) throws(Reason) -> Int { try Self.sockname(socket).port }
+
+    /// `recv/2,3`: receives from a passive socket (specification §2).
+    ///
+    /// - Parameter length: 0: what there is, or a whole packet; otherwise exactly so many bytes, of a raw socket that gives lists.
+    /// - Throws: `{badcall, _}` for an active socket, `einval`, `enomem` for a length over 16 MiB, `timeout`, `closed`, `enotconn` for a
+    ///   listener, and what broke the connection, once.
+    nonisolated(nonsending) public static func recv(
+        _ socket: Socket, _ length: Int, _ timeout: Timeout = .infinity
+    ) async throws(Reason) -> Bytes {
+        let stream = try socket.openStream()
+        if stream.options.classic?.isActive ?? false { throw .badcall("recv") }
+        let isBinary = stream.options.classic?.isBinary ?? true
+        let duration = try timeout.duration()
+        if length < 0 || (length > 0 && (isBinary || stream.options.packetHeader != .none)) { throw .einval }
+        do {
+            if length > 0 { return Bytes(try await stream.receive(exactly: length, timeout: duration), isBinary: isBinary) }
+            if let bytes = try await stream.receive(timeout: duration) { return Bytes(bytes, isBinary: isBinary) }
+        } catch {
+            throw Reason(error, call: "recv")
+        }
+        throw .closed
+    }
+
+    /// `send/2`: sends data as one unit, or one packet (specification §2).
+    ///
+    /// - Throws: `enotconn` for a listener, `closed` if nothing can be sent any more, `emsgsize` if the packet header cannot say the
+    ///   length, `einval` for a number that is no byte.
+    nonisolated(nonsending) public static func send(_ socket: Socket, _ data: IOData) async throws(Reason) {
+        let stream = try socket.openStream()
+        let bytes = try data.flattened()
+        do {
+            try await stream.send(bytes)
+        } catch {
+            throw error.code == .packetTooLarge ? .emsgsize : .closed
+        }
+    }
+
+    /// Sends what was received.
+    nonisolated(nonsending) public static func send(_ socket: Socket, _ data: Bytes) async throws(Reason) {
+        try await Self.send(socket, IOData(data))
+    }
+
+    /// `setopts/2`: changes options of a connection; `nodelay` only (specification §2).
+    ///
+    /// - Throws: `eoptions`, also for an empty list; `enotconn` for a listener, `closed`.
+    nonisolated(nonsending) public static func setopts(_ socket: Socket, _ options: [Option]) async throws(Reason) {
+        var noDelay: Bool?
+        for option in options {
+            guard case .nodelay(let isOn) = try option.typed() else { throw .eoptions }
+            noDelay = noDelay ?? isOn
+        }
+        guard let noDelay else { throw .eoptions }
+        let stream = try socket.openStream()
+        do {
+            try await stream.setNoDelay(noDelay)
+        } catch {
+            throw .closed
+        }
+    }
+
+    /// `sockname/1`: the local end, also after the connection has gone (specification §2).
+    ///
+    /// - Throws: `closed`.
+    public static func sockname(_ socket: Socket) throws(Reason) -> Endpoint {
+        if socket.isClosed { throw .closed }
+        switch socket.kind {
+        case .listener(let listener): return try Endpoint(listener.localEndpoint)
+        case .stream(let stream): return try Endpoint(stream.localEndpoint)
+        }
+    }
+
+    // MARK: Helpers
+
+    private static let logger = Logger(label: "ClassicSSL")
+
+    /// Gives a new connection to the caller's process.
+    nonisolated(nonsending) private static func own(
+        _ socket: SecureSocket
+    ) async throws(SecureSocketError) -> Socket {
+        let mailbox = Process.current.mailbox
+        if socket.options.classic?.isActive ?? true {
+            try await socket.deliver(to: mailbox)
+        } else {
+            try await socket.setOwner(mailbox)
+        }
+        return Socket(socket)
+    }
+}
+
+extension SSL.Address {
+    /// What to connect to: a dotted address, or a name to look up.
+    fileprivate func host() throws(SSL.Reason) -> String {
+        if let dotted { return dotted }
+        guard case .host(let name) = self else { throw .einval }
+        // An IPv6 literal is no name of an IPv4 host.
+        guard !name.isEmpty, !name.contains(":"), !name.utf8.contains(0) else { throw .nxdomain }
+        return name
+    }
+}
+
+extension SSL.Endpoint {
+    fileprivate init(_ endpoint: SocketEndpoint?) throws(SSL.Reason) {
+        guard let endpoint else { throw .enotconn }
+        self.address = endpoint.host.split(separator: ".").compactMap { UInt8($0) }
+        self.port = endpoint.port
+    }
+}

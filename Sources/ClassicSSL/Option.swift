@@ -1,0 +1,156 @@
+import SecureSockets
+
+extension SSL {
+    /// An option of `listen`, `connect` or `setopts` (specification §3). A wrong value can be written; the call throws `eoptions`.
+    public enum Option: Sendable, Hashable {
+        /// Data is given as binaries. Default: as lists of bytes.
+        case binary
+        /// Packet framing: 0, 1, 2 or 4. Default: 0.
+        case packet(Int)
+        /// `TCP_NODELAY`. Default: false.
+        case nodelay(Bool)
+        /// Data comes by message (true) or is received with `recv` (false). Default: true.
+        case active(Bool)
+        /// Connections that may wait to be accepted; `listen` only. Default: 5.
+        case backlog(Int)
+        /// The local address; `listen` only. Default: all.
+        case ip(Address)
+        /// 0: no verification; 1: a certificate that is given must verify; 2: one must be given. Default: 0.
+        case verify(Int)
+        /// The highest position of a trusted certificate in the peer's chain, 0 to 255. Default: 1.
+        case depth(Int)
+        /// Own certificate and its chain, PEM.
+        case certfile(String)
+        /// Own private key, PEM. Default: the file of `certfile`.
+        case keyfile(String)
+        /// The key's password.
+        case password(String)
+        /// Trusted certificates, PEM. Default: the system's.
+        case cacertfile(String)
+        /// Cipher suites up to TLS 1.2, separated by colons.
+        case ciphers(String)
+        /// Seconds for which a session may be resumed; 0: not at all. Default: the library's.
+        case cachetimeout(Int)
+        /// Any term: an option of a later release, or one of these in Erlang's form, for example
+        /// `.term(.tuple([.atom("packet"), .integer(4)]))`.
+        case term(Term)
+    }
+
+    /// The options of one call, checked; of an option given twice the first counts (§3.1).
+    struct Options {
+        enum Call { case listen, connect }
+
+        var isBinary = false
+        var packetHeader = PacketHeader.none
+        var noDelay = false
+        var isActive = true
+        var backlog = 5
+        var ip = "0.0.0.0"
+        var verify = 0
+        var depth = 1
+        var certfile: String?
+        var keyfile: String?
+        var password: String?
+        var cacertfile: String?
+        var ciphers: String?
+        var cachetimeout: Int?
+
+        init(_ options: [Option], for call: Call) throws(Reason) {
+            // From the last to the first, so that the first has the last word; each is checked.
+            for option in options.reversed() {
+                let option = try option.typed()
+                switch option {
+                case .binary: self.isBinary = true
+                case .packet(let length):
+                    guard let header = PacketHeader(rawValue: length) else { throw .eoptions }
+                    self.packetHeader = header
+                case .nodelay(let isOn): self.noDelay = isOn
+                case .active(let isActive): self.isActive = isActive
+                case .backlog(let length):
+                    guard call == .listen, length >= 0 else { throw .eoptions }
+                    self.backlog = length
+                case .ip(let address):
+                    guard call == .listen, let dotted = address.dotted else { throw .eoptions }
+                    self.ip = dotted
+                case .verify(let mode):
+                    guard (0...2).contains(mode) else { throw .eoptions }
+                    self.verify = mode
+                case .depth(let depth):
+                    guard (0...255).contains(depth) else { throw .eoptions }
+                    self.depth = depth
+                case .certfile(let path): self.certfile = path
+                case .keyfile(let path): self.keyfile = path
+                case .password(let password): self.password = password
+                case .cacertfile(let path): self.cacertfile = path
+                case .ciphers(let list): self.ciphers = list
+                case .cachetimeout(let seconds):
+                    guard seconds >= 0 else { throw .eoptions }
+                    self.cachetimeout = seconds
+                case .term: throw .eoptions
+                }
+            }
+        }
+
+        /// The options of the socket, apart from TLS.
+        var socketOptions: SocketOptions {
+            var options = SocketOptions()
+            options.packetHeader = self.packetHeader
+            options.noDelay = self.noDelay
+            options.backlog = self.backlog
+            options.addressFamily = .v4
+            // The classic calls have a deadline of their own, for everything.
+            options.handshakeTimeout = nil
+            options.classic = SocketOptions.ClassicRules(isBinary: self.isBinary, isActive: self.isActive)
+            return options
+        }
+
+        /// The files and numbers that are about TLS.
+        var files: TLSConfiguration.Files {
+            var files = TLSConfiguration.Files()
+            files.certificate = self.certfile
+            files.key = self.keyfile
+            files.password = self.password
+            files.trust = self.cacertfile
+            files.verify = self.verify
+            files.depth = self.depth
+            files.ciphers = self.ciphers
+            files.sessionLifetime = self.cachetimeout
+            return files
+        }
+    }
+}
+
+extension SSL.Option {
+    /// The option in its own words, if it was written as a term.
+    func typed() throws(SSL.Reason) -> SSL.Option {
+        guard case .term(let term) = self else { return self }
+        switch term {
+        case .atom("binary"): return .binary
+        case .tuple(let pair) where pair.count == 2:
+            guard case .atom(let name) = pair[0] else { throw .eoptions }
+            switch (name, pair[1]) {
+            case ("packet", .integer(let value)): return .packet(value)
+            case ("nodelay", .atom("true")): return .nodelay(true)
+            case ("nodelay", .atom("false")): return .nodelay(false)
+            case ("active", .atom("true")): return .active(true)
+            case ("active", .atom("false")): return .active(false)
+            case ("backlog", .integer(let value)): return .backlog(value)
+            case ("ip", .string(let value)): return .ip(.host(value))
+            case ("ip", .tuple(let parts)):
+                let numbers = parts.compactMap { if case .integer(let number) = $0 { number } else { nil } }
+                guard parts.count == 4, numbers.count == 4 else { throw .eoptions }
+                return .ip(.ipv4(numbers[0], numbers[1], numbers[2], numbers[3]))
+            case ("verify", .integer(let value)): return .verify(value)
+            case ("depth", .integer(let value)): return .depth(value)
+            case ("certfile", .string(let value)): return .certfile(value)
+            case ("keyfile", .string(let value)): return .keyfile(value)
+            case ("password", .string(let value)): return .password(value)
+            case ("cacertfile", .string(let value)): return .cacertfile(value)
+            case ("ciphers", .string(let value)): return .ciphers(value)
+            case ("cachetimeout", .integer(let value)): return .cachetimeout(value)
+            default: throw .eoptions
+            }
+        default: throw .eoptions
+        }
+    }
+}

@@ -1,0 +1,242 @@
+import SecureSockets
+import Synchronization
+
+extension SSL {
+    /// What a process finds in its mailbox (specification §7).
+    public enum Message: Sendable {
+        /// `{ssl, Socket, Data}`: data has come.
+        case ssl(Socket, Bytes)
+        /// `{ssl_closed, Socket}`: the connection has ended at the peer; the last message of a socket.
+        case sslClosed(Socket)
+        /// `{ssl_error, Socket, Reason}`: an error; `sslClosed` follows.
+        case sslError(Socket, Reason)
+        /// `{'EXIT', Pid, Reason}`: a linked process or socket has ended, and this process traps exits.
+        case exit(Pid, ExitReason)
+        /// Anything that another task has sent with ``SSL/Process/send(_:)``.
+        case user(any Sendable)
+
+        init(_ message: Mailbox.Message) {
+            switch message {
+            case .received(let socket, let bytes):
+                self = .ssl(Socket(socket), Bytes(bytes, isBinary: socket.options.classic?.isBinary ?? true))
+            case .ended(let socket): self = .sslClosed(Socket(socket))
+            case .failed(let socket, let error): self = .sslError(Socket(socket), Reason(error, call: "recv"))
+            case .posted(let value): self = value as? Message ?? .user(value)
+            }
+        }
+    }
+
+    /// Why a process has ended.
+    public enum ExitReason: Sendable, Hashable, CustomStringConvertible {
+        /// Its work was done, or its socket was closed.
+        case normal
+        /// Its task was cancelled.
+        case killed
+        /// It threw; the text is the error's.
+        case error(String)
+
+        public var description: String {
+            switch self {
+            case .normal: "normal"
+            case .killed: "killed"
+            case .error(let text): "{error,\(text)}"
+            }
+        }
+    }
+
+    /// A mailbox with an identity: what owns sockets and receives their messages.
+    ///
+    /// Every task has one: those started with ``SSL/spawn(trapExit:_:)`` and the scopes of ``SSL/withProcess(trapExit:_:)`` have their
+    /// own, and all other code acts as the program's main process, which ends with the program. A process ends when its task or scope
+    /// returns, throws or is cancelled; its sockets are then closed as by `close` (§7).
+    public final class Process: Sendable {
+        private struct State {
+            var trapExit: Bool
+            var links: [Pid: Link] = [:]
+            var end: ExitReason?
+            var cancel: (@Sendable () -> Void)?
+        }
+
+        /// A link must not keep a process alive.
+        private struct Link {
+            weak var process: Process?
+        }
+
+        public let pid: Pid
+        private let state: Mutex<State>
+        let mailbox: Mailbox
+
+        @TaskLocal static var inScope: Process?
+
+        /// The program's main process.
+        public static let main = Process(trapExit: false)
+
+        /// The process that the calling task acts as.
+        public static var current: Process { Self.inScope ?? Self.main }
+
+        init(trapExit: Bool) {
+            let pid = Pid(number: SecureSocket.nextID())
+            // The mailbox needs the process and the process the mailbox; the box breaks the circle.
+            let box = Box()
+            self.pid = pid
+            self.state = Mutex(State(trapExit: trapExit))
+            self.mailbox = Mailbox { owned in box.process.withLock { $0.process }?.released(owned) }
+            box.process.withLock { $0.process = self }
+        }
+
+        private final class Box: Sendable {
+            let process = Mutex(Link(process: nil))
+        }
+
+        /// Whether the end of a linked process or socket comes as a message, instead of ending this process or going unnoticed.
+        public var trapExit: Bool {
+            get { self.state.withLock { $0.trapExit } }
+            set { self.state.withLock { $0.trapExit = newValue } }
+        }
+
+        /// Whether the process has ended.
+        public var hasEnded: Bool { self.state.withLock { $0.end != nil } }
+
+        // MARK: Messages
+
+        /// Puts something into the mailbox; a process that has ended drops it.
+        public func send(_ value: some Sendable) {
+            self.mailbox.post(Message.user(value))
+        }
+
+        /// Takes the next message, or the next that matches; the others stay.
+        ///
+        /// - Throws: `timeout`, or `closed` if the process has ended or its task was cancelled.
+        nonisolated(nonsending) public func receive(
+            _ timeout: Timeout = .infinity, where accepts: (@Sendable (Message) -> Bool)? = nil
+        ) async throws(Reason) -> Message {
+            let duration = try timeout.duration()
+            do {
+                if let accepts {
+                    return Message(try await self.mailbox.next(timeout: duration) { accepts(Message($0)) })
+                }
+                return Message(try await self.mailbox.next(timeout: duration))
+            } catch {
+                throw Reason(error, call: "receive")
+            }
+        }
+
+        /// The number of messages that wait.
+        public var messageCount: Int { self.mailbox.count }
+
+        // MARK: Links and the end
+
+        /// Links two processes: when one ends otherwise than normally, so does the other, unless it traps exits.
+        public func link(to other: Process) {
+            self.state.withLock { $0.links[other.pid] = Link(process: other) }
+            let end = other.state.withLock { state in
+                state.links[self.pid] = Link(process: self)
+                return state.end
+            }
+            if let end { self.linkedProcessEnded(other.pid, end) }
+        }
+
+        private func linkedProcessEnded(_ pid: Pid, _ reason: ExitReason) {
+            let (traps, cancel) = self.state.withLock { state in
+                state.links[pid] = nil
+                return (state.trapExit, state.cancel)
+            }
+            if traps {
+                self.mailbox.post(Message.exit(pid, reason))
+            } else if reason != .normal {
+                self.end(reason)
+                cancel?()
+            }
+        }
+
+        /// A socket of this process was closed by a call (§2, `close`).
+        private func released(_ owned: any MailboxOwned) {
+            guard self.trapExit else { return }
+            switch owned {
+            case let socket as SecureSocket: self.mailbox.post(Message.exit(Pid(of: socket), .normal))
+            case let listener as SecureListener: self.mailbox.post(Message.exit(Pid(of: listener), .normal))
+            default: break
+            }
+        }
+
+        /// What stops the work when a linked process ends badly.
+        func whenToldToEnd(_ cancel: @escaping @Sendable () -> Void) {
+            let hasEnded = self.state.withLock { state in
+                state.cancel = cancel
+                return state.end != nil
+            }
+            if hasEnded { cancel() }
+        }
+
+        /// Ends the process; only the first end counts.
+        func end(_ reason: ExitReason) {
+            let links: [Process]? = self.state.withLock { state in
+                guard state.end == nil else { return nil }
+                state.end = reason
+                defer { state.links.removeAll() }
+                return state.links.values.compactMap(\.process)
+            }
+            guard let links else { return }
+            self.mailbox.close()
+            for process in links { process.linkedProcessEnded(self.pid, reason) }
+        }
+    }
+
+    // MARK: Starting processes
+
+    /// Starts a task that is a process of its own.
+    ///
+    /// - Returns: The process; `task.value` of ``Spawned`` waits for its end.
+    @discardableResult
+    public static func spawn(
+        trapExit: Bool = false, _ body: @escaping @Sendable () async throws -> Void
+    ) -> Spawned {
+        let process = Process(trapExit: trapExit)
+        let task = Task { try await Self.run(body, as: process) }
+        process.whenToldToEnd { task.cancel() }
+        return Spawned(process: process, task: task)
+    }
+
+    /// A process and its task.
+    public struct Spawned: Sendable {
+        public let process: Process
+        public let task: Task<Void, any Error>
+    }
+
+    /// Runs a scope that is a process of its own. When it ends, in whatever way, its sockets are closed.
+    nonisolated(nonsending) public static func withProcess<Result>(
+        trapExit: Bool = false, _ body: nonisolated(nonsending) (Process) async throws -> Result
+    ) async throws -> Result {
+        let process = Process(trapExit: trapExit)
+        return try await Self.run({ try await body(process) }, as: process)
+    }
+
+    nonisolated(nonsending) private static func run<Result>(
+        _ body: nonisolated(nonsending) () async throws -> Result, as process: Process
+    ) async throws -> Result {
+        try await withTaskCancellationHandler {
+            do {
+                let result = try await Process.$inScope.withValue(process) { try await body() }
+                process.end(.normal)
+                return result
+            } catch {
+                process.end(.error("\(error)"))
+                throw error
+            }
+        } onCancel: {
+            process.end(.killed)
+        }
+    }
+
+    /// Takes the next message of the calling task's process; see ``Process/receive(_:where:)``.
+    nonisolated(nonsending) public static func receive(
+        _ timeout: Timeout = .infinity, where accepts: (@Sendable (Message) -> Bool)? = nil
+    ) async throws(Reason) -> Message {
+        try await Process.current.receive(timeout, where: accepts)
+    }
+}
+
+extension SSL.Process: Hashable {
+    public static func == (left: SSL.Process, right: SSL.Process) -> Bool { left === right }
+    public func hash(into hasher: inout Hasher) { hasher.combine(self.pid) }
+}

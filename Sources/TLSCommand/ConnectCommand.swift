@@ -1,0 +1,118 @@
+import ArgumentParser
+import SecureSockets
+
+/// `tls connect HOST:PORT`.
+struct Connect: AsyncParsableCommand, SpeaksJSON {
+    static let configuration = CommandConfiguration(
+        abstract: "Connect to a server, and pass standard input and output through the connection.",
+        discussion: """
+            The server's certificate is verified, chain and name, or the command says why not. When the input ends, the server \
+            is told so; the command ends when the server has finished too. With --packet, each line of the input is sent as \
+            one packet, and each packet received is printed as one line.
+
+            Examples:
+              tls connect example.org:443 --info </dev/null
+              tls connect localhost:8443 --ca certs/ca.pem
+            """
+    )
+
+    @Argument(
+        help: ArgumentHelp("Where to connect to; IPv6 addresses in brackets.", valueName: "host:port"),
+        transform: { try HostAndPort($0) })
+    var target: HostAndPort
+
+    @Option(help: ArgumentHelp("Trust the certificates of this PEM file, and not the system's.", valueName: "file"))
+    var ca: String?
+
+    @OptionGroup var identity: IdentityOptions
+
+    @Flag(help: "Verify nothing. Anybody on the way can read and change everything.")
+    var insecure = false
+
+    @Option(help: ArgumentHelp("The name to ask for and to verify, in place of the host.", valueName: "name"))
+    var serverName: String?
+
+    @OptionGroup var stream: StreamOptions
+
+    @Option(help: ArgumentHelp("How long name look-up, connecting and handshake may take together.", valueName: "seconds"))
+    var timeout = Seconds(.seconds(30))
+
+    @Flag(help: "Describe the connection on standard error.")
+    var info = false
+
+    @Flag(help: "Describe the connection, and errors, as JSON, one object per line, on standard error.")
+    var json = false
+
+    func validate() throws {
+        if self.insecure, self.ca != nil { throw ValidationError("--insecure verifies nothing; leave --ca out, or it.") }
+        if self.serverName?.isEmpty == true { throw ValidationError("--server-name is empty.") }
+    }
+
+    func run() async throws {
+        let reporter = Reporter(style: self.style, output: .standardError)
+        if self.insecure { try reporter.report(InsecureReport(target: self.target.host)) }
+        try await Advice.given(by: Advice.forConnecting) {
+            let socket = try await SecureSocket.connect(
+                to: self.target.host, port: self.target.port, tls: try self.configuration(), options: self.stream.socketOptions,
+                timeout: self.timeout.duration)
+            if self.info { try reporter.report(ConnectedReport(connection: ConnectionReport(socket))) }
+            try await self.pass(through: socket)
+        }
+    }
+
+    private func configuration() throws -> TLSConfiguration {
+        try .client(
+            trust: try self.ca.map { try TLSTrust.pem($0) } ?? .system,
+            verification: self.insecure ? .dangerouslyNone : .full,
+            identity: try self.identity.identity(),
+            serverName: self.serverName,
+            parameters: self.stream.parameters)
+    }
+
+    private func pass(through socket: SecureSocket) async throws {
+        let output = ByteOutput.standardOutput
+        do {
+            try await Relay(socket: socket, input: InputChunks.standardInput) { try await output.write($0) }.run()
+        } catch let error as ToolError where error == .readerGone {
+            throw error
+        } catch {
+            // What the lines before the bad one said is still delivered.
+            socket.close()
+            try? await socket.waitUntilClosed()
+            throw error
+        }
+        socket.close()
+        try await socket.waitUntilClosed()
+    }
+}
+
+/// A connection has been made.
+struct ConnectedReport: Report {
+    static let event = "connected"
+
+    var connection: ConnectionReport
+
+    var text: String {
+        let head = "connected to \(self.connection.peer)"
+        return ([head] + self.connection.lines(peer: "server").map { "  " + $0 }).joined(separator: "\n")
+    }
+
+    func encode(to encoder: any Encoder) throws { try self.connection.encode(to: encoder) }
+}
+
+/// `--insecure` was asked for.
+struct InsecureReport: Report {
+    static let event = "warning"
+
+    var target: String
+    var message: String { "--insecure: nobody verifies that this is \(self.target)" }
+
+    private enum CodingKeys: CodingKey { case message }
+
+    var text: String { "tls: warning: \(self.message.printable)" }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(self.message, forKey: .message)
+    }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import SecureSockets
+
+/// What there is to know of a connection.
+struct ConnectionReport: Encodable, Sendable {
+    struct Certificate: Encodable, Sendable {
+        var subject: String
+        var issuer: String
+        var names: [String]
+        var notBefore: String?
+        var notAfter: String?
+
+        init(_ certificate: PeerCertificate) {
+            self.subject = certificate.subject
+            self.issuer = certificate.issuer
+            self.names = certificate.names
+            self.notBefore = certificate.notBefore.map(Self.date)
+            self.notAfter = certificate.notAfter.map(Self.date)
+        }
+
+        private static func date(_ seconds: Int64) -> String {
+            Date(timeIntervalSince1970: TimeInterval(seconds)).formatted(.iso8601)
+        }
+    }
+
+    var localAddress: String?
+    var remoteAddress: String?
+    var version: String
+    var cipher: String
+    var group: String?
+    var applicationProtocol: String?
+    var serverName: String?
+    var isResumed: Bool
+    var verifiedChainLength: Int?
+    var certificates: [Certificate]
+
+    init(_ socket: SecureSocket) {
+        let information = socket.information
+        self.localAddress = socket.localEndpoint?.description
+        self.remoteAddress = socket.remoteEndpoint?.description
+        self.version = information.version.description
+        self.cipher = information.cipher
+        self.group = information.group
+        self.applicationProtocol = information.applicationProtocol
+        self.serverName = information.serverName
+        self.isResumed = information.isResumed
+        self.verifiedChainLength = information.verifiedChainLength
+        self.certificates = information.peerCertificates.map(Certificate.init)
+    }
+
+    /// The peer, for the beginning of a sentence.
+    var peer: String { self.remoteAddress ?? "the peer" }
+
+    /// A line for each thing that is known.
+    func lines(peer: String) -> [String] {
+        var rows = [("version", self.version), ("cipher", self.cipher)]
+        if let group { rows.append(("group", group)) }
+        if let applicationProtocol { rows.append(("protocol", applicationProtocol)) }
+        if let serverName { rows.append(("server name", serverName)) }
+        if self.isResumed { rows.append(("resumed", "an earlier session")) }
+        // The root is one of the certificates that were shown, or known to this side only.
+        let root = self.verifiedChainLength.map { $0 - 1 }
+        for (position, certificate) in self.certificates.enumerated() {
+            let names = certificate.names.isEmpty ? "" : " for " + certificate.names.joined(separator: ", ")
+            let trusted = position == root ? ", which is trusted" : ""
+            rows.append((position == 0 ? peer : "issued by", certificate.subject + names + trusted))
+        }
+        if let last = self.certificates.last {
+            if let root, root >= self.certificates.count { rows.append(("issued by", "\(last.issuer), which is trusted")) }
+            if root == nil { rows.append(("verified", "no")) }
+        }
+        if let notAfter = self.certificates.first?.notAfter { rows.append(("valid until", notAfter)) }
+        return rows.map { name, value in name.padding(toLength: 13, withPad: " ", startingAt: 0) + value.printable }
+    }
+
+    /// Everything on one line.
+    var summary: String {
+        var parts = [self.version, self.cipher]
+        if let group { parts.append(group) }
+        if let applicationProtocol { parts.append("protocol \(applicationProtocol)") }
+        if let serverName { parts.append("asked for \(serverName)") }
+        if let certificate = self.certificates.first { parts.append("client \(certificate.subject)") }
+        if self.isResumed { parts.append("resumed") }
+        return parts.joined(separator: ", ").printable
+    }
+}

@@ -1,0 +1,166 @@
+import DevelopmentCertificates
+import SecureSockets
+import X509
+
+/// What `tls demo` tells, step by step.
+enum DemoReports {
+    /// Certificates have been made.
+    struct Certificates: Report {
+        static let event = "certificates"
+
+        var authority: String
+        var server: String
+        var names: [String]
+        var milliseconds: Double
+
+        init(_ certificates: DevelopmentCertificates, _ duration: Duration) {
+            self.authority = certificates.authority.certificate.subject.description
+            self.server = certificates.server.certificate.subject.description
+            self.names = DevelopmentCertificates.Options.defaultNames
+            self.milliseconds = duration.milliseconds
+        }
+
+        var text: String {
+            DemoReports.paragraph(
+                "An authority and a server's certificate, made in memory (\(DemoReports.time(self.milliseconds)))",
+                [
+                    "authority    \(self.authority)",
+                    "server       \(self.server) for \(self.names.joined(separator: ", "))\n",
+                ])
+        }
+    }
+
+    /// The server is ready.
+    struct Listening: Report {
+        static let event = "listening"
+
+        var host: String
+        var port: Int
+
+        init(_ endpoint: SocketEndpoint) {
+            self.host = endpoint.host
+            self.port = endpoint.port
+        }
+
+        var text: String {
+            DemoReports.paragraph("A server listens on \(SocketEndpoint(host: self.host, port: self.port))\n", [])
+        }
+    }
+
+    /// The client has connected.
+    struct Connected: Report {
+        static let event = "connected"
+
+        var connection: ConnectionReport
+        var milliseconds: Double
+
+        private enum CodingKeys: CodingKey { case milliseconds }
+
+        var text: String {
+            DemoReports.paragraph(
+                "A client connects, and verifies chain and name (\(DemoReports.time(self.milliseconds)))",
+                self.connection.lines(peer: "server"))
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(self.milliseconds, forKey: .milliseconds)
+            try self.connection.encode(to: encoder)
+        }
+    }
+
+    /// A message has gone and come back.
+    struct Echoed: Report {
+        static let event = "echoed"
+
+        var message: String?
+        var bytes: Int
+        var milliseconds: Double
+
+        init(text: String?, bytes: Int, _ duration: Duration) {
+            self.message = text
+            self.bytes = bytes
+            self.milliseconds = duration.milliseconds
+        }
+
+        var text: String {
+            let what = self.message.map { "\"\($0)\"" } ?? "\(self.bytes) bytes"
+            return "   sent and received back: \(what) (\(DemoReports.time(self.milliseconds)))"
+        }
+    }
+
+    /// Both ends have closed.
+    struct Closed: Report {
+        static let event = "closed"
+
+        var milliseconds: Double
+
+        var text: String { "   both ends closed, nothing lost (\(DemoReports.time(self.milliseconds)))\n" }
+    }
+
+    /// A client has refused the server.
+    struct Refused: Report {
+        static let event = "refused"
+
+        var trusted: String
+        var error: ErrorReport
+        /// What the server was told.
+        var serverSaw: ErrorReport?
+
+        init(trusted: CertificateAuthority, error: ErrorReport, serverSaw: ErrorReport?) {
+            self.trusted = trusted.certificate.subject.description
+            self.error = error
+            self.serverSaw = serverSaw
+        }
+
+        var text: String {
+            var lines = ["client says  \(self.error.message.printable)"]
+            if let advice = self.error.advice { lines.append("advice       \(advice.printable)") }
+            lines.append("code         \(self.error.code)\(self.error.certificateProblem.map { ", \($0.kind)" } ?? "")")
+            if let step = self.error.step, let blame = self.error.blame {
+                lines.append("step, blame  \(step), \(blame)")
+            }
+            if let serverSaw { lines.append("server says  \(serverSaw.message.printable)") }
+            return DemoReports.paragraph("A client that trusts only \(self.trusted) refuses, as it should", lines) + "\n"
+        }
+    }
+
+    /// All went as it should.
+    struct Done: Report {
+        static let event = "done"
+
+        var next = ["tls demo --stay", "tls certs dev certs", "tls --help"]
+
+        var text: String { "All went as it should. Try next:\n" + self.next.map { "  \($0)" }.joined(separator: "\n") }
+    }
+
+    /// The server goes on.
+    struct Staying: Report {
+        static let event = "staying"
+
+        var authority: String
+        var next: [String]
+
+        init(authority: String, port: Int) {
+            self.authority = authority
+            let file = ShellWord.quoted(authority)
+            self.next = [
+                "curl --cacert \(file) https://localhost:\(port)/",
+                "openssl s_client -connect 127.0.0.1:\(port) -servername localhost -verify_hostname localhost "
+                    + "-verify_return_error -CAfile \(file)",
+                "tls connect localhost:\(port) --ca \(file) --info",
+            ]
+        }
+
+        var text: String {
+            "All went as it should. The server stays, and sends back what it receives. Try, in another terminal:\n"
+                + self.next.map { "  \($0)" }.joined(separator: "\n") + "\nCtrl-C to stop."
+        }
+    }
+
+    fileprivate static func paragraph(_ title: String, _ lines: [String]) -> String {
+        ([title] + lines.map { "   " + $0 }).joined(separator: "\n")
+    }
+
+    fileprivate static func time(_ milliseconds: Double) -> String { Duration.milliseconds(milliseconds).short }
+}

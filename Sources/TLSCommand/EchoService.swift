@@ -1,0 +1,65 @@
+import NIOCore
+import SecureSockets
+
+/// What `tls serve` and `tls demo` do with a connection: send back what arrives, or answer a browser.
+struct EchoService: Sendable {
+    /// Whether a stream that begins like an HTTP request gets an answer that HTTP clients understand.
+    var answersHTTP: Bool
+
+    /// How a connection went.
+    enum Outcome: Sendable, Equatable {
+        case echoed(bytes: Int)
+        case answeredHTTP
+    }
+
+    /// A stream that begins with the letters of a method, and then says no more, is echoed after this time.
+    private static let patience = Duration.milliseconds(200)
+    /// How long the head of a request may take.
+    private static let headTimeout = Duration.seconds(30)
+
+    /// Serves a connection until its peer has finished.
+    func serve(_ socket: SecureSocket) async throws -> Outcome {
+        var first = ByteBuffer()
+        if self.answersHTTP, let request = try await self.request(on: socket, &first) {
+            try await self.answer(request, on: socket)
+            return .answeredHTTP
+        }
+        var count = first.readableBytes
+        if count > 0 { try await socket.send(first) }
+        for try await bytes in socket.incoming {
+            count += bytes.readableBytes
+            try await socket.send(bytes)
+        }
+        return .echoed(bytes: count)
+    }
+
+    /// The request that the stream begins with; if there is none, what was read to find out is in `bytes`.
+    private func request(
+        on socket: SecureSocket, _ bytes: inout ByteBuffer
+    ) async throws(SecureSocketError) -> HTTPRequest? {
+        while true {
+            let timeout: Duration?
+            switch HTTPRequest.verdict(on: bytes) {
+            case .request(let request): return request
+            case .somethingElse: return nil
+            case .undecided: timeout = bytes.readableBytes == 0 ? nil : Self.patience
+            case .headUnderWay: timeout = Self.headTimeout
+            }
+            do {
+                guard let more = try await socket.receive(timeout: timeout) else { return nil }
+                bytes.writeImmutableBuffer(more)
+            } catch  where error.code == .timedOut {
+                return nil
+            }
+        }
+    }
+
+    private func answer(_ request: HTTPRequest, on socket: SecureSocket) async throws {
+        let lines = ConnectionReport(socket).lines(peer: "client")
+        let text = "This is an echo server over TLS. It sees this of your connection:\n\n"
+        try await socket.send(request.answer(text + lines.map { $0 + "\n" }.joined()))
+        try await socket.closeWriting()
+        // To close with a body unread would reset the connection, and lose the answer on its way.
+        while try await socket.receive(timeout: .seconds(2)) != nil {}
+    }
+}

@@ -1,0 +1,84 @@
+import DevelopmentCertificates
+import SecureSockets
+
+/// An error as the tool tells it: what happened, what to do next, and what to exit with.
+struct ErrorReport: Report {
+    static let event = "error"
+
+    /// What is wrong with a certificate.
+    struct Problem: Encodable {
+        var kind: String
+        var code: Int32
+        var position: Int
+        var subject: String?
+    }
+
+    var code: String
+    var message: String
+    var advice: String?
+    var blame: String?
+    var step: String?
+    var alert: String?
+    var errorNumber: Int32?
+    var libraryReason: String?
+    var classicReason: String?
+    var certificateProblem: Problem?
+    var exitStatus: Int32
+
+    var status: ExitStatus { ExitStatus(rawValue: self.exitStatus) ?? .failure }
+    var isSilent: Bool { self.status == .success }
+
+    /// Nil for errors that are not this tool's: the argument parser's.
+    init?(describing error: any Error) {
+        switch error {
+        case let error as SecureSocketError: self.init(error)
+        case let error as AdvisedError: self.init(error.error, advice: error.advice)
+        case let error as ToolError:
+            self.init(code: error.code, error.message, error.advice, error.status)
+        case let error as DevelopmentCertificateError:
+            self.init(code: "certificatesNotMade", error.description, nil, .configuration)
+        default: return nil
+        }
+    }
+
+    init(_ error: SecureSocketError, advice: String? = nil) {
+        self.init(
+            code: error.code.description, error.message, advice ?? error.advice,
+            error.step == .configuring ? .configuration : .failure)
+        self.blame = error.blame.rawValue
+        self.step = error.step.rawValue
+        self.alert = error.alert
+        self.errorNumber = error.errorNumber
+        self.libraryReason = error.libraryReason
+        self.classicReason = error.classicReason
+        self.certificateProblem = error.certificateProblem.map { problem in
+            Problem(
+                kind: problem.kind.rawValue, code: problem.code, position: problem.position,
+                subject: problem.certificate?.subject)
+        }
+    }
+
+    private init(code: String, _ message: String, _ advice: String?, _ status: ExitStatus) {
+        self.code = code
+        self.message = message
+        self.advice = advice
+        self.exitStatus = status.rawValue
+    }
+
+    /// One line: message and advice.
+    var text: String { "tls: \(self.sentence)" }
+
+    /// Message and advice.
+    var sentence: String {
+        var message = self.message.printable
+        guard let advice = self.advice?.printable else { return message }
+        if !message.hasSuffix(".") { message += "." }
+        return "\(message) \(advice)\(advice.hasSuffix(".") || advice.hasSuffix("?") ? "" : ".")"
+    }
+}
+
+/// A library's error with advice that knows the command line it came from.
+struct AdvisedError: Error {
+    var error: SecureSocketError
+    var advice: String
+}

@@ -1,0 +1,25 @@
+/// What the process ends with; `tls --help` shows this table.
+enum ExitStatus: Int32, CaseIterable {
+    case success = 0
+    case failure = 1
+    case configuration = 2
+    /// `EX_USAGE` of sysexits.h, and what the argument parser has always said.
+    case usage = 64
+
+    private var meaning: String {
+        switch self {
+        case .success: "all went well; for serve and demo --stay also: stopped by Ctrl-C or SIGTERM"
+        case .failure: "the network, the peer or TLS: refused, timed out, port taken, certificate not trusted"
+        case .configuration: "a file, a setting or the input on this side: missing, unreadable, wrong password or key"
+        case .usage: "the command line makes no sense"
+        }
+    }
+
+    /// The list for people.
+    static var table: String {
+        Self.allCases.map { status in
+            let number = String(status.rawValue)
+            return String(repeating: " ", count: 4 - number.count) + "\(number)  \(status.meaning)\n"
+        }.joined()
+    }
+}

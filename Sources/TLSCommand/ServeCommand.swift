@@ -1,0 +1,95 @@
+import ArgumentParser
+import SecureSockets
+
+/// `tls serve PORT`.
+struct Serve: AsyncParsableCommand, SpeaksJSON {
+    static let configuration = CommandConfiguration(
+        abstract: "Listen on a port, and send back what clients send.",
+        discussion: """
+            Prints where it listens when it is ready, and a line for each connection on standard error: who came and what was \
+            agreed on, or why the handshake failed. A client that sends an HTTP/1 request gets an answer that describes its \
+            connection, so that curl and browsers can be used; not with --packet.
+
+            Ctrl-C (or SIGTERM) stops accepting, lets open connections end, and exits with 0. A second one ends at once.
+
+            Example:
+              tls certs dev certs
+              tls serve 8443 --cert certs/server.pem --key certs/server-key.pem
+              curl --cacert certs/ca.pem https://localhost:8443/
+            """
+    )
+
+    @Argument(help: "The port to listen on; 0 picks a free one.")
+    var port: Int
+
+    @Option(help: ArgumentHelp("The local address to listen on. (default: all, IPv6 and IPv4)", valueName: "address"))
+    var host: String?
+
+    @Flag(help: "Send back what arrives. The default, and the only thing to do so far.")
+    var echo = false
+
+    @OptionGroup var identity: IdentityOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Ask clients for certificates, and accept those of the authorities in this PEM file.", valueName: "file"))
+    var clientCa: String?
+
+    @Flag(help: "Refuse clients that show no certificate. Needs --client-ca.")
+    var requireClientCertificate = false
+
+    @OptionGroup var stream: StreamOptions
+
+    @Option(help: ArgumentHelp("How long open connections may take to end after Ctrl-C.", valueName: "seconds"))
+    var grace = Seconds(.seconds(5))
+
+    @Flag(help: "Print JSON, one object per line, on the same streams.")
+    var json = false
+
+    func validate() throws {
+        guard (0...65_535).contains(self.port) else {
+            throw ValidationError("\(self.port) is not a port; 0 to 65535 are.")
+        }
+        if self.identity.cert == nil { throw self.identityMissing }
+        if self.requireClientCertificate, self.clientCa == nil {
+            throw ValidationError("--require-client-certificate needs --client-ca FILE: whose certificates are accepted?")
+        }
+    }
+
+    func run() async throws {
+        try await Advice.given(by: Advice.forServing) {
+            let listener = try await SecureListener.bind(
+                host: self.host, port: self.port, tls: try self.configuration(), options: self.stream.socketOptions)
+            let stop = await StopSignals()
+            let log = EventLog(Reporter(style: self.style, output: .standardError))
+            let service = Service(
+                listener: listener, echo: EchoService(answersHTTP: self.stream.packet == .none), grace: self.grace.duration,
+                log: { log.add($0) })
+            try await log.printing {
+                try await service.run {
+                    try Reporter(style: self.style, output: .standardOutput).report(ListeningReport(listener))
+                    await stop.first()
+                    log.add(StoppingReport(self.grace))
+                }
+            }
+        }
+    }
+
+    private var identityMissing: ValidationError {
+        ValidationError(
+            """
+            A server needs --cert FILE and --key FILE. To make certificates to develop with:
+              tls certs dev DIR
+              tls serve \(self.port) --cert DIR/server.pem --key DIR/server-key.pem
+            """)
+    }
+
+    private func configuration() throws -> TLSConfiguration {
+        guard let identity = try self.identity.identity() else { throw self.identityMissing }
+        return try .server(
+            identity,
+            clients: self.clientCa == nil ? .none : self.requireClientCertificate ? .required : .optional,
+            trust: try self.clientCa.map { try TLSTrust.pem($0) },
+            parameters: self.stream.parameters)
+    }
+}

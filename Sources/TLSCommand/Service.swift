@@ -1,0 +1,123 @@
+import SecureSockets
+
+/// A listener that echoes, until it is told to stop: then it accepts no more, and gives what is open a little time.
+struct Service: Sendable {
+    var listener: SecureListener
+    var echo: EchoService
+    /// How long open connections may take after the end. Then they are cancelled.
+    var grace: Duration
+    /// Is told of every connection, on its event loop: must return at once.
+    var log: @Sendable (any Report) -> Void
+
+    /// Serves while `body` runs, and then until all connections have ended.
+    func run(while body: () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.serve() }
+            try await body()
+            self.listener.close()
+            group.addTask { try? await Task.sleep(for: self.grace) }
+            // Whichever ends first, the connections or the grace, ends the other.
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func serve() async throws {
+        try await self.listener.serve(
+            handshakeFailed: { error, peer in
+                self.log(RefusedReport(peer: peer?.description, error: ErrorReport(error)))
+            },
+            { socket in
+                self.log(AcceptedReport(connection: ConnectionReport(socket)))
+                let peer = socket.remoteEndpoint?.description
+                do {
+                    self.log(EndedReport(peer: peer, outcome: try await self.echo.serve(socket)))
+                } catch {
+                    self.log(EndedReport(peer: peer, error: ErrorReport(describing: error)))
+                }
+            })
+    }
+}
+
+/// The listener is ready.
+struct ListeningReport: Report {
+    static let event = "listening"
+
+    var host: String
+    var port: Int
+
+    init(_ listener: SecureListener) {
+        self.host = listener.localEndpoint.host
+        self.port = listener.localEndpoint.port
+    }
+
+    var text: String {
+        let all = ["::", "0.0.0.0"].contains(self.host) ? " (all addresses of this machine)" : ""
+        return "listening on \(SocketEndpoint(host: self.host, port: self.port))\(all); Ctrl-C to stop"
+    }
+}
+
+/// A client has connected.
+struct AcceptedReport: Report {
+    static let event = "accepted"
+
+    var connection: ConnectionReport
+
+    var text: String { "\(self.connection.peer) connected: \(self.connection.summary)" }
+
+    func encode(to encoder: any Encoder) throws { try self.connection.encode(to: encoder) }
+}
+
+/// A client did not complete its handshake.
+struct RefusedReport: Report {
+    static let event = "handshakeFailed"
+
+    var peer: String?
+    var error: ErrorReport
+
+    var text: String { "handshake failed: \(self.error.sentence)" }
+}
+
+/// A connection has ended.
+struct EndedReport: Report {
+    static let event = "ended"
+
+    var peer: String?
+    var echoedBytes: Int?
+    var answeredHTTP: Bool?
+    var error: ErrorReport?
+
+    init(peer: String?, outcome: EchoService.Outcome) {
+        self.peer = peer
+        switch outcome {
+        case .echoed(let bytes): self.echoedBytes = bytes
+        case .answeredHTTP: self.answeredHTTP = true
+        }
+    }
+
+    init(peer: String?, error: ErrorReport?) {
+        self.peer = peer
+        self.error = error
+    }
+
+    var text: String {
+        let peer = self.peer ?? "a client"
+        if let echoedBytes { return "\(peer) ended: \(echoedBytes) bytes echoed" }
+        if self.answeredHTTP != nil { return "\(peer) ended: an HTTP request answered" }
+        if self.error?.code == "cancelled" { return "\(peer) was cut off: it did not end in time" }
+        // The library's errors name the peer.
+        return "ended: \(self.error?.sentence ?? peer)"
+    }
+}
+
+/// A signal has come.
+struct StoppingReport: Report {
+    static let event = "stopping"
+
+    private var graceSeconds: Double
+    private var grace: Seconds { Seconds(.seconds(self.graceSeconds)) }
+
+    init(_ grace: Seconds) { self.graceSeconds = grace.duration.milliseconds / 1000 }
+
+    var text: String { "stopping; open connections have \(self.grace) seconds to end (Ctrl-C again: at once)" }
+}

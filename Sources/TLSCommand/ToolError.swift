@@ -1,0 +1,36 @@
+/// What goes wrong in the tool itself, beside the library's errors.
+struct ToolError: Error, Hashable {
+    var code: String
+    var message: String
+    var advice: String?
+    var status: ExitStatus
+
+    /// The other end of the standard output has gone, as `head` does. There is nobody to tell.
+    static let readerGone = ToolError(code: "readerGone", message: "nobody reads the output any more", status: .success)
+
+    static func inputUnusable(_ message: String) -> ToolError {
+        ToolError(code: "inputUnusable", message: message, status: .configuration)
+    }
+
+    static func outputUnusable(_ message: String) -> ToolError {
+        ToolError(code: "outputUnusable", message: message, status: .configuration)
+    }
+
+    static func lineTooLong(limit: Int) -> ToolError {
+        ToolError(
+            code: "lineTooLong", message: "a line of the input is longer than a packet may be, which is \(limit) bytes",
+            advice: "Choose a larger --packet, or shorter lines", status: .configuration)
+    }
+
+    static func folderUnusable(_ message: String) -> ToolError {
+        ToolError(
+            code: "folderUnusable", message: message, advice: "Set TMPDIR to a folder you may write to", status: .configuration)
+    }
+
+    /// The demonstration did not go as it should.
+    static func demonstration(_ message: String) -> ToolError {
+        ToolError(
+            code: "unexpected", message: "the demonstration did not go as it should: \(message)",
+            advice: "This is a bug; please report it with this line", status: .failure)
+    }
+}

@@ -1,0 +1,112 @@
+import NIOCore
+import SecureSockets
+import TestSupport
+import Testing
+
+/// Our client and other people's servers.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct `Our client` {
+    private let site: Site
+
+    init() throws {
+        self.site = try Site()
+    }
+
+    @Test(arguments: PeerServer.allCases, TLSConfiguration.Version.allCases)
+    func `sends a MiB to a server, finishes, and has it all back`(
+        _ peer: PeerServer, over version: TLSConfiguration.Version
+    ) async throws {
+        let server = try await peer.start(self.site.server, .init(version: version))
+        defer { server.program.kill() }
+        let socket = try await self.connect(to: server.port)
+        #expect(socket.information.version == version)
+        #expect(socket.information.applicationProtocol == "echo/1")
+        #expect(socket.information.verifiedChainLength == 3)
+        #expect(socket.information.peerCertificates.map(\.subject) == ["CN=server", "CN=Interop intermediate"])
+
+        try await self.expectEcho(over: socket)
+        if peer != .openssl { #expect(await server.program.line(behind: "ENDED ") == "well") }
+    }
+
+    @Test(arguments: PeerServer.allCases)
+    func `refuses a server by its name`(_ peer: PeerServer) async throws {
+        let server = try await peer.start(self.site.elsewhere)
+        defer { server.program.kill() }
+        for name in ["localhost", nil] {
+            let error = try await #require(throws: SecureSocketError.self) {
+                _ = try await self.connect(to: server.port, as: name)
+            }
+            #expect(error.code == .certificateRefused)
+            #expect(error.certificateProblem?.kind == (name == nil ? .wrongAddress : .wrongName))
+            #expect(
+                error.message.hasSuffix(
+                    "(CN=elsewhere) is not for \(name ?? "127.0.0.1") but for elsewhere.example, 192.0.2.1"))
+        }
+        // By its right name the very same server is fine.
+        try await self.expectEcho(over: self.connect(to: server.port, as: "elsewhere.example"))
+    }
+
+    @Test(arguments: PeerServer.allCases)
+    func `refuses a server of an authority that it does not know`(_ peer: PeerServer) async throws {
+        let server = try await peer.start(self.site.server)
+        defer { server.program.kill() }
+        let error = try await #require(throws: SecureSocketError.self) {
+            _ = try await self.connect(to: server.port, trusting: self.site.otherAuthority)
+        }
+        #expect(error.certificateProblem?.kind == .issuerUnknown)
+        #expect(error.certificateProblem?.position == 1)
+        #expect(error.certificateProblem?.certificate?.subject == "CN=Interop intermediate")
+    }
+
+    @Test(arguments: PeerServer.allCases, TLSConfiguration.Version.allCases)
+    func `shows its certificate to a server that wants one`(
+        _ peer: PeerServer, over version: TLSConfiguration.Version
+    ) async throws {
+        let server = try await peer.start(self.site.server, .init(version: version, clients: self.site.authority))
+        defer { server.program.kill() }
+        try await self.expectEcho(over: self.connect(to: server.port, identity: self.site.client.identity))
+    }
+
+    @Test(arguments: PeerServer.allCases, TLSConfiguration.Version.allCases)
+    func `is told that it has to show a certificate`(
+        _ peer: PeerServer, over version: TLSConfiguration.Version
+    ) async throws {
+        let server = try await peer.start(self.site.server, .init(version: version, clients: self.site.authority))
+        defer { server.program.kill() }
+        let error = try await #require(throws: SecureSocketError.self) {
+            let socket = try await self.connect(to: server.port)
+            _ = try await socket.receive(timeout: Encounter.patience)
+        }
+        #expect(error.code == .refusedByPeer)
+        #expect(error.alert == (version == .tls13 ? "certificate_required" : "handshake_failure"))
+    }
+
+    // MARK: Helpers
+
+    private func connect(
+        to port: Int, as name: String? = "localhost", trusting authority: String? = nil, identity: TLSIdentity? = nil
+    ) async throws -> SecureSocket {
+        var parameters = TLSConfiguration.Parameters()
+        parameters.applicationProtocols = ["echo/1"]
+        let tls = try TLSConfiguration.client(
+            trust: .pem(authority ?? self.site.authority), identity: identity, serverName: name, parameters: parameters)
+        return try await SecureSocket.connect(to: "127.0.0.1", port: port, tls: tls, timeout: Encounter.patience)
+    }
+
+    /// Sends and receives at the same time, finishes sending, and reads to the clean end.
+    private func expectEcho(over socket: SecureSocket) async throws {
+        async let sent: Void = {
+            try await socket.send(Payload.text)
+            try await socket.closeWriting()
+        }()
+        var received = ByteBuffer()
+        while received.readableBytes < Payload.text.utf8.count {
+            guard var chunk = try await socket.receive(timeout: Encounter.patience) else { break }
+            received.writeBuffer(&chunk)
+        }
+        #expect(String(buffer: received) == Payload.text)
+        try await sent
+        #expect(try await socket.receive(timeout: Encounter.patience) == nil)
+        socket.close()
+        try await socket.waitUntilClosed()
+    }
+}

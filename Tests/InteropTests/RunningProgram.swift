@@ -1,0 +1,118 @@
+import Foundation
+import Synchronization
+import TestSupport
+
+/// A program that a test has started and talks to. It is killed when nobody refers to it any more, or after a minute.
+final class RunningProgram: Sendable {
+    private struct State {
+        var output = ""
+        var errors = ""
+        var openPipes = 2
+        var status: Int32?
+        var watchers: [@Sendable () -> Void] = []
+    }
+
+    private let state = Mutex(State())
+    private let process: Mutex<Process>
+    private let input: Pipe
+
+    init(_ program: Program, _ arguments: [String]) throws {
+        let process = Process()
+        self.input = Pipe()
+        let (output, errors) = (Pipe(), Pipe())
+        process.executableURL = URL(fileURLWithPath: program.path)
+        process.arguments = arguments
+        process.standardInput = self.input
+        process.standardOutput = output
+        process.standardError = errors
+        self.process = Mutex(process)
+        // A program that has ended is no reason to end as well.
+        _ = signal(SIGPIPE, SIG_IGN)
+        process.terminationHandler = { [weak self] process in
+            let status = process.terminationStatus
+            self?.change { $0.status = status }
+        }
+        try process.run()
+        self.gather(output) { $0.output += $1 }
+        self.gather(errors) { $0.errors += $1 }
+        DispatchQueue.global().asyncAfter(deadline: .now() + 60) { [weak self] in self?.kill() }
+    }
+
+    deinit { self.kill() }
+
+    func kill() {
+        self.process.withLock { process in
+            if process.isRunning { _ = Foundation.kill(process.processIdentifier, SIGKILL) }
+        }
+    }
+
+    // MARK: What it says
+
+    /// Standard output and standard error, when the program has ended, and its status.
+    func outcome() async -> (status: Int32, output: String, errors: String) {
+        await self.wait { state in
+            guard state.openPipes == 0, let status = state.status else { return nil }
+            return (status, state.output, state.errors)
+        }
+    }
+
+    /// What stands behind `mark` on its line of standard output; nil if the program ended without a word of it.
+    func line(behind mark: String) async -> String? {
+        await self.wait { state -> String?? in
+            for line in state.output.split(separator: "\n").dropLast(state.output.hasSuffix("\n") ? 0 : 1) {
+                if let range = line.range(of: mark) { return .some(String(line[range.upperBound...])) }
+            }
+            return state.openPipes == 0 ? .some(nil) : nil
+        }
+    }
+
+    private func wait<Value: Sendable>(_ answer: @escaping @Sendable (borrowing State) -> Value?) async -> Value {
+        await withCheckedContinuation { continuation in
+            self.ask(answer) { continuation.resume(returning: $0) }
+        }
+    }
+
+    /// Asks now, and again after every change until there is an answer.
+    private func ask<Value: Sendable>(
+        _ answer: @escaping @Sendable (borrowing State) -> Value?, _ deliver: @escaping @Sendable (Value) -> Void
+    ) {
+        let value = self.state.withLock { state -> Value? in
+            if let value = answer(state) { return value }
+            state.watchers.append { [self] in self.ask(answer, deliver) }
+            return nil
+        }
+        if let value { deliver(value) }
+    }
+
+    private func change(_ body: (inout State) -> Void) {
+        let watchers = self.state.withLock { state in
+            body(&state)
+            defer { state.watchers = [] }
+            return state.watchers
+        }
+        for watcher in watchers { watcher() }
+    }
+
+    private func gather(_ pipe: Pipe, _ add: @escaping @Sendable (inout State, String) -> Void) {
+        let handle = pipe.fileHandleForReading
+        Thread.detachNewThread { [weak self] in
+            while let data = try? handle.read(upToCount: 65_536), !data.isEmpty {
+                let text = String(decoding: data, as: UTF8.self)
+                self?.change { add(&$0, text) }
+            }
+            try? handle.close()
+            self?.change { $0.openPipes -= 1 }
+        }
+    }
+
+    // MARK: What it is told
+
+    /// Writes to its standard input, and ends that.
+    func finishInput(with text: String = "") async throws {
+        let handle = self.input.fileHandleForWriting
+        try await onThread {
+            try? handle.write(contentsOf: Data(text.utf8))
+            try? handle.close()
+        }
+    }
+}

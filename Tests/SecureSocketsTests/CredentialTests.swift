@@ -1,0 +1,441 @@
+import DevelopmentCertificates
+import Foundation
+import SecureSockets
+import TLSEngine
+import TestSupport
+import Testing
+
+/// Loading identities and trust: what is taken, and what is said of a file that is not.
+@Suite(.timeLimit(.minutes(2))) struct Credentials {
+    private let folder: TemporaryDirectory
+    private let authority: CertificateAuthority
+    private let server: CertifiedKey
+
+    init() throws {
+        self.folder = try TemporaryDirectory()
+        self.authority = try CertificateAuthority.root()
+        self.server = try self.authority.issue(commonName: "server", names: ["127.0.0.1"])
+    }
+
+    // MARK: Forms of keys
+
+    @Test(arguments: KeyKind.allCases)
+    func `a key of each kind is loaded as PKCS8, and serves`(_ kind: KeyKind) async throws {
+        let server = try self.authority.issue(commonName: "server", names: ["127.0.0.1"], key: kind)
+        let identity = try self.identity(server.certificateChainPEM, server.privateKeyPEM)
+        #expect(server.privateKeyPEM.hasPrefix("-----BEGIN PRIVATE KEY-----"))
+        #expect(identity.certificates.map(\.subject) == ["CN=server"])
+        try await self.expectToServe(identity)
+    }
+
+    @Test(arguments: [(KeyKind.p256, "EC"), (.p384, "EC"), (.rsa2048, "RSA")])
+    func `a key as older tools write it is loaded, SEC1 or PKCS1`(_ row: (kind: KeyKind, label: String)) async throws {
+        let server = try self.authority.issue(commonName: "server", names: ["127.0.0.1"], key: row.kind)
+        let key = try #require(server.traditionalPrivateKeyPEM)
+        #expect(key.hasPrefix("-----BEGIN \(row.label) PRIVATE KEY-----"))
+        try await self.expectToServe(self.identity(server.certificateChainPEM, key))
+    }
+
+    @Test func `certificate and key may share a file, with line ends and remarks of any kind`() async throws {
+        let both = try self.folder.write(
+            "subject=CN = server\r\n" + self.server.certificatePEM.replacing("\n", with: "\r\n")
+                + "\r\nBag Attributes\r\n" + self.server.privateKeyPEM.replacing("\n", with: "\r\n"),
+            to: "both.pem")
+        try await self.expectToServe(TLSIdentity(certificateChain: .file(both), privateKey: .file(both)))
+    }
+
+    @Test func `a whole chain is loaded in its order`() throws {
+        let leaf = try self.authority.intermediate(commonName: "upper").intermediate(commonName: "lower")
+            .issue(commonName: "leaf")
+        let identity = try self.identity(leaf.certificateChainPEM, leaf.privateKeyPEM)
+        #expect(identity.certificates.map(\.subject) == ["CN=leaf", "CN=lower", "CN=upper"])
+    }
+
+    @Test func `a file is read once, when the identity is made`() async throws {
+        let chain = try self.folder.write(self.server.certificateChainPEM, to: "server.pem")
+        let key = try self.folder.write(self.server.privateKeyPEM, to: "server-key.pem")
+        let identity = try TLSIdentity(certificateChain: .file(chain), privateKey: .file(key))
+        try FileManager.default.removeItem(atPath: chain)
+        try FileManager.default.removeItem(atPath: key)
+        try await self.expectToServe(identity)
+    }
+
+    // MARK: Passwords
+
+    @Test func `an encrypted key needs its password`() throws {
+        let key = try PrivateKeyPEM.encrypted(self.server.privateKeyPEM, password: "secret")
+        #expect(key.hasPrefix("-----BEGIN ENCRYPTED PRIVATE KEY-----"))
+        try self.expectPasswordNeeded(key)
+    }
+
+    @Test(
+        .enabled(if: Program.openssl != nil, "openssl is not installed"),
+        arguments: [
+            (["ec", "-aes256"], KeyKind.p256, "EC PRIVATE KEY"),
+            (["rsa", "-aes256", "-traditional"], .rsa2048, "RSA PRIVATE KEY"),
+            (["rsa", "-des3", "-traditional"], .rsa2048, "RSA PRIVATE KEY"),
+            (["pkcs8", "-topk8", "-v2", "aes-256-cbc"], .p256, "ENCRYPTED PRIVATE KEY"),
+            (["pkcs8", "-topk8", "-v2", "aes-128-cbc", "-v2prf", "hmacWithSHA1"], .rsa2048, "ENCRYPTED PRIVATE KEY"),
+            (["pkcs8", "-topk8", "-v1", "PBE-SHA1-3DES"], .p256, "ENCRYPTED PRIVATE KEY"),
+        ])
+    func `a key that openssl has encrypted needs its password`(
+        _ row: (command: [String], kind: KeyKind, label: String)
+    ) throws {
+        let openssl = try #require(Program.openssl)
+        let server = try self.authority.issue(commonName: "server", key: row.kind)
+        let plain = try self.folder.write(server.privateKeyPEM, to: "plain.pem")
+        let encrypted = self.folder.path(of: "encrypted.pem")
+        let outcome = try openssl.run(row.command + ["-in", plain, "-out", encrypted, "-passout", "pass:secret"])
+        try #require(outcome.status == 0, "\(outcome.output)")
+        let key = try String(contentsOfFile: encrypted, encoding: .utf8)
+        #expect(key.hasPrefix("-----BEGIN \(row.label)-----"))
+        #expect(key.contains("DEK-Info:") == !row.label.hasPrefix("ENCRYPTED"))
+        try self.expectPasswordNeeded(key, of: server)
+    }
+
+    @Test func `a password for a key that is not encrypted is ignored`() throws {
+        let identity = try TLSIdentity(
+            certificateChain: .text(self.server.certificateChainPEM), privateKey: .text(self.server.privateKeyPEM),
+            password: "not needed")
+        #expect(identity.certificates.count == 1)
+    }
+
+    @Test(arguments: ["", "pässwörd", String(repeating: "long ", count: 100)])
+    func `a password may be empty, long, or in any script`(_ password: String) throws {
+        let key = try PrivateKeyPEM.encrypted(self.server.privateKeyPEM, password: password)
+        _ = try TLSIdentity(
+            certificateChain: .text(self.server.certificateChainPEM), privateKey: .text(key), password: password)
+    }
+
+    private func expectPasswordNeeded(_ pem: String, of server: CertifiedKey? = nil) throws {
+        let chain = PEMSource.text((server ?? self.server).certificateChainPEM)
+        let key = try self.folder.write(pem, to: "encrypted-key.pem")
+        #expect(throws: Never.self) {
+            try TLSIdentity(certificateChain: chain, privateKey: .file(key), password: "secret")
+        }
+
+        let missing = try #require(throws: SecureSocketError.self) {
+            try TLSIdentity(certificateChain: chain, privateKey: .file(key))
+        }
+        self.expect(
+            missing, .privateKeyUnusable, "ekeyfile",
+            "private key \(key): is encrypted, and no password was given. Give the password")
+
+        for password in ["wrong", ""] {
+            let wrong = try #require(throws: SecureSocketError.self) {
+                try TLSIdentity(certificateChain: chain, privateKey: .file(key), password: password)
+            }
+            self.expect(
+                wrong, .privateKeyUnusable, "ekeyfile",
+                "private key \(key): is encrypted, and the password is wrong. Check the password")
+        }
+    }
+
+    // MARK: The wrong key
+
+    @Test(arguments: KeyKind.allCases)
+    func `a key that is another certificate's is told from a bad one`(_ kind: KeyKind) throws {
+        let other = try CertifiedKey.selfSigned(key: kind)
+        let key = try self.folder.write(other.privateKeyPEM, to: "other-key.pem")
+        let error = try #require(throws: SecureSocketError.self) {
+            try TLSIdentity(certificateChain: .text(self.server.certificateChainPEM), privateKey: .file(key))
+        }
+        self.expect(
+            error, .privateKeyMismatch, "ekeymismatch",
+            "private key \(key): does not belong to the certificate. Give the key that the certificate was issued for")
+    }
+
+    @Test func `a key that the chain's second certificate belongs to is not the identity's`() throws {
+        let intermediate = try self.authority.intermediate()
+        let leaf = try intermediate.issue(commonName: "leaf")
+        let error = try #require(throws: SecureSocketError.self) {
+            try self.identity(leaf.certificateChainPEM, intermediate.privateKeyPEM)
+        }
+        #expect(error.code == .privateKeyMismatch)
+    }
+
+    @Test func `files of certificate and key that are swapped are recognised`() throws {
+        let chain = try self.folder.write(self.server.certificateChainPEM, to: "server.pem")
+        let key = try self.folder.write(self.server.privateKeyPEM, to: "server-key.pem")
+        let advice = "Are the certificate's and the key's file swapped?"
+
+        let swapped = try #require(throws: SecureSocketError.self) {
+            try TLSIdentity(certificateChain: .file(key), privateKey: .file(chain))
+        }
+        self.expect(
+            swapped, .certificateUnusable, "ecertfile",
+            "certificate chain \(key): has no certificate, but PRIVATE KEY. \(advice)")
+
+        let twice = try #require(throws: SecureSocketError.self) {
+            try TLSIdentity(certificateChain: .file(chain), privateKey: .file(chain))
+        }
+        self.expect(
+            twice, .privateKeyUnusable, "ekeyfile",
+            "private key \(chain): has no private key, but CERTIFICATE. \(advice)")
+    }
+
+    @Test(.enabled(if: Program.openssl != nil, "openssl is not installed"), arguments: ["X25519", "X448", "ED448"])
+    func `a key that TLS has no use for is refused as such`(_ algorithm: String) throws {
+        let openssl = try #require(Program.openssl)
+        let key = self.folder.path(of: "odd-key.pem")
+        let outcome = try openssl.run(["genpkey", "-algorithm", algorithm, "-out", key])
+        try #require(outcome.status == 0, "\(outcome.output)")
+        let error = try #require(throws: SecureSocketError.self) {
+            try TLSIdentity(certificateChain: .text(self.server.certificateChainPEM), privateKey: .file(key))
+        }
+        self.expect(
+            error, .privateKeyUnusable, "ekeyfile",
+            "private key \(key): keys of this kind cannot be used for TLS. Use RSA, ECDSA (P-256, P-384, P-521) or Ed25519")
+    }
+
+    // MARK: Bad files, whatever they are to be
+
+    enum Item: CaseIterable {
+        case chain, key, trust
+
+        var noun: String {
+            switch self {
+            case .chain: "certificate chain"
+            case .key: "private key"
+            case .trust: "trusted certificates"
+            }
+        }
+
+        var code: SecureSocketError.Code {
+            switch self {
+            case .chain: .certificateUnusable
+            case .key: .privateKeyUnusable
+            case .trust: .trustUnusable
+            }
+        }
+
+        var classicReason: String {
+            switch self {
+            case .chain: "ecertfile"
+            case .key: "ekeyfile"
+            case .trust: "ecacertfile"
+            }
+        }
+    }
+
+    @Test(arguments: Item.allCases)
+    func `a file that does not exist`(_ item: Item) throws {
+        let path = self.folder.path(of: "missing.pem")
+        let error = try self.error(loading: item, .file(path))
+        self.expect(
+            error, item, path, "cannot be read: No such file or directory. Check the path and its permissions")
+        #expect(error.errorNumber == ENOENT)
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root may read every file"), arguments: Item.allCases)
+    func `a file that may not be read`(_ item: Item) throws {
+        let path = try self.folder.write(self.good(item), to: "secret.pem")
+        try FileManager.default.setAttributes([.posixPermissions: 0], ofItemAtPath: path)
+        let error = try self.error(loading: item, .file(path))
+        self.expect(error, item, path, "cannot be read: Permission denied. Check the path and its permissions")
+        #expect(error.errorNumber == EACCES)
+    }
+
+    @Test(arguments: Item.allCases)
+    func `a file inside of a file`(_ item: Item) throws {
+        let file = try self.folder.write(self.good(item), to: "file.pem")
+        let error = try self.error(loading: item, .file("\(file)/inside.pem"))
+        self.expect(
+            error, item, "\(file)/inside.pem", "cannot be read: Not a directory. Check the path and its permissions")
+        #expect(error.errorNumber == ENOTDIR)
+    }
+
+    @Test(arguments: Item.allCases)
+    func `a folder in place of a file`(_ item: Item) throws {
+        let path = try self.folder.makeFolder("certificates")
+        let error = try self.error(loading: item, .file(path))
+        self.expect(error, item, path, "is a folder, not a file. Name the file in it")
+    }
+
+    @Test(arguments: Item.allCases)
+    func `an empty file`(_ item: Item) throws {
+        let path = try self.folder.write("", to: "empty.pem")
+        self.expect(try self.error(loading: item, .file(path)), item, path, "is empty. Give a PEM file")
+    }
+
+    @Test(arguments: Item.allCases)
+    func `a file with nothing in PEM`(_ item: Item) throws {
+        let path = try self.folder.write("localhost\nexample.org\n", to: "names.txt")
+        self.expect(
+            try self.error(loading: item, .file(path)), item, path,
+            "holds nothing in PEM. A PEM file has lines like -----BEGIN CERTIFICATE-----")
+    }
+
+    @Test(arguments: Item.allCases)
+    func `a file in DER`(_ item: Item) throws {
+        let path = try self.folder.write(self.der(self.good(item)), to: "binary.der")
+        self.expect(
+            try self.error(loading: item, .file(path)), item, path,
+            "is not PEM; it looks like DER. Convert it: openssl x509 (or pkey) -inform der -in … -out …")
+    }
+
+    @Test(arguments: Item.allCases, [0.25, 0.5, 0.75, 0.97])
+    func `a file that was cut off`(_ item: Item, at share: Double) throws {
+        let whole = self.good(item)
+        let path = try self.folder.write(whole.prefix(Int(Double(whole.count) * share)).utf8, to: "part.pem")
+        let error = try self.error(loading: item, .file(path))
+        self.expect(
+            error, item, path,
+            (item == .key ? "the key cannot be read" : "certificate number 1 cannot be read") + ". Is the file complete?")
+        #expect(error.libraryReason != nil)
+    }
+
+    @Test(arguments: [Item.chain, .trust])
+    func `a file whose second certificate is damaged`(_ item: Item) throws {
+        let second = self.authority.certificatePEM
+        let damaged = second.replacing(second.dropFirst(200).prefix(8), with: "AAAAAAAA")
+        #expect(damaged != second)
+        let path = try self.folder.write(self.server.certificatePEM + second.prefix(second.count / 2), to: "second.pem")
+        self.expect(
+            try self.error(loading: item, .file(path)), item, path,
+            "certificate number 2 cannot be read. Is the file complete?")
+    }
+
+    @Test(arguments: Item.allCases)
+    func `a block that holds something else than it says`(_ item: Item) throws {
+        let label = item == .key ? "PRIVATE KEY" : "CERTIFICATE"
+        let path = try self.folder.write(
+            "-----BEGIN \(label)-----\naGVsbG8sIHdvcmxkLCBob3cgYXJlIHlvdT8=\n-----END \(label)-----\n", to: "other.pem")
+        self.expect(
+            try self.error(loading: item, .file(path)), item, path,
+            (item == .key ? "the key cannot be read" : "certificate number 1 cannot be read") + ". Is the file complete?")
+    }
+
+    @Test(arguments: Item.allCases)
+    func `a file that is far too large`(_ item: Item) throws {
+        let path = try self.folder.write("", to: "large.pem")
+        // Takes no space: nothing is written.
+        #expect(truncate(path, 17 << 20) == 0)
+        self.expect(
+            try self.error(loading: item, .file(path)), item, path,
+            "is larger than 16 MiB; it cannot be a PEM file of this kind")
+    }
+
+    @Test(arguments: Item.allCases)
+    func `text that is bad is reported without a path`(_ item: Item) throws {
+        #expect(try self.error(loading: item, .text("")).message == "\(item.noun): is empty")
+    }
+
+    // MARK: Trust
+
+    @Test func `a trust file without certificates says what it has instead`() throws {
+        let path = try self.folder.write(self.server.privateKeyPEM, to: "key.pem")
+        self.expect(
+            try self.error(loading: .trust, .file(path)), .trust, path,
+            "has no certificate, but PRIVATE KEY. Are the certificate's and the key's file swapped?")
+        #expect(throws: SecureSocketError.self) { try TLSTrust.pem(path) }
+    }
+
+    @Test func `the environment says where the system's trust is`() throws {
+        let first = try self.folder.write(self.authority.certificatePEM, to: "first.pem")
+        let folder = try self.folder.makeFolder("folder")
+        for name in ["second", "third"] {
+            try CertificateAuthority.root(commonName: name).certificatePEM
+                .write(toFile: "\(folder)/\(name).pem", atomically: false, encoding: .utf8)
+        }
+        // As c_rehash does; and what else is found in such folders.
+        try FileManager.default.createSymbolicLink(atPath: "\(folder)/12ab34cd.0", withDestinationPath: "second.pem")
+        try "README".write(toFile: "\(folder)/README", atomically: false, encoding: .utf8)
+        try FileManager.default.createDirectory(atPath: "\(folder)/java", withIntermediateDirectories: false)
+
+        func system(_ environment: [String: String]) throws -> TrustStore {
+            try TrustStore.system { environment[$0] }
+        }
+        let file = try system(["SSL_CERT_FILE": first])
+        #expect(file.count == 1)
+        #expect(file.origin == first)
+        let folders = try system(["SSL_CERT_DIR": "\(self.folder.path(of: "missing")):\(folder)"])
+        #expect(folders.count == 3)
+        #expect(folders.origin == folder)
+        let both = try system(["SSL_CERT_FILE": first, "SSL_CERT_DIR": folder])
+        #expect(both.count == 4)
+        #expect(both.origin == "\(first), \(folder)")
+        // Parsed once a process and place.
+        #expect(try system(["SSL_CERT_FILE": first]) === file)
+        #expect(try system(["SSL_CERT_FILE": first, "SSL_CERT_DIR": ""]) === file)
+    }
+
+    @Test func `a system's trust that cannot be loaded names the place`() throws {
+        let missing = self.folder.path(of: "missing.pem")
+        let noFile = try #require(throws: CredentialError.self) {
+            try TrustStore.system { $0 == "SSL_CERT_FILE" ? missing : nil }
+        }
+        self.expect(
+            SecureSocketError(noFile), .trust, missing,
+            "cannot be read: No such file or directory. Check the path and its permissions")
+
+        let empty = try self.folder.makeFolder("empty")
+        let nothing = try #require(throws: CredentialError.self) {
+            try TrustStore.system { $0 == "SSL_CERT_DIR" ? empty : nil }
+        }
+        let error = SecureSocketError(nothing)
+        #expect(error.code == .trustUnusable)
+        #expect(error.classicReason == "ecacertfile")
+        #expect(error.message == "trusted certificates \(empty): none were found there")
+        #expect(
+            error.advice == "Install the system's package ca-certificates, or name a file with SSL_CERT_FILE or TLSTrust.pem")
+    }
+
+    // MARK: Helpers
+
+    private func identity(_ chain: String, _ key: String) throws -> TLSIdentity {
+        try TLSIdentity(certificateChain: .text(chain), privateKey: .text(key))
+    }
+
+    /// A client that trusts the authority meets this server.
+    private func expectToServe(_ identity: TLSIdentity) async throws {
+        let encounter = try await Encounter(
+            of: .client(trust: .certificates(.text(self.authority.certificatePEM))), with: .server(identity))
+        #expect(try encounter.client.get().information.peerCertificates.map(\.subject) == ["CN=server"])
+    }
+
+    /// What would be loaded.
+    private func good(_ item: Item) -> String {
+        switch item {
+        case .chain: self.server.certificatePEM
+        case .key: self.server.privateKeyPEM
+        case .trust: self.authority.certificatePEM
+        }
+    }
+
+    private func der(_ pem: String) -> Data {
+        Data(base64Encoded: pem.split(separator: "\n").filter { !$0.hasPrefix("-----") }.joined()) ?? Data()
+    }
+
+    /// Why this cannot be loaded, beside a good file of the other kind.
+    private func error(loading item: Item, _ source: PEMSource) throws -> SecureSocketError {
+        try #require(throws: SecureSocketError.self) {
+            switch item {
+            case .chain:
+                _ = try TLSIdentity(certificateChain: source, privateKey: .text(self.server.privateKeyPEM))
+            case .key:
+                _ = try TLSIdentity(certificateChain: .text(self.server.certificatePEM), privateKey: source)
+            case .trust: _ = try TLSTrust.certificates(source)
+            }
+        }
+    }
+
+    private func expect(
+        _ error: SecureSocketError, _ item: Item, _ path: String, _ text: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        self.expect(
+            error, item.code, item.classicReason, "\(item.noun) \(path): \(text)", sourceLocation: sourceLocation)
+    }
+
+    private func expect(
+        _ error: SecureSocketError, _ code: SecureSocketError.Code, _ classicReason: String, _ text: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        #expect(error.code == code, sourceLocation: sourceLocation)
+        #expect(error.blame == .configuration, sourceLocation: sourceLocation)
+        #expect(error.step == .configuring, sourceLocation: sourceLocation)
+        #expect(error.classicReason == classicReason, sourceLocation: sourceLocation)
+        #expect(error.description == text, sourceLocation: sourceLocation)
+    }
+}

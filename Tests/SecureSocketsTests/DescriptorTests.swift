@@ -1,0 +1,130 @@
+import NIOCore
+import SecureSockets
+import TestSupport
+import Testing
+
+/// Whatever goes wrong, no descriptor is left behind.
+///
+/// Each dialogue is played in a process of its own (an exit test), where nothing else opens or closes anything: there all
+/// descriptors can be counted.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct `Descriptors` {
+    @Test(arguments: Dialogue.allCases)
+    func `none is left behind after`(_ dialogue: Dialogue) async {
+        await #expect(processExitsWith: .success) { [dialogue] in
+            // The first time opens what the process keeps: the event loops', the resolver's.
+            for _ in 1...3 { try await dialogue.play() }
+            let before = OpenDescriptors.count
+            for _ in 1...10 { try await dialogue.play() }
+            #expect(await OpenDescriptors.count(comingDownTo: before) <= before)
+        }
+    }
+
+    @Test func `one that is left behind would be noticed`() async {
+        await #expect(processExitsWith: .success) {
+            let before = OpenDescriptors.count
+            let left = try RawListener()
+            #expect(OpenDescriptors.count == before + 1)
+            left.close()
+            #expect(await OpenDescriptors.count(comingDownTo: before) == before)
+        }
+    }
+
+    /// A dialogue of the other suites that opens something.
+    enum Dialogue: String, Codable, CaseIterable, CustomTestStringConvertible {
+        case takenPort = "a port that is taken"
+        case notOurAddress = "an address that is not this machine's"
+        case unknownHost = "a host that does not exist"
+        case deadPort = "a port where nobody listens"
+        case httpServer = "a server that speaks plain HTTP"
+        case garbageServer = "a server that sends garbage"
+        case silentServer = "a server that stays silent"
+        case serverHangsUp = "a server that hangs up in mid-handshake"
+        case serverResets = "a server that resets the connection in mid-handshake"
+        case serverVanishes = "a server that vanishes in mid-record"
+        case serverResetsWhileRead = "a server that resets the connection while it is read from"
+        case changedRecord = "a server whose record was changed on its way"
+        case httpClient = "a client that speaks plain HTTP"
+        case garbageClient = "a client that sends garbage"
+        case silentClient = "a client that stays silent"
+        case clientHangsUp = "a client that hangs up before it has said anything"
+        case clientResets = "a client that resets the connection in mid-handshake"
+        case clientVanishes = "a client that vanishes in mid-record"
+        case clientsOfAllKinds = "good clients among bad ones"
+        case refusedServer = "a server whose certificate is refused"
+        case refusedClient = "a client whose certificate is refused"
+        case cancelledConnect = "a call of connect that is cancelled"
+        case forgottenSocket = "a socket that nobody refers to any more"
+        case forgottenListener = "a listener that nobody refers to any more, and whose client waits"
+        case badFile = "a file that is a folder"
+        case conversation = "a conversation"
+
+        var testDescription: String { self.rawValue }
+
+        func play() async throws {
+            let badPeers = try `Bad peers`()
+            switch self {
+            case .takenPort: try await badPeers.`a port that is taken`()
+            case .notOurAddress: try await badPeers.`an address that is not this machine's`()
+            case .unknownHost: try await badPeers.`a host that does not exist`()
+            case .deadPort: try await badPeers.`a port where nobody listens`("localhost")
+            case .httpServer: try await badPeers.`a server that speaks plain HTTP`()
+            case .garbageServer: try await badPeers.`a server that sends garbage`("220 mail.example ESMTP\r\n")
+            case .silentServer: try await badPeers.`a server that stays silent`()
+            case .serverHangsUp: try await badPeers.`a server that hangs up in mid-handshake`()
+            case .serverResets: try await badPeers.`a server that resets the connection in mid-handshake`()
+            case .serverVanishes: try await badPeers.`a server that vanishes in mid-record`(over: .tls13)
+            case .serverResetsWhileRead: try await badPeers.`a server that resets the connection while it is read from`()
+            case .changedRecord: try await badPeers.`a server whose record was changed on its way`(over: .tls13)
+            case .httpClient: try await badPeers.`a client that speaks plain HTTP`("GET / HTTP/1.1\r\n\r\n")
+            case .garbageClient: try await badPeers.`a client that sends garbage`("EHLO mail.example\r\n")
+            case .silentClient: try await badPeers.`a client that stays silent`()
+            case .clientHangsUp: try await badPeers.`a client that hangs up before it has said anything`()
+            case .clientResets: try await badPeers.`a client that resets the connection in mid-handshake`()
+            case .clientVanishes: try await badPeers.`a client that vanishes in mid-record`()
+            case .clientsOfAllKinds: try await badPeers.`bad clients do not keep good ones waiting`()
+            case .refusedServer: try await Verification().`a client refuses a server's`(.names[0], over: .tls13)
+            case .refusedClient: try await Verification().`a server refuses a client's`(.chains[0], over: .tls13)
+            case .cancelledConnect: try await Self.cancelConnect()
+            case .forgottenSocket: try await Self.forgetSockets()
+            case .forgottenListener: try await Self.forgetListener()
+            case .badFile: try Credentials().`a folder in place of a file`(.chain)
+            case .conversation:
+                try await `The first connection`()
+                    .`a client connects, verifies, and bytes flow both ways until both have closed`()
+            }
+        }
+
+        private static func cancelConnect() async throws {
+            let certificates = try TestCertificates.shared.get()
+            let server = try RawListener()
+            let connecting = Task {
+                try await SecureSocket.connect(
+                    to: "127.0.0.1", port: server.port, tls: certificates.clientConfiguration())
+            }
+            try await server.play { socket in
+                // It waits for the answer to its hello.
+                _ = try socket.receiveRecord()
+                connecting.cancel()
+                try socket.receiveUntilEnd()
+            }
+            let error = await #expect(throws: SecureSocketError.self) { _ = try await connecting.value }
+            #expect(error?.code == .cancelled)
+            server.close()
+        }
+
+        private static func forgetSockets() async throws {
+            let certificates = try TestCertificates.shared.get()
+            let encounter = try await Encounter(
+                of: certificates.clientConfiguration(), with: certificates.serverConfiguration())
+            _ = try (encounter.client.get(), encounter.server.get())
+        }
+
+        private static func forgetListener() async throws {
+            let certificates = try TestCertificates.shared.get()
+            let listener = try await SecureListener.bind(
+                host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration())
+            let client = try RawSocket.connect(to: listener.localEndpoint.port)
+            client.close()
+        }
+    }
+}

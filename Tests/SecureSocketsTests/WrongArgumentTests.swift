@@ -1,0 +1,194 @@
+import NIOCore
+import SecureSockets
+import TestSupport
+import Testing
+
+/// Arguments that make no sense are refused before anything is opened, with a message that names the value.
+@Suite(.timeLimit(.minutes(1))) struct `Wrong arguments` {
+    private let client: TLSConfiguration
+    private let server: TLSConfiguration
+
+    init() throws {
+        let certificates = try TestCertificates.shared.get()
+        self.client = try certificates.clientConfiguration()
+        self.server = try certificates.serverConfiguration()
+    }
+
+    @Test(arguments: [-1, 0, 65_536, Int.max, Int.min])
+    func `a port that is none cannot be connected to`(_ port: Int) async throws {
+        let error = try await #require(throws: SecureSocketError.self) {
+            _ = try await SecureSocket.connect(to: "localhost", port: port, tls: self.client)
+        }
+        self.expect(error, .connecting, "\(port) is not a port; 1 to 65535 are", "einval")
+    }
+
+    @Test(arguments: [-1, 65_536, Int.max])
+    func `a port that is none cannot be listened on`(_ port: Int) async throws {
+        let error = try await #require(throws: SecureSocketError.self) {
+            _ = try await SecureListener.bind(host: "127.0.0.1", port: port, tls: self.server)
+        }
+        self.expect(error, .listening, "\(port) is not a port; 0 to 65535 are", "einval")
+    }
+
+    @Test(arguments: ["", "local\0host"])
+    func `a host that is no name cannot be connected to`(_ host: String) async throws {
+        let error = try await #require(throws: SecureSocketError.self) {
+            _ = try await SecureSocket.connect(to: host, port: 443, tls: self.client)
+        }
+        self.expect(error, .connecting, "the host is empty, or not a name", "nxdomain")
+    }
+
+    @Test(arguments: ["localhost", "256.0.0.1", "", "127.0.0.1:80"])
+    func `only an address can be listened on`(_ host: String) async throws {
+        let error = try await #require(throws: SecureSocketError.self) {
+            _ = try await SecureListener.bind(host: host, port: 0, tls: self.server)
+        }
+        self.expect(error, .configuring, "\(host) is not an internet address", "eoptions")
+    }
+
+    @Test func `client and server configurations are not mixed up`() async throws {
+        let connecting = try await #require(throws: SecureSocketError.self) {
+            _ = try await SecureSocket.connect(to: "localhost", port: 443, tls: self.server)
+        }
+        #expect(connecting.code == .invalidConfiguration)
+        #expect(connecting.blame == .caller)
+        #expect(
+            connecting.description
+                == "a server's TLS configuration was given for connecting. Use TLSConfiguration.client()")
+
+        let listening = try await #require(throws: SecureSocketError.self) {
+            _ = try await SecureListener.bind(port: 0, tls: self.client)
+        }
+        #expect(listening.code == .invalidConfiguration)
+        #expect(
+            listening.description
+                == "a client's TLS configuration was given for listening. Use TLSConfiguration.server(identity)")
+    }
+
+    /// Options with one value that makes no sense, and what is said of it.
+    struct BadOption: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let options: SocketOptions
+
+        init(_ message: String, _ change: (inout SocketOptions) -> Void) {
+            var options = SocketOptions()
+            change(&options)
+            self.testDescription = message
+            self.options = options
+        }
+
+        static let all = [
+            BadOption("maximumPacketSize is -1; it must not be negative") { $0.maximumPacketSize = -1 },
+            BadOption("backlog is -1; it must not be negative") { $0.backlog = -1 },
+            BadOption("readAhead is 0; it must be positive") { $0.readAhead = 0 },
+            BadOption("sendHighWaterMark is 0; it must be positive") { $0.sendHighWaterMark = 0 },
+            BadOption("mailboxHighWaterMark is 0; it must be positive") { $0.mailboxHighWaterMark = 0 },
+            BadOption("handshakeTimeout is 0.0 seconds; it must be positive") { $0.handshakeTimeout = .zero },
+            BadOption("lingerTimeout is -1.0 seconds; it must not be negative") { $0.lingerTimeout = .seconds(-1) },
+        ]
+    }
+
+    @Test(arguments: BadOption.all)
+    func `options are checked at both ends`(_ bad: BadOption) async throws {
+        let connecting = try await #require(throws: SecureSocketError.self) {
+            _ = try await SecureSocket.connect(to: "localhost", port: 443, tls: self.client, options: bad.options)
+        }
+        self.expect(connecting, .configuring, bad.testDescription, "eoptions")
+        let listening = try await #require(throws: SecureSocketError.self) {
+            _ = try await SecureListener.bind(port: 0, tls: self.server, options: bad.options)
+        }
+        #expect(listening == connecting)
+    }
+
+    @Test func `a local endpoint must be an address`() async throws {
+        var options = SocketOptions()
+        options.localEndpoint = SocketEndpoint(host: "localhost", port: 0)
+        let error = try await #require(throws: SecureSocketError.self) {
+            _ = try await SecureSocket.connect(to: "127.0.0.1", port: 443, tls: self.client, options: options)
+        }
+        self.expect(error, .configuring, "localhost is not an internet address", "eoptions")
+    }
+
+    @Test func `TLS settings are checked when the configuration is made`() throws {
+        let identity = try TestCertificates.shared.get().serverIdentity
+        let trust = try TestCertificates.shared.get().trust
+
+        let depth = try #require(throws: SecureSocketError.self) {
+            try TLSConfiguration.client(trust: trust, parameters: .init(depth: -1))
+        }
+        self.expect(depth, .configuring, "depth is -1; it must not be negative", "eoptions")
+
+        var unknownCipher = TLSConfiguration.Parameters()
+        unknownCipher.cipherList = "ECDHE-RSA-AES128-GCM-SHA256:NOT-A-CIPHER"
+        let cipher = try #require(throws: SecureSocketError.self) {
+            try TLSConfiguration.server(identity, parameters: unknownCipher)
+        }
+        #expect(cipher.code == .ciphersUnusable)
+        #expect(cipher.classicReason == "ecipher")
+        #expect(cipher.message.contains("NOT-A-CIPHER"))
+
+        var noGroups = TLSConfiguration.Parameters()
+        noGroups.groups = []
+        let groups = try #require(throws: SecureSocketError.self) {
+            try TLSConfiguration.server(identity, parameters: noGroups)
+        }
+        #expect(groups.code == .invalidConfiguration)
+
+        var longProtocol = TLSConfiguration.Parameters()
+        longProtocol.applicationProtocols = [String(repeating: "x", count: 256)]
+        let name = try #require(throws: SecureSocketError.self) {
+            try TLSConfiguration.client(trust: trust, parameters: longProtocol)
+        }
+        #expect(name.code == .invalidConfiguration)
+        #expect(name.message.hasSuffix("has not between 1 and 255 bytes"))
+
+        let noTrust = try #require(throws: SecureSocketError.self) {
+            try TLSConfiguration.server(identity, clients: .required)
+        }
+        #expect(noTrust.code == .invalidConfiguration)
+        #expect(
+            noTrust.description
+                == "clients are asked for certificates, but no authority is trusted to issue them. "
+                + "Give `trust`, for example `.pem(\"clients-ca.pem\")`")
+    }
+
+    @Test(arguments: [-1, (16 << 20) + 1, Int.max])
+    func `a number of bytes that cannot be received in one call is refused, and the socket is good`(
+        _ count: Int
+    ) async throws {
+        let encounter = try await Encounter(of: self.client, with: self.server)
+        let (client, server) = try (encounter.client.get(), encounter.server.get())
+        let error = try await #require(throws: SecureSocketError.self) { _ = try await client.receive(exactly: count) }
+        self.expect(
+            error, .receiving, "\(count) bytes cannot be received in one call; 0 to 16777216 can",
+            count < 0 ? "einval" : "enomem")
+        try await server.send("good")
+        #expect(try await client.receive(exactly: 4).readableBytes == 4)
+    }
+
+    @Test func `a listener is served once, by at least one`() async throws {
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: self.server)
+        let none = try await #require(throws: SecureSocketError.self) {
+            try await listener.serve(maximumConnections: 0) { _ in }
+        }
+        self.expect(none, .accepting, "maximumConnections is 0; it must be positive", "einval")
+
+        listener.close()
+        await listener.waitUntilClosed()
+        let closed = try await #require(throws: SecureSocketError.self) { try await listener.serve { _ in } }
+        #expect(closed.code == .closed)
+        let accepting = try await #require(throws: SecureSocketError.self) { _ = try await listener.accept() }
+        #expect(accepting.code == .closed)
+    }
+
+    private func expect(
+        _ error: SecureSocketError, _ step: SecureSocketError.Step, _ message: String, _ classicReason: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        #expect(error.code == .invalidArgument, sourceLocation: sourceLocation)
+        #expect(error.blame == .caller, sourceLocation: sourceLocation)
+        #expect(error.step == step, sourceLocation: sourceLocation)
+        #expect(error.message == message, sourceLocation: sourceLocation)
+        #expect(error.classicReason == classicReason, sourceLocation: sourceLocation)
+    }
+}

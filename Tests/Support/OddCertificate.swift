@@ -1,0 +1,55 @@
+package import DevelopmentCertificates
+import Foundation
+package import SecureSockets
+import SwiftASN1
+import X509
+
+/// Chains that no authority would make, and that a peer may send all the same.
+package enum OddCertificate {
+    /// A leaf below a certificate that is no authority's, though nothing but the missing flag says so.
+    package static func belowALeaf(of authority: CertificateAuthority, purpose: CertifiedKey.Purpose) throws -> TLSIdentity {
+        let issuersKey = try CertifiedKey.selfSigned()
+        let signer = try Certificate.PrivateKey(pemEncoded: authority.privateKeyPEM)
+        let issuer = try Self.leaf("no authority", purpose, issuersKey, authority.certificate.subject, signer)
+
+        let key = try CertifiedKey.selfSigned()
+        let issuersSigner = try Certificate.PrivateKey(pemEncoded: issuersKey.privateKeyPEM)
+        let leaf = try Self.leaf("below a leaf", purpose, key, issuer.subject, issuersSigner)
+        return try Self.identity(leaf, key, above: issuer.serializeAsPEM().pemString)
+    }
+
+    /// A leaf that names `authority` as its issuer and that another key has signed.
+    package static func forged(of authority: CertificateAuthority, purpose: CertifiedKey.Purpose) throws -> TLSIdentity {
+        let key = try CertifiedKey.selfSigned()
+        let forger = try Certificate.PrivateKey(pemEncoded: CertifiedKey.selfSigned().privateKeyPEM)
+        let certificate = try Self.leaf("forged", purpose, key, authority.certificate.subject, forger)
+        return try Self.identity(certificate, key, above: "")
+    }
+
+    private static func leaf(
+        _ commonName: String, _ purpose: CertifiedKey.Purpose, _ key: CertifiedKey, _ issuer: DistinguishedName,
+        _ signer: Certificate.PrivateKey
+    ) throws -> Certificate {
+        let now = Date()
+        return try Certificate(
+            version: .v3,
+            serialNumber: Certificate.SerialNumber(),
+            publicKey: key.certificate.publicKey,
+            notValidBefore: now.addingTimeInterval(-3600),
+            notValidAfter: now.addingTimeInterval(3600),
+            issuer: issuer,
+            subject: DistinguishedName { CommonName(commonName) },
+            extensions: Certificate.Extensions {
+                Critical(BasicConstraints.notCertificateAuthority)
+                try ExtendedKeyUsage([purpose == .server ? .serverAuth : .clientAuth])
+                SubjectAlternativeNames([.ipAddress(ASN1OctetString(contentBytes: [127, 0, 0, 1]))])
+            },
+            issuerPrivateKey: signer
+        )
+    }
+
+    private static func identity(_ leaf: Certificate, _ key: CertifiedKey, above chain: String) throws -> TLSIdentity {
+        let pem = try leaf.serializeAsPEM().pemString
+        return try TLSIdentity(certificateChain: .text("\(pem)\n\(chain)"), privateKey: .text(key.privateKeyPEM))
+    }
+}

@@ -1,0 +1,66 @@
+import NIOCore
+package import SecureSockets
+import TLSEngine
+
+/// A TLS end on a raw socket that hands its records out one by one, to be sent, cut, or kept back.
+package struct RawTLSPeer {
+    package let socket: RawSocket
+    private let engine: TLSEngine
+
+    /// Completes the server's handshake.
+    package init(server tls: TLSConfiguration, on socket: RawSocket) throws {
+        try self.init(TLSEngine(server: tls.context), socket)
+    }
+
+    /// Completes the client's handshake.
+    package init(client tls: TLSConfiguration, on socket: RawSocket) throws {
+        try self.init(TLSEngine(client: tls.context, serverName: nil, expecting: nil), socket)
+    }
+
+    private init(_ engine: TLSEngine, _ socket: RawSocket) throws {
+        self.engine = engine
+        self.socket = socket
+        while true {
+            let progress = engine.handshake()
+            if let output = engine.takeOutput() { try socket.send(output.readableBytesView) }
+            switch progress {
+            case .complete: return
+            case .failed(let failure): throw failure
+            case .waiting: engine.receive(ByteBuffer(bytes: try socket.receive()))
+            }
+        }
+    }
+
+    /// The bytes on the wire that say `text`.
+    package func record(_ text: String) throws -> [UInt8] {
+        try ByteBuffer(string: text).withUnsafeReadableBytes { try self.engine.write($0) }
+        return self.takeOutput()
+    }
+
+    /// The bytes on the wire that say that nothing more will come.
+    package func closeNotify() -> [UInt8] {
+        self.engine.writeCloseNotify()
+        return self.takeOutput()
+    }
+
+    /// What the other end has sent: at least a byte, or nil when it has finished.
+    package func receive() throws -> String? {
+        var text = ByteBuffer()
+        while true {
+            switch self.engine.read(into: &text, limit: .max) {
+            case .failed(let failure): throw failure
+            case .closed where text.readableBytes == 0: return nil
+            case .closed, .limitReached: return String(buffer: text)
+            case .truncated: throw RawSocket.Failure(call: "recv: truncated", number: 0)
+            case .waiting:
+                if text.readableBytes > 0 { return String(buffer: text) }
+                let bytes = try self.socket.receive()
+                if bytes.isEmpty { self.engine.receiveEnd() } else { self.engine.receive(ByteBuffer(bytes: bytes)) }
+            }
+        }
+    }
+
+    private func takeOutput() -> [UInt8] {
+        self.engine.takeOutput().map { Array($0.readableBytesView) } ?? []
+    }
+}

@@ -1,0 +1,146 @@
+import DevelopmentCertificates
+import Foundation
+import NIOCore
+import Synchronization
+import TLSEngine
+import TestSupport
+import Testing
+
+// Serialized: there is one standing clock.
+@Suite(.serialized) struct `Sessions` {
+    /// A world in which two engines meet again and again, with a clock that stands still until it is set.
+    private final class World: Sendable {
+        let cache: SessionCache
+
+        init(capacity: Int = 100) {
+            self.cache = SessionCache(capacity: capacity)
+            StandingClock.time.store(UInt64(Date().timeIntervalSince1970), ordering: .relaxed)
+        }
+
+        func pass(seconds: UInt64) { StandingClock.time.wrappingAdd(seconds, ordering: .relaxed) }
+
+        func settings(_ role: TLSSettings.Role, _ lifetime: SessionLifetime) throws -> TLSSettings {
+            let certificates = try TestCertificates.shared.get()
+            var settings = TLSSettings(role: role)
+            settings.sessionLifetime = lifetime
+            settings.sessionCache = self.cache
+            settings.hasOwnClock = true
+            switch role {
+            case .client:
+                settings.trust = try TrustStore(.bytes(Array(certificates.authority.certificatePEM.utf8)))
+                settings.verification = .required
+            case .server: settings.identity = try Identity(certificates.server)
+            }
+            return settings
+        }
+
+        /// Meets once; the server speaks first, so that its tickets arrive.
+        func meet(
+            _ client: TLSContext, _ server: TLSContext, at endpoint: String = "there:443", as name: String = "localhost"
+        ) throws -> (client: Resumption?, server: Resumption?) {
+            let pair = EnginePair(
+                client: try TLSEngine(client: client, serverName: name, expecting: PeerName(name), at: endpoint),
+                server: try TLSEngine(server: server))
+            pair.shakeHands()
+            try pair.server.write("hello")
+            _ = pair.move(from: pair.server, to: pair.client)
+            return (pair.client.negotiated?.resumption, pair.server.negotiated?.resumption)
+        }
+    }
+
+    @Test(arguments: TLSVersion.allCases, [SessionLifetime.library, .seconds(100)])
+    func `are resumed by both sides within their lifetime`(version: TLSVersion, lifetime: SessionLifetime) throws {
+        let world = World()
+        var settings = try world.settings(.client, lifetime)
+        settings.versions = version...version
+        let client = try TLSContext(settings)
+        let server = try TLSContext(world.settings(.server, lifetime))
+
+        #expect(try world.meet(client, server) == (.notOffered, .notOffered))
+        #expect(try world.meet(client, server) == (.resumed, .resumed))
+        #expect(try world.meet(client, server) == (.resumed, .resumed))
+        #expect(client.resumptionCounts.resumed == 2)
+        #expect(server.resumptionCounts.resumed == 2)
+        #expect(server.resumptionCounts.notOffered == 1)
+    }
+
+    @Test(arguments: TLSVersion.allCases)
+    func `are forgotten by the client when their lifetime is over`(version: TLSVersion) throws {
+        let world = World()
+        var settings = try world.settings(.client, .seconds(100))
+        settings.versions = version...version
+        let client = try TLSContext(settings)
+        let server = try TLSContext(world.settings(.server, .library))
+
+        #expect(try world.meet(client, server) == (.notOffered, .notOffered))
+        world.pass(seconds: 101)
+        #expect(try world.meet(client, server) == (.notOffered, .notOffered))
+    }
+
+    @Test(arguments: TLSVersion.allCases)
+    func `are declined by the server when their lifetime is over`(version: TLSVersion) throws {
+        let world = World()
+        var settings = try world.settings(.client, .library)
+        settings.versions = version...version
+        // A client that lives in the past believes that its session is good.
+        settings.hasOwnClock = false
+        let client = try TLSContext(settings)
+        let server = try TLSContext(world.settings(.server, .seconds(100)))
+
+        #expect(try world.meet(client, server) == (.notOffered, .notOffered))
+        world.pass(seconds: 101)
+        #expect(try world.meet(client, server) == (.declined, .declined))
+        #expect(server.resumptionCounts.declined == 1)
+    }
+
+    @Test(arguments: TLSVersion.allCases)
+    func `are not made where the lifetime is none, on either side`(version: TLSVersion) throws {
+        for (clientLifetime, serverLifetime) in [(SessionLifetime.none, SessionLifetime.library), (.library, .none)] {
+            let world = World()
+            var settings = try world.settings(.client, clientLifetime)
+            settings.versions = version...version
+            let client = try TLSContext(settings)
+            let server = try TLSContext(world.settings(.server, serverLifetime))
+            #expect(try world.meet(client, server) == (.notOffered, .notOffered))
+            #expect(try world.meet(client, server) == (.notOffered, .notOffered))
+            #expect(world.cache.count == 0)
+        }
+    }
+
+    @Test func `do not cross between servers, names, or configurations`() throws {
+        let world = World()
+        let client = try TLSContext(world.settings(.client, .library))
+        let server = try TLSContext(world.settings(.server, .library))
+        #expect(try world.meet(client, server) == (.notOffered, .notOffered))
+
+        #expect(try world.meet(client, server, at: "elsewhere:443") == (.notOffered, .notOffered))
+        #expect(try world.meet(client, server, as: "127.0.0.1").client == .notOffered)
+        var lenient = try world.settings(.client, .library)
+        lenient.verification = .none
+        #expect(try world.meet(TLSContext(lenient), server) == (.notOffered, .notOffered))
+        var shallow = try world.settings(.client, .library)
+        shallow.depth = 1
+        #expect(try world.meet(TLSContext(shallow), server) == (.notOffered, .notOffered))
+
+        // The same settings, built again, are the same configuration.
+        let again = try TLSContext(world.settings(.client, .library))
+        #expect(try world.meet(again, server) == (.resumed, .resumed))
+    }
+
+    @Test func `of another server's making are declined`() throws {
+        let world = World()
+        let client = try TLSContext(world.settings(.client, .library))
+        #expect(try world.meet(client, TLSContext(world.settings(.server, .library))) == (.notOffered, .notOffered))
+        #expect(try world.meet(client, TLSContext(world.settings(.server, .library))) == (.declined, .declined))
+    }
+
+    @Test func `are kept up to a limit, and the oldest go first`() throws {
+        let world = World(capacity: 8)
+        let client = try TLSContext(world.settings(.client, .library))
+        let server = try TLSContext(world.settings(.server, .library))
+        for port in 1...20 { _ = try world.meet(client, server, at: "there:\(port)") }
+        #expect(world.cache.count == 8)
+        #expect(try world.meet(client, server, at: "there:1").client == .notOffered)
+        #expect(try world.meet(client, server, at: "there:20").client == .resumed)
+    }
+}
