@@ -15,6 +15,7 @@ final class Acceptor: @unchecked Sendable {
         let failed: (@Sendable (SecureSocketError, SocketEndpoint?) -> Void)?
         /// Connections in their handshake, waiting for their handler, or with it.
         var busy = 0
+        var handshaking: [ObjectIdentifier: Connection] = [:]
         var ready = Deque<SecureSocket>()
         var waiter: Waiter<SecureSocket?>?
     }
@@ -32,8 +33,10 @@ final class Acceptor: @unchecked Sendable {
     private var isClosed = false
     private var isAskedToRead = false
     private var isOutOfResources = false
-    /// Connections that have a descriptor.
-    private var alive = 0
+    /// Connections that were taken from the operating system's queue and have not arrived here: their loop is busy with them.
+    private var underway = 0
+    /// Connections of `serve` that have a descriptor.
+    private var served: Set<ObjectIdentifier> = []
     private var lastLeaves: [Waiter<Void>] = []
 
     init(loop: any EventLoop, tls: TLSConfiguration, options: SocketOptions) {
@@ -53,9 +56,10 @@ final class Acceptor: @unchecked Sendable {
     // MARK: The operating system's queue
 
     private var wantsMore: Bool {
-        if !self.accepting.isEmpty { return true }
+        if self.accepting.count > self.underway { return true }
         guard let serving else { return false }
-        return serving.busy < serving.limit && serving.busy - serving.ready.count < serving.limit
+        return serving.busy + self.underway < serving.limit
+            && serving.handshaking.count + serving.ready.count + self.underway < Self.handshakesAtOnce
     }
 
     /// Asks for one more connection if somebody wants it.
@@ -63,6 +67,10 @@ final class Acceptor: @unchecked Sendable {
         guard !self.isClosed, !self.isAskedToRead, !self.isOutOfResources, self.wantsMore else { return }
         self.isAskedToRead = true
         self.channel?.read()
+    }
+
+    func taken() {
+        self.underway += 1
     }
 
     func readCompleted() {
@@ -78,8 +86,12 @@ final class Acceptor: @unchecked Sendable {
         } else {
             self.serving?.failed?(failure, nil)
         }
-        // Trying again at once would only burn time.
+        // Trying again at once would only burn time. The channel waits for readability as long as a read is asked for; to switch
+        // automatic reading on and off takes that back.
         self.isOutOfResources = true
+        self.isAskedToRead = false
+        try? self.channel?.syncOptions?.setOption(.autoRead, value: true)
+        try? self.channel?.syncOptions?.setOption(.autoRead, value: false)
         self.loop.assumeIsolated().scheduleTask(in: .milliseconds(50)) {
             self.isOutOfResources = false
             self.readOn()
@@ -91,15 +103,27 @@ final class Acceptor: @unchecked Sendable {
     /// Makes the connection of a channel that has been accepted. On the channel's own loop.
     func makeConnection(_ transport: any Transport) -> Connection? {
         let peer = transport.remoteEndpoint?.description ?? "a client"
-        guard let engine = try? TLSEngine(server: self.tls.context) else { return nil }
+        guard let engine = try? TLSEngine(server: self.tls.context) else {
+            self.neverArrived()
+            return nil
+        }
         let connection = Connection(transport: transport, engine: engine, options: self.options, peerText: peer)
-        connection.gone = { self.onLoop { self.connectionGone() } }
+        connection.gone = { self.onLoop { self.connectionGone(connection) } }
         self.onLoop { self.arrived(connection) }
         return connection
     }
 
+    /// A connection that was taken has ended before it was one.
+    func neverArrived() {
+        self.onLoop {
+            self.underway -= 1
+            self.readOn()
+        }
+    }
+
     private func arrived(_ connection: Connection) {
-        self.alive += 1
+        self.underway -= 1
+        defer { self.readOn() }
         if self.isClosed {
             connection.onLoop { connection.drop() }
         } else if let waiter = self.accepting.popFirst() {
@@ -111,9 +135,9 @@ final class Acceptor: @unchecked Sendable {
         }
     }
 
-    private func connectionGone() {
-        self.alive -= 1
-        guard self.alive == 0 else { return }
+    private func connectionGone(_ connection: Connection) {
+        self.waitingConnections.removeAll { $0 === connection }
+        guard self.served.remove(ObjectIdentifier(connection)) != nil, self.served.isEmpty else { return }
         for waiter in self.lastLeaves { waiter.resume(.success(())) }
         self.lastLeaves.removeAll()
     }
@@ -217,7 +241,10 @@ final class Acceptor: @unchecked Sendable {
 
     private func handshakeForServing(_ connection: Connection) {
         self.serving?.busy += 1
+        self.served.insert(ObjectIdentifier(connection))
+        self.serving?.handshaking[ObjectIdentifier(connection)] = connection
         self.start(connection) { result in
+            self.serving?.handshaking[ObjectIdentifier(connection)] = nil
             switch result {
             case .success(let socket):
                 if let waiter = self.serving?.waiter {
@@ -259,18 +286,26 @@ final class Acceptor: @unchecked Sendable {
         return try outcome.get()
     }
 
+    /// Ends serving: nobody takes what is in its handshake or ready by now.
+    func endServing() {
+        guard let serving = self.serving else { return }
+        self.serving = nil
+        for connection in serving.handshaking.values { connection.onLoop { connection.abandonHandshake(Self.closed) } }
+        for socket in serving.ready { socket.close() }
+    }
+
     func handlerEnded() {
         self.serving?.busy -= 1
         self.readOn()
     }
 
-    /// Waits until the last connection has gone. Not to be cancelled: every connection goes, within its linger time at the latest.
+    /// Waits until the last connection of `serve` has gone. Not to be cancelled: every connection goes, within its linger time at the latest.
     nonisolated(nonsending) func waitUntilAllAreGone() async {
         let waiter = Waiter<Void>()
         _ = await withUnsafeContinuation { continuation in
             self.onLoop {
                 guard waiter.wait(continuation, step: .closing) else { return }
-                if self.alive == 0 { waiter.resume(.success(())) } else { self.lastLeaves.append(waiter) }
+                if self.served.isEmpty { waiter.resume(.success(())) } else { self.lastLeaves.append(waiter) }
             }
         }
     }
@@ -285,15 +320,9 @@ final class Acceptor: @unchecked Sendable {
         self.accepting.removeAll()
         for connection in self.waitingConnections { connection.onLoop { connection.drop() } }
         self.waitingConnections.removeAll()
+        for connection in self.handshaking.values { connection.onLoop { connection.abandonHandshake(Self.closed) } }
         self.serving?.waiter?.resume(.success(nil))
         self.serving?.waiter = nil
-    }
-
-    /// Ends the calls that wait for a handshake as well.
-    func abandonHandshakes() {
-        for connection in self.handshaking.values {
-            connection.onLoop { connection.abandonHandshake(Self.closed) }
-        }
     }
 
     private static let closed = SecureSocketError(
@@ -315,8 +344,30 @@ final class ListeningHandler: ChannelInboundHandler {
         context.fireChannelReadComplete()
     }
 
+    /// The channel has closed, by itself or because it was asked to.
+    func channelInactive(context: ChannelHandlerContext) {
+        self.acceptor.close()
+        context.fireChannelInactive()
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // An accepted connection that was gone before it was ours is no fault of the listener's.
         if let error = error as? IOError { self.acceptor.readFailed(error) }
+    }
+}
+
+/// Counts the connections that are taken, before anything is done with them.
+final class TakingHandler: ChannelInboundHandler {
+    typealias InboundIn = any Channel
+
+    private let acceptor: Acceptor
+
+    init(_ acceptor: Acceptor) {
+        self.acceptor = acceptor
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        self.acceptor.taken()
+        context.fireChannelRead(data)
     }
 }

@@ -12,12 +12,17 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
     private(set) var remoteEndpoint: SocketEndpoint?
     private var isReading = false
     /// Makes the connection, when the channel is connected.
-    private let connect: (ChannelTransport) -> Connection?
+    private var connect: ((ChannelTransport) -> Connection?)?
+    /// Told of a channel that goes before it is connected.
+    private let neverConnected: (() -> Void)?
 
     /// The channel must not read by itself (`autoRead`).
-    init(_ channel: any Channel, connect: @escaping (ChannelTransport) -> Connection?) {
+    init(
+        _ channel: any Channel, connect: @escaping (ChannelTransport) -> Connection?, neverConnected: (() -> Void)? = nil
+    ) {
         self.channel = channel
         self.connect = connect
+        self.neverConnected = neverConnected
     }
 
     var eventLoop: any EventLoop { self.channel.eventLoop }
@@ -34,16 +39,19 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
     }
 
     private func begin() {
-        guard self.connection == nil else { return }
+        guard self.connect != nil else { return }
         self.localEndpoint = SocketEndpoint(self.channel.localAddress)
         self.remoteEndpoint = SocketEndpoint(self.channel.remoteAddress)
-        self.connection = self.connect(self)
-        guard self.connection != nil else { return self.close() }
-        self.setReading(true)
+        self.connection = self.connect?(self)
+        // What makes the connection may refer to it by now.
+        self.connect = nil
+        if self.connection == nil { self.close() }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        if self.connect != nil { self.neverConnected?() }
+        self.connect = nil
         self.connection?.transportClosed()
         self.connection = nil
     }

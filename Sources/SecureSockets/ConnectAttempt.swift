@@ -57,6 +57,8 @@ final class ConnectAttempt: @unchecked Sendable {
             .resolver(HostResolver(loop: self.loop, family: self.options.addressFamily))
             .applyingStreamOptions(self.options)
             .channelInitializer { channel in
+                // Somebody who has given up wants no further attempts.
+                guard !self.isOver else { return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel) }
                 self.channels.append(channel)
                 return channel.eventLoop.makeSucceededVoidFuture()
             }
@@ -135,7 +137,9 @@ final class ConnectAttempt: @unchecked Sendable {
             }
         }
         self.channels.removeAll()
+        self.connection = nil
         self.waiter?.resume(outcome)
+        self.waiter = nil
     }
 
     private func error(of error: any Error) -> SecureSocketError {

@@ -33,6 +33,8 @@ extension Connection {
         }
         self.updateReading()
         self.pump()
+        // Writing may have been finished before.
+        self.closeTransportIfDone()
         guard self.phase == .closing, !self.isTransportGone else { return }
         self.linger(whileMoreThan: self.undelivered)
     }
@@ -55,7 +57,7 @@ extension Connection {
 
     /// Bytes that were accepted and that the operating system has not taken yet.
     private var undelivered: Int {
-        self.transport.unsentBytes + self.engine.pendingOutput + (self.sendQueue.isEmpty ? 0 : 1)
+        self.transport.unsentBytes + self.engine.pendingOutput + self.sendQueue.byteCount
     }
 
     private func linger(whileMoreThan before: Int) {

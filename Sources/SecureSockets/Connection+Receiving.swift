@@ -50,6 +50,9 @@ extension Connection {
     private func forgetReceiver(_ waiter: Waiter<ByteBuffer?>) {
         _ = self.machine.cancelReceive(waiter.id)
         self.receivers.removeAll { $0 === waiter }
+        // The call behind it may ask for less.
+        self.settle()
+        self.resumeDecrypting()
     }
 
     private func takeReceiver(_ id: UInt64) -> Waiter<ByteBuffer?>? {
@@ -166,14 +169,16 @@ extension Connection {
         let current = self.owner
         guard current !== mailbox else { return .success(()) }
         guard mailbox.adopt(handle) else {
-            // As if the new owner had ended just after.
-            self.close()
+            // As if the new owner had ended just after: the former one has no more to do with it.
+            _ = current?.giveUp(handle)
+            self.owner = nil
+            handle.close()
             return .success(())
         }
         self.owner = mailbox
         self.handle = handle
         var isFull = false
-        for message in current?.giveUp(handle) ?? [] where mailbox.put(message) { isFull = true }
+        for message in current?.giveUp(handle) ?? [] where mailbox.put(message, isMoved: true) { isFull = true }
         self.machine.mailboxIsFull(isFull)
         self.resumeDecrypting()
         return .success(())
@@ -203,7 +208,9 @@ extension Connection {
     /// The owner has taken enough out of its mailbox.
     func mailboxHasRoom() {
         self.onLoop {
-            self.machine.mailboxIsFull(false)
+            // By now the owner may be another, with a full mailbox of its own.
+            let isFull = self.handle.map { self.owner?.isFull(of: $0) ?? false } ?? false
+            self.machine.mailboxIsFull(isFull)
             self.settle()
             self.resumeDecrypting()
         }

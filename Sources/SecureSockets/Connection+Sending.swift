@@ -48,7 +48,9 @@ extension Connection {
         return cancellation == .dropped ? .failure(error) : .success(())
     }
 
+    /// The state comes before the argument (specification §7).
     private func refusal(of payload: ByteBuffer) -> SecureSocketError? {
+        if let refusal = self.machine.sendRefusal { return self.error(for: refusal, .sending) }
         let framing = self.options.packetHeader.framing
         guard payload.readableBytes <= framing.largestPayload else {
             return SecureSocketError(
@@ -56,7 +58,7 @@ extension Connection {
                 "a packet of \(payload.readableBytes) bytes is longer than its header can say (\(framing.largestPayload))",
                 advice: "Send it in parts, or use a longer packet header", classicReason: "emsgsize")
         }
-        return self.machine.sendRefusal.map { self.error(for: $0, .sending) }
+        return nil
     }
 
     private func framed(_ payload: ByteBuffer) -> ByteBuffer {
@@ -67,6 +69,15 @@ extension Connection {
         framing.writeHeader(for: payload.readableBytes, into: &packet)
         packet.writeImmutableBuffer(payload)
         return packet
+    }
+
+    /// Waits for nothing: says whether anything can be sent.
+    nonisolated(nonsending) func requireWritable() async throws(SecureSocketError) {
+        try await self.wait(.sending) { (waiter: Waiter<Void>) in
+            waiter.resume(self.machine.sendRefusal.map { .failure(self.error(for: $0, .sending)) } ?? .success(()))
+        } forget: { _ in
+            .failure(.cancelled(.sending))
+        }
     }
 
     // MARK: What goes out
@@ -119,7 +130,7 @@ extension Connection {
     /// Ends this side's stream after everything that was accepted.
     nonisolated(nonsending) func finishWriting() async throws(SecureSocketError) {
         try await self.wait(.sending) { waiter in
-            guard self.machine.finishWriting() else {
+            guard self.machine.finishWriting() || self.machine.isFinishingWriting else {
                 // Finished before: nothing to do. Broken or closed: the end cannot be said any more.
                 let isFinished = self.machine.hasFinishedWriting
                 return waiter.resume(

@@ -52,7 +52,7 @@ final class Connection: @unchecked Sendable {
     var transportEnd: ConnectionMachine.StreamEnd?
     /// The classic interface reports an error once.
     var hasReportedFailure = false
-    private var isReading = true
+    private var isReading = false
     private var isUnflushed = false
     /// Our side's end is on its way, behind everything that was accepted.
     var isOutputEnding = false
@@ -132,7 +132,10 @@ final class Connection: @unchecked Sendable {
                 self.turn.run { self.handshakeTimedOut(after: timeout) }
             }
         }
-        self.turn.run { self.continueHandshake() }
+        self.turn.run {
+            self.updateReading()
+            self.continueHandshake()
+        }
     }
 
     private func continueHandshake() {
@@ -293,7 +296,8 @@ final class Connection: @unchecked Sendable {
     func updateReading() {
         let wanted =
             switch self.phase {
-            case .handshaking, .closing: true
+            case .handshaking: self.established != nil
+            case .closing: true
             case .open: self.machine.wantsToRead
             case .closed: false
             }

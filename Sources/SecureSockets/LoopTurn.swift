@@ -66,9 +66,16 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
         if !self.jobs.isEmpty || !self.unflushed.isEmpty { self.schedule() }
     }
 
-    /// Runs `body` on the loop as a turn: now if this is the loop, soon otherwise.
+    /// Runs `body` on the loop: now if this is the loop, soon otherwise.
+    ///
+    /// Tasks that it wakes do not run on the caller's stack: the caller may be in the middle of cancelling one of them.
     func onLoop(_ body: @escaping @Sendable () -> Void) {
-        if self.loop.inEventLoop { self.run(body) } else { self.loop.execute { self.run(body) } }
+        guard self.loop.inEventLoop else { return self.loop.execute { self.run(body) } }
+        if self.isInTurn { return body() }
+        self.isInTurn = true
+        body()
+        self.isInTurn = false
+        if !self.jobs.isEmpty || !self.unflushed.isEmpty { self.schedule() }
     }
 
     /// Sees to it that `connection` flushes at the end of this turn, or of one that begins soon.

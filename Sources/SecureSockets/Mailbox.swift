@@ -62,6 +62,18 @@ public final class Mailbox: Sendable {
         var ledger = MailboxLedger<ObjectIdentifier>()
         var lastID: UInt64 = 0
         var isClosed = false
+
+        typealias Taken = (outcome: Result<Message, SecureSocketError>, advice: MailboxLedger<ObjectIdentifier>.Advice)
+
+        /// The first message that matches, or why there will be none; nil if there is none yet.
+        mutating func takeFirst(_ accepts: (@Sendable (Message) -> Bool)?) -> Taken? {
+            guard let index = accepts.map({ self.messages.firstIndex(where: $0) }) ?? self.messages.indices.first else {
+                return self.isClosed ? (.failure(.closed(.receiving)), .none) : nil
+            }
+            let message = self.messages.remove(at: index)
+            let advice = message.socket.map { self.ledger.taken(message.size, of: ObjectIdentifier($0)) }
+            return (.success(message), advice ?? .none)
+        }
     }
 
     private let state = Mutex(State())
@@ -126,35 +138,26 @@ public final class Mailbox: Sendable {
     }
 
     private func takeNow(_ accepts: (@Sendable (Message) -> Bool)?) throws(SecureSocketError) -> Message? {
-        let (message, advice, isClosed) = self.state.withLock { state in
-            guard let index = accepts.map({ state.messages.firstIndex(where: $0) }) ?? state.messages.indices.first else {
-                return (Message?.none, MailboxLedger<ObjectIdentifier>.Advice.none, state.isClosed)
-            }
-            let message = state.messages.remove(at: index)
-            let advice = message.socket.map { state.ledger.taken(message.size, of: ObjectIdentifier($0)) }
-            return (message, advice ?? .none, false)
-        }
-        if isClosed { throw .closed(.receiving) }
-        if advice == .resume { message?.socket?.connection.mailboxHasRoom() }
-        return message
+        guard let outcome = self.take({ $0.takeFirst(accepts) }) else { return nil }
+        return try outcome.get()
     }
 
+    /// Waits, unless a message has come since the caller looked. Looking again and beginning to wait are one step: a message that
+    /// came between them would be waited for in vain, and overtaken by the next.
     private func wait(_ waiting: Waiting) {
-        // A message may have come since the caller looked.
-        let outcome: Result<Message, SecureSocketError>?
-        do {
-            outcome = try self.takeNow(waiting.accepts).map { .success($0) }
-        } catch {
-            outcome = .failure(error)
-        }
-        if let outcome { return waiting.continuation.resume(returning: outcome) }
-        let early: Result<Message, SecureSocketError>? = self.state.withLock { state in
-            if let error = state.cancelled.removeValue(forKey: waiting.id) { return .failure(error) }
-            if state.isClosed { return .failure(.closed(.receiving)) }
+        let outcome = self.take { state in
+            if let outcome = state.takeFirst(waiting.accepts) { return outcome }
+            if let error = state.cancelled.removeValue(forKey: waiting.id) { return (.failure(error), .none) }
             state.waiting.append(waiting)
             return nil
         }
-        if let early { waiting.continuation.resume(returning: early) }
+        if let outcome { waiting.continuation.resume(returning: outcome) }
+    }
+
+    private func take(_ body: (inout State) -> State.Taken?) -> Result<Message, SecureSocketError>? {
+        guard let (outcome, advice) = self.state.withLock({ body(&$0) }) else { return nil }
+        if advice == .resume, case .success(let message) = outcome { message.socket?.connection.mailboxHasRoom() }
+        return outcome
     }
 
     private func endWait(_ id: UInt64, _ error: SecureSocketError) {
@@ -177,9 +180,14 @@ public final class Mailbox: Sendable {
     }
 
     /// Puts a message in; true if its socket has to pause.
-    func put(_ message: Message) -> Bool {
+    ///
+    /// Nothing new comes from a socket that was closed on this side, also if its connection has not heard of that yet. The mark is
+    /// looked at under the lock: whoever has closed the socket and looks here afterwards finds all that there will ever be.
+    ///
+    /// - Parameter isMoved: The message comes from another mailbox, and is not new.
+    func put(_ message: Message, isMoved: Bool = false) -> Bool {
         let (taker, isFull): (Waiting?, Bool) = self.state.withLock { state in
-            guard !state.isClosed else { return (nil, false) }
+            guard !state.isClosed, isMoved || message.socket?.isClosed != true else { return (nil, false) }
             if let index = state.waiting.firstIndex(where: { $0.accepts?(message) ?? true }) {
                 return (state.waiting.remove(at: index), false)
             }

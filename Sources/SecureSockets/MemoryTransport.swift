@@ -15,7 +15,7 @@ final class MemoryTransport: Transport, @unchecked Sendable {
     private let capacity: Int
     private var connection: Connection?
     private var peer: MemoryTransport?
-    private var isReading = true
+    private var isReading = false
     private var isClosed = false
     private var hasFinishedWriting = false
     /// What the peer has written and this end has not read.

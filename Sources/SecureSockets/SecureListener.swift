@@ -81,10 +81,19 @@ public final class SecureListener: Sendable {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: options.noDelay ? 1 : 0)
             .childChannelOption(.socketOption(.so_keepalive), value: options.keepAlive ? 1 : 0)
             .childChannelOption(.writeBufferWaterMark, value: options.writeBufferWaterMark)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(TakingHandler(acceptor))
+                }
+            }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
-                        ChannelTransport(channel) { acceptor.makeConnection($0) })
+                        ChannelTransport(channel) {
+                            acceptor.makeConnection($0)
+                        } neverConnected: {
+                            acceptor.neverArrived()
+                        })
                 }
             }
         let address = try endpoint.socketAddress()
@@ -156,6 +165,7 @@ public final class SecureListener: Sendable {
                 }
             }
             self.close()
+            acceptor.onLoop { acceptor.endServing() }
         }
         await acceptor.waitUntilAllAreGone()
     }

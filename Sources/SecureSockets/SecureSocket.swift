@@ -114,6 +114,11 @@ public final class SecureSocket: Sendable {
         try await self.connection.send(ByteBuffer(bytes: bytes), timeout: timeout)
     }
 
+    /// Says why nothing can be sent any more; for a caller that has nothing sound to send.
+    package nonisolated(nonsending) func requireWritable() async throws(SecureSocketError) {
+        try await self.connection.requireWritable()
+    }
+
     /// Tells the peer that nothing more will be sent, after everything that was accepted; receiving goes on.
     ///
     /// A peer with TLS 1.2 may answer by closing the whole connection (RFC 5246 §7.2.1). Calling it again does nothing.
@@ -245,6 +250,10 @@ extension SecureSocket {
         let connection = self.connection
         try await connection.wait(.configuring) { (waiter: Waiter<Void>) in
             if connection.machine.isClosedHere { return waiter.resume(.failure(.closed(.configuring))) }
+            if connection.options.classic != nil, let refusal = connection.machine.sendRefusal {
+                // A connection that is gone (specification §7).
+                return waiter.resume(.failure(connection.error(for: refusal, .configuring)))
+            }
             if connection.isTransportGone { return waiter.resume(.failure(connection.connectionLost(.configuring))) }
             connection.transport.setNoDelay(isOn) { waiter.resume($0) }
         } forget: { _ in

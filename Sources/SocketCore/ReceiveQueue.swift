@@ -41,7 +41,7 @@ package struct ReceiveQueue: Sendable {
         if let announced = self.framing.announcedLength(in: self.bytes), announced <= self.maximumPacketSize {
             needed = max(needed, self.framing.headerLength + announced)
         }
-        return max(self.readAhead, needed)
+        return max(self.readAhead, self.framing.headerLength, needed)
     }
 
     /// Serves a request from what has arrived.

@@ -20,6 +20,9 @@ package struct SendQueue {
 
     package var isEmpty: Bool { self.units.isEmpty }
 
+    /// All bytes that wait.
+    package var byteCount: Int { self.units.reduce(0) { $0 + $1.bytes.readableBytes } }
+
     /// Adds a unit; `hasBegun` says that its first bytes have gone already.
     package mutating func append(_ id: ID, _ bytes: ByteBuffer, hasBegun: Bool) {
         self.units.append(Unit(id: id, bytes: bytes, hasBegun: hasBegun))

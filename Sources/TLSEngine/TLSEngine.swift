@@ -55,6 +55,9 @@ package final class TLSEngine {
     fileprivate var input = ByteBuffer()
     fileprivate var output = ByteBuffer()
     fileprivate var transportHasEnded = false
+    /// The last bytes that the library read of a handshake, the latest in the lowest place.
+    fileprivate var lastHandshakeBytes: UInt64 = 0
+    fileprivate var isInHandshake = true
 
     /// Makes the client's end.
     ///
@@ -152,8 +155,8 @@ package final class TLSEngine {
         self.transportHasEnded = true
     }
 
-    /// Bytes from the network that no record has been read from yet.
-    package var unreadInput: Int { self.input.readableBytes }
+    /// Bytes that have come and have not been handed out by `read`: not decrypted, or decrypted beyond its limit.
+    package var unreadInput: Int { self.input.readableBytes + Int(SSL_pending(self.ssl)) }
 
     /// Bytes that wait to be sent.
     package var pendingOutput: Int { self.output.readableBytes }
@@ -176,6 +179,7 @@ package final class TLSEngine {
         let result = SSL_do_handshake(self.ssl)
         self.releaseUsedInput()
         if result == 1 {
+            self.isInHandshake = false
             if !self.hasCounted {
                 self.hasCounted = true
                 self.context.count(self.resumption)
@@ -250,11 +254,22 @@ package final class TLSEngine {
         if self.input.readableBytes == 0, self.input.capacity > 0 { self.input = ByteBuffer() }
     }
 
+    /// The alert that the peer sent in the clear after the server's hello, where TLS 1.3 has everything encrypted. OpenSSL's clients say
+    /// so why they refuse a certificate; the library takes it for a record that cannot be decrypted.
+    private var alertInTheClear: TLSAlert? {
+        // Content type 21, any version, length 2, level 2 (fatal), and the description.
+        guard self.isInHandshake, self.lastHandshakeBytes & 0x00ff_ff00_ffff_ff00 == 0x0015_0300_0002_0200 else { return nil }
+        return TLSAlert(code: UInt8(truncatingIfNeeded: self.lastHandshakeBytes))
+    }
+
     private func failure(_ code: Int32) -> TLSFailure {
         let reasons = ErrorQueue.drain()
         if let refusal = self.refusal { return TLSFailure(.certificateRefused(refusal), reason: reasons.first) }
         switch code {
-        case SSL_ERROR_SSL: return TLSFailure.sorted(reasons)
+        case SSL_ERROR_SSL:
+            let failure = TLSFailure.sorted(reasons)
+            guard failure.kind == .peerUnacceptable, let alert = self.alertInTheClear else { return failure }
+            return TLSFailure(.alertReceived(alert), reason: failure.reason)
         case SSL_ERROR_ZERO_RETURN: return TLSFailure(.endedInHandshake)
         case SSL_ERROR_SYSCALL where self.transportHasEnded: return TLSFailure(.endedInHandshake)
         default: return TLSFailure(.unexpectedWait(code: code), reason: reasons.first)
@@ -281,6 +296,11 @@ private enum EngineBIO {
             engine.input.readWithUnsafeReadableBytes { source in
                 if let start = source.baseAddress {
                     UnsafeMutableRawPointer(bytes).copyMemory(from: start, byteCount: taken)
+                }
+                if engine.isInHandshake {
+                    for byte in source[..<taken].suffix(8) {
+                        engine.lastHandshakeBytes = engine.lastHandshakeBytes << 8 | UInt64(byte)
+                    }
                 }
                 return taken
             }

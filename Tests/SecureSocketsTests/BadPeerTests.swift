@@ -348,6 +348,35 @@ import Testing
         #expect(error.classicReason == "econnreset")
     }
 
+    /// With TLS 1.3, OpenSSL's clients do so when they refuse a certificate: they have no keys to write with before they answer.
+    @Test(arguments: [(48, "unknown_ca"), (42, "bad_certificate"), (45, "certificate_expired")])
+    func `a client that refuses the server in the clear`(_ alert: (code: UInt8, name: String)) async throws {
+        let tls = try self.certificates.clientConfiguration(parameters: .init(.tls13))
+        let error = try await self.handshakeFailure { client in
+            try RawTLSPeer.greet(client, with: tls)
+            try client.send([21, 3, 3, 0, 2, 2, alert.code])
+            try client.receiveUntilEnd()
+        }
+        #expect(error.code == .refusedByPeer)
+        #expect(error.alert == alert.name)
+        #expect(error.blame == .peer)
+        #expect(error.step == .handshake)
+        #expect(error.classicReason == "esslerrssl")
+        #expect(error.message.contains(" refused the connection: "))
+    }
+
+    @Test func `a client that sends garbage in mid-handshake`() async throws {
+        let tls = try self.certificates.clientConfiguration(parameters: .init(.tls13))
+        let error = try await self.handshakeFailure { client in
+            try RawTLSPeer.greet(client, with: tls)
+            try client.send([23, 3, 3, 0, 32] + [UInt8](repeating: 0, count: 32))
+            try client.receiveUntilEnd()
+        }
+        #expect(error.code == .protocolError)
+        #expect(error.alert == nil)
+        #expect(error.step == .handshake)
+    }
+
     @Test func `a client that vanishes in mid-record`() async throws {
         let tls = try self.certificates.clientConfiguration()
         let listener = try await self.listen()

@@ -26,6 +26,31 @@ package enum OddCertificate {
         return try Self.identity(certificate, key, above: "")
     }
 
+    /// A certificate with names of kinds that are no strings, between two that are.
+    package static func namedInEveryWay() throws -> TLSIdentity {
+        let key = try CertifiedKey.selfSigned()
+        let signer = try Certificate.PrivateKey(pemEncoded: key.privateKeyPEM)
+        let name = try DistinguishedName { CommonName("named in every way") }
+        let certificate = try Certificate(
+            version: .v3,
+            serialNumber: Certificate.SerialNumber(),
+            publicKey: key.certificate.publicKey,
+            notValidBefore: Date().addingTimeInterval(-3600),
+            notValidAfter: Date().addingTimeInterval(3600),
+            issuer: name,
+            subject: name,
+            extensions: Certificate.Extensions {
+                SubjectAlternativeNames([
+                    .dnsName("first.example"), .directoryName(name), .rfc822Name("somebody@example.org"),
+                    .uniformResourceIdentifier("https://example.org"), .registeredID([1, 2, 3, 4]),
+                    .ipAddress(ASN1OctetString(contentBytes: [10, 0, 0, 1])), .dnsName("last.example"),
+                ])
+            },
+            issuerPrivateKey: signer
+        )
+        return try Self.identity(certificate, key, above: "")
+    }
+
     private static func leaf(
         _ commonName: String, _ purpose: CertifiedKey.Purpose, _ key: CertifiedKey, _ issuer: DistinguishedName,
         _ signer: Certificate.PrivateKey

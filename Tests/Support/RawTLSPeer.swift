@@ -31,6 +31,14 @@ package struct RawTLSPeer {
         }
     }
 
+    /// Says hello as a client does, and takes the server's hello; then the server has keys, and waits for an answer.
+    package static func greet(_ socket: RawSocket, with tls: TLSConfiguration) throws {
+        let engine = try TLSEngine(client: tls.context, serverName: nil, expecting: nil)
+        _ = engine.handshake()
+        if let hello = engine.takeOutput() { try socket.send(hello.readableBytesView) }
+        _ = try socket.receiveRecord()
+    }
+
     /// The bytes on the wire that say `text`.
     package func record(_ text: String) throws -> [UInt8] {
         try ByteBuffer(string: text).withUnsafeReadableBytes { try self.engine.write($0) }

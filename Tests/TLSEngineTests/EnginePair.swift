@@ -65,7 +65,7 @@ final class EnginePair {
         return (received, progress)
     }
 
-    private func pieces(of bytes: ByteBuffer?) -> [ByteBuffer] {
+    func pieces(of bytes: ByteBuffer?) -> [ByteBuffer] {
         guard var bytes else { return [] }
         var pieces: [ByteBuffer] = []
         while bytes.readableBytes > 0 {

@@ -151,6 +151,26 @@ import Testing
         #expect(pair.server.exportKeyingMaterial(label: "EXPORTER-other", context: [1, 2], length: 32) != client)
     }
 
+    @Test(arguments: EnginePair.Cut.all)
+    func `understand a refusal that was sent in the clear`(cut: EnginePair.Cut) throws {
+        let pair = try EnginePair.make(cut: cut)
+        #expect(pair.client.handshake() == .waiting)
+        let hello = try #require(pair.client.takeOutput())
+        pair.server.receive(hello)
+        #expect(pair.server.handshake() == .waiting)
+        // What OpenSSL's client sends when it does not know the authority: a change of ciphers for middleboxes, and a plain alert.
+        var progress = TLSEngine.HandshakeProgress.waiting
+        for piece in pair.pieces(of: ByteBuffer(bytes: [20, 3, 3, 0, 1, 1, 21, 3, 3, 0, 2, 2, 48])) where progress == .waiting {
+            pair.server.receive(piece)
+            progress = pair.server.handshake()
+        }
+        guard case .failed(let failure) = progress else {
+            Issue.record("the handshake went on")
+            return
+        }
+        #expect(failure.kind == .alertReceived(TLSAlert(code: 48)))
+    }
+
     @Test func `call garbage what it is`() throws {
         let pair = try EnginePair.make()
         pair.server.receive(ByteBuffer(string: "GET / HTTP/1.1\r\n\r\n"))
