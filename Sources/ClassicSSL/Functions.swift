@@ -1,4 +1,5 @@
 import Logging
+import NIOCore
 import SecureSockets
 
 // The functions, in the manual's order.
@@ -137,7 +138,14 @@ extension SSL {
     ///   length, `einval` for a number that is no byte.
     nonisolated(nonsending) public static func send(_ socket: Socket, _ data: IOData) async throws(Reason) {
         let stream = try socket.openStream()
-        let bytes = try data.flattened()
+        let bytes: ByteBuffer
+        do {
+            bytes = try data.flattened()
+        } catch {
+            // The state is checked before the argument (§7).
+            guard (try? await stream.requireWritable()) != nil else { throw .closed }
+            throw error
+        }
         do {
             try await stream.send(bytes)
         } catch {
@@ -146,6 +154,8 @@ extension SSL {
     }
 
     /// Sends what was received.
+    // Otherwise nobody could write `SSL.send(socket, .binary(buffer))`.
+    @_disfavoredOverload
     nonisolated(nonsending) public static func send(_ socket: Socket, _ data: Bytes) async throws(Reason) {
         try await Self.send(socket, IOData(data))
     }

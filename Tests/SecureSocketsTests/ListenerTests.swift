@@ -1,0 +1,177 @@
+import NIOCore
+import SecureSockets
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct `A listener` {
+    private let certificates: TestCertificates
+
+    init() throws { self.certificates = try TestCertificates.shared.get() }
+
+    private func listener(_ options: SocketOptions = SocketOptions()) async throws -> SecureListener {
+        try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: options)
+    }
+
+    private func connect(to listener: SecureListener) async throws -> SecureSocket {
+        try await SecureSocket.connect(
+            to: "127.0.0.1", port: listener.localEndpoint.port, tls: self.certificates.clientConfiguration())
+    }
+
+    @Test func `serves no more connections at a time than it may`() async throws {
+        let listener = try await self.listener()
+        let atOnce = Mutex((now: 0, most: 0))
+        let serving = Task {
+            try await listener.serve(maximumConnections: 2) { socket in
+                atOnce.withLock { count in
+                    count.now += 1
+                    count.most = max(count.most, count.now)
+                }
+                for try await message in socket.incoming { try await socket.send(message) }
+                atOnce.withLock { $0.now -= 1 }
+            }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<12 {
+                group.addTask {
+                    let socket = try await self.connect(to: listener)
+                    try await socket.send("x")
+                    _ = try await socket.receive(exactly: 1)
+                    try await socket.closeWriting()
+                    #expect(try await socket.receive() == nil)
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(atOnce.withLock { $0.most } <= 2)
+        listener.close()
+        try await serving.value
+    }
+
+    @Test func `ends serving although a client is silent in its handshake`() async throws {
+        var options = SocketOptions()
+        options.handshakeTimeout = nil
+        let listener = try await self.listener(options)
+        let served = Mutex(0)
+        let serving = Task { try await listener.serve { _ in served.withLock { $0 += 1 } } }
+        let silent = try RawSocket.connect(to: listener.localEndpoint.port)
+        defer { silent.close() }
+        // A good one behind it shows that the silent one is in its handshake by now.
+        let good = try await self.connect(to: listener)
+        #expect(try await good.receive() == nil)
+        good.close()
+        listener.close()
+        try await serving.value
+        #expect(served.withLock { $0 } == 1)
+    }
+
+    @Test func `drains when its task is cancelled: handlers end, and what they sent arrives`() async throws {
+        let listener = try await self.listener()
+        let serving = Task {
+            try await listener.serve { socket in
+                try await socket.send("sent before the end")
+                _ = try await socket.receive()
+            }
+        }
+        let socket = try await self.connect(to: listener)
+        #expect(try await socket.receive(exactly: 4) == ByteBuffer(string: "sent"))
+        serving.cancel()
+        #expect(try await socket.receive() == ByteBuffer(string: " before the end"))
+        #expect(try await socket.receive() == nil)
+        socket.close()
+        try await serving.value
+        #expect(listener.isClosed)
+    }
+
+    @Test func `ends the accepts that wait when it is closed, also those in a handshake`() async throws {
+        var options = SocketOptions()
+        options.handshakeTimeout = nil
+        let listener = try await self.listener(options)
+        let silent = try RawSocket.connect(to: listener.localEndpoint.port)
+        defer { silent.close() }
+        // The first takes the silent client, the second the good one; when the second is done, the first is in its handshake.
+        await withTaskGroup(of: Result<SecureSocket, any Error>.self) { group in
+            for _ in 0..<2 { group.addTask { await Result.catching { try await listener.accept() } } }
+            let good = await Result.catching { try await self.connect(to: listener) }
+            guard case .success = good, case .success? = await group.next() else {
+                Issue.record("the good client was not accepted")
+                return listener.close()
+            }
+            listener.close()
+            guard case .failure(let error)? = await group.next() else {
+                Issue.record("the silent client was accepted")
+                return
+            }
+            #expect((error as? SecureSocketError)?.code == .closed)
+        }
+    }
+
+    @Test func `takes no client from the queue that no call of accept is there for`() async throws {
+        let listener = try await self.listener()
+        let first = Task { try await self.connect(to: listener) }
+        let accepted = try await listener.accept()
+        let second = Task { try await self.connect(to: listener) }
+        _ = try await first.value
+        await #expect(throws: SecureSocketError.self) { try await listener.accept(timeout: .zero) }
+        let other = try await listener.accept(timeout: .seconds(30))
+        #expect(accepted != other)
+        _ = try await second.value
+    }
+
+    @Test func `lets go of a connection that was made and forgotten`() async throws {
+        let listener = try await self.listener()
+        weak var forgotten: SecureSocket?
+        func connectAndForget() async throws {
+            async let accepted = listener.accept()
+            forgotten = try await self.connect(to: listener)
+            #expect(try await accepted.receive() == nil)
+        }
+        try await connectAndForget()
+        #expect(forgotten == nil)
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct `Receiving` {
+    private func pair(_ options: SocketOptions) async throws -> StreamPair {
+        let certificates = try TestCertificates.shared.get()
+        let (client, server) = try await SecureSocket.connectedPair(
+            client: certificates.clientConfiguration(), server: certificates.serverConfiguration(), options: options)
+        return StreamPair(client: client, server: server)
+    }
+
+    @Test func `gets what was decrypted beyond the read-ahead, though nothing more comes`() async throws {
+        var options = SocketOptions()
+        options.readAhead = 1000
+        let pair = try await self.pair(options)
+        // Units that do not fit the read-ahead exactly; nobody receives before all of them have been sent.
+        try await pair.client.send([UInt8](repeating: 1, count: 100))
+        try await pair.client.send([UInt8](repeating: 2, count: 950))
+        try await pair.server.send("all sent")
+        _ = try await pair.client.receive(exactly: 8)
+        var received = 0
+        while received < 1050 {
+            received += try #require(try await pair.server.receive(timeout: .seconds(20))).readableBytes
+        }
+    }
+
+    @Test func `serves the call behind one that gives up`() async throws {
+        let pair = try await self.pair(SocketOptions())
+        let greedy = Task { try await pair.server.receive(exactly: 1000) }
+        try await pair.client.send("ten bytes!")
+        let modest = Task { try await pair.server.receive(timeout: .seconds(20)) }
+        greedy.cancel()
+        _ = await greedy.result
+        #expect(try await modest.value == ByteBuffer(string: "ten bytes!"))
+    }
+}
+
+extension Result where Failure == any Error {
+    fileprivate static func catching(_ body: () async throws -> Success) async -> Self {
+        do {
+            return .success(try await body())
+        } catch {
+            return .failure(error)
+        }
+    }
+}
