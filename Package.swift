@@ -86,6 +86,12 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "ClassicChat",
+            dependencies: ["ClassicSSL", "DevelopmentCertificates"],
+            path: "Examples/ClassicChat",
+            swiftSettings: settings
+        ),
         .target(
             name: "TestSupport",
             dependencies: [
@@ -119,9 +125,25 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "ClassicSSLTests",
+            dependencies: [
+                "ClassicSSL", "SecureSockets", "TestSupport", "DevelopmentCertificates", "TLSEngine",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "InteropTests",
             dependencies: [
-                "SecureSockets", "TestSupport", "DevelopmentCertificates",
+                "SecureSockets", "ClassicSSL", "TestSupport", "DevelopmentCertificates",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ClassicScriptTests",
+            dependencies: [
+                "ClassicSSL", "SecureSockets", "TestSupport", "DevelopmentCertificates",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings

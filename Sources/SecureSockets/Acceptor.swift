@@ -240,6 +240,7 @@ final class Acceptor: @unchecked Sendable {
     }
 
     private func handshakeForServing(_ connection: Connection) {
+        let failed = self.serving?.failed
         self.serving?.busy += 1
         self.served.insert(ObjectIdentifier(connection))
         self.serving?.handshaking[ObjectIdentifier(connection)] = connection
@@ -254,7 +255,7 @@ final class Acceptor: @unchecked Sendable {
                     self.serving?.ready.append(socket)
                 }
             case .failure(let error):
-                self.serving?.failed?(error, connection.remoteEndpoint)
+                failed?(error, connection.remoteEndpoint)
                 self.handlerEnded()
             }
         }

@@ -31,7 +31,7 @@ enum PeerClient: String, CaseIterable, CustomTestStringConvertible {
             ]
             if let version = options.version { arguments.append(version == .tls12 ? "-tls1_2" : "-tls1_3") }
             if let identity = options.identity {
-                arguments += ["-cert", identity.chain, "-cert_chain", identity.chain, "-key", identity.key]
+                arguments += ["-cert", identity.chain, "-cert_chain", identity.intermediates, "-key", identity.key]
             }
             running = try RunningProgram(program, arguments)
         case .python:
@@ -60,7 +60,7 @@ enum PeerClient: String, CaseIterable, CustomTestStringConvertible {
 
     /// The context with all of its defaults: that is how most people meet us.
     private static let pythonScript = """
-        import socket, ssl, sys, threading
+        import socket, ssl, sys
         port, authority, name, version, chain, key = sys.argv[1:7]
         context = ssl.create_default_context(cafile=authority)
         context.set_alpn_protocols(["echo/1"])
@@ -73,9 +73,14 @@ enum PeerClient: String, CaseIterable, CustomTestStringConvertible {
         raw = socket.create_connection(("127.0.0.1", int(port)), timeout=30)
         connection = context.wrap_socket(raw, server_hostname=name, suppress_ragged_eofs=False)
         assert connection.selected_alpn_protocol() == "echo/1", connection.selected_alpn_protocol()
-        threading.Thread(target=connection.sendall, args=(payload,), daemon=True).start()
-        while data := connection.recv(65536):
-            sys.stdout.buffer.write(data)
+        for start in range(0, len(payload), 16384):
+            chunk = payload[start:start + 16384]
+            connection.sendall(chunk)
+            while chunk:
+                data = connection.recv(len(chunk))
+                sys.stdout.buffer.write(data)
+                chunk = chunk[len(data):] if data else sys.exit("the server has ended too early")
+        assert connection.recv(1) == b""
         connection.unwrap()
         """
 

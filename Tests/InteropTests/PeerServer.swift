@@ -22,7 +22,7 @@ enum PeerServer: String, CaseIterable, CustomTestStringConvertible {
         case .openssl:
             var arguments = [
                 "s_server", "-accept", "127.0.0.1:0", "-rev", "-alpn", "echo/1",
-                "-cert", files.chain, "-cert_chain", files.chain, "-key", files.key,
+                "-cert", files.chain, "-cert_chain", files.intermediates, "-key", files.key,
             ]
             if let version = options.version { arguments.append(version == .tls12 ? "-tls1_2" : "-tls1_3") }
             if let clients = options.clients {
@@ -53,8 +53,10 @@ enum PeerServer: String, CaseIterable, CustomTestStringConvertible {
     }
 
     private static let pythonScript = """
-        import socket, ssl, sys
+        import os, socket, ssl, sys, threading
         chain, key, clients, version = sys.argv[1:5]
+        # Ends with the tests, also if they are killed.
+        threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(chain, key)
         context.set_alpn_protocols(["echo/1"])
@@ -67,22 +69,24 @@ enum PeerServer: String, CaseIterable, CustomTestStringConvertible {
         listener = socket.create_server(("127.0.0.1", 0))
         print("ACCEPT 127.0.0.1:%d" % listener.getsockname()[1])
         while True:
-            raw, _ = listener.accept()
-            raw.settimeout(30)
+            connection, _ = listener.accept()
+            connection.settimeout(30)
             try:
-                connection = context.wrap_socket(raw, server_side=True, suppress_ragged_eofs=False)
+                connection = context.wrap_socket(connection, server_side=True, suppress_ragged_eofs=False)
                 while data := connection.recv(65536):
                     connection.sendall(data)
                 connection.unwrap()
                 print("ENDED well")
             except OSError as error:
                 print("ENDED", error)
-            raw.close()
+            connection.close()
         """
 
     private static let nodeScript = """
         const tls = require('tls'), fs = require('fs');
         const [chain, key, clients, version] = process.argv.slice(1);
+        // Ends with the tests, also if they are killed.
+        process.stdin.resume().on('end', () => process.exit());
         const versions = { 'TLS 1.2': 'TLSv1.2', 'TLS 1.3': 'TLSv1.3' };
         const options = {
             cert: fs.readFileSync(chain), key: fs.readFileSync(key), ALPNProtocols: ['echo/1'], allowHalfOpen: true,

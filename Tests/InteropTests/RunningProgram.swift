@@ -96,8 +96,12 @@ final class RunningProgram: Sendable {
     private func gather(_ pipe: Pipe, _ add: @escaping @Sendable (inout State, String) -> Void) {
         let handle = pipe.fileHandleForReading
         Thread.detachNewThread { [weak self] in
-            while let data = try? handle.read(upToCount: 65_536), !data.isEmpty {
-                let text = String(decoding: data, as: UTF8.self)
+            // `FileHandle` would wait until it has all it was asked for.
+            var chunk = [UInt8](repeating: 0, count: 65_536)
+            while true {
+                let count = read(handle.fileDescriptor, &chunk, chunk.count)
+                if count <= 0 { break }
+                let text = String(decoding: chunk[..<count], as: UTF8.self)
                 self?.change { add(&$0, text) }
             }
             try? handle.close()

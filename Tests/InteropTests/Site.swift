@@ -15,7 +15,10 @@ struct Site {
     let client: Files
 
     struct Files {
+        /// The leaf, and what is above it.
         let chain: String
+        /// What is above the leaf.
+        let intermediates: String
         let key: String
 
         var identity: TLSIdentity {
@@ -31,6 +34,7 @@ struct Site {
             let leaf = try intermediate.issue(commonName: name, names: names, purposes: [purpose])
             return Files(
                 chain: try folder.write(leaf.certificateChainPEM, to: "\(name).pem"),
+                intermediates: try folder.write(intermediate.certificatePEM, to: "\(name)-intermediates.pem"),
                 key: try folder.write(leaf.privateKeyPEM, to: "\(name)-key.pem"))
         }
         self.folder = folder

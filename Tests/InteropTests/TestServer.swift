@@ -47,8 +47,14 @@ final class TestServer: Sendable {
 
     var port: Int { self.listener.localEndpoint.port }
 
-    /// Stops, waits for the last connection, and tells what has been.
+    /// Stops when a client has been met, waits for the last connection, and tells what has been.
+    ///
+    /// A client that refuses may be gone before its refusal has been read here; a listener that is closed by then drops it unread.
     func end() async throws -> Encountered {
+        let deadline = ContinuousClock.now + .seconds(10)
+        while self.encountered.value.withLock({ $0.sockets.isEmpty && $0.failures.isEmpty }), ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(2))
+        }
         self.listener.close()
         try await self.serving.value
         return self.encountered.value.withLock { $0 }

@@ -111,16 +111,21 @@ import Testing
     }
 
     @Test func `a server that stays silent`() async throws {
-        let server = try RawListener()
-        async let played: Void = server.play { try $0.receiveUntilEnd() }
-        let error = try await self.refusal(at: server.port, timeout: .milliseconds(300))
-        #expect(error.code == .timedOut)
+        let (error, port) = try await self.meetSilentServer(within: .seconds(2))
         #expect(error.blame == .network)
         #expect(error.step == .handshake)
+        #expect(error.message == "the handshake with 127.0.0.1:\(port) was not complete within 2.0 seconds")
+    }
+
+    func meetSilentServer(within timeout: Duration) async throws -> (error: SecureSocketError, port: Int) {
+        let server = try RawListener()
+        async let played: Void = server.play { try $0.receiveUntilEnd() }
+        let error = try await self.refusal(at: server.port, timeout: timeout)
+        #expect(error.code == .timedOut)
         #expect(error.classicReason == "timeout")
-        #expect(error.message == "the handshake with 127.0.0.1:\(server.port) was not complete within 0.3 seconds")
         try await played
         server.close()
+        return (error, server.port)
     }
 
     @Test func `a server that hangs up in mid-handshake`() async throws {

@@ -13,7 +13,8 @@ import Testing
         await #expect(processExitsWith: .success) { [dialogue] in
             let before = OpenDescriptors.count
             for _ in 1...10 { try await dialogue.play() }
-            #expect(await OpenDescriptors.count(comingDownTo: before) == before)
+            let after = await OpenDescriptors.count(comingDownTo: before)
+            #expect(after <= before, "\(after - before) descriptors are left behind")
         }
     }
 
@@ -58,6 +59,11 @@ import Testing
 
         var testDescription: String { self.rawValue }
 
+        /// Plays it for what it opens; whether it goes as it should is the business of its own suite.
+        func playWithoutJudging() async {
+            await withKnownIssue(isIntermittent: true) { try await self.play() }
+        }
+
         func play() async throws {
             let badPeers = try `Bad peers`()
             switch self {
@@ -67,7 +73,7 @@ import Testing
             case .deadPort: try await badPeers.`a port where nobody listens`("localhost")
             case .httpServer: try await badPeers.`a server that speaks plain HTTP`()
             case .garbageServer: try await badPeers.`a server that sends garbage`("220 mail.example ESMTP\r\n")
-            case .silentServer: try await badPeers.`a server that stays silent`()
+            case .silentServer: _ = try await badPeers.meetSilentServer(within: .milliseconds(200))
             case .serverHangsUp: try await badPeers.`a server that hangs up in mid-handshake`()
             case .serverResets: try await badPeers.`a server that resets the connection in mid-handshake`()
             case .serverVanishes: try await badPeers.`a server that vanishes in mid-record`(over: .tls13)

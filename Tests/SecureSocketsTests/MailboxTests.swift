@@ -1,5 +1,6 @@
 import NIOCore
 import SecureSockets
+import Synchronization
 import TestSupport
 import Testing
 
@@ -203,5 +204,30 @@ import Testing
             received += self.bytes(try await mailbox.next())?.readableBytes ?? 0
         }
         try await sending.value
+    }
+
+    @Test func `never overlooks what comes while a call begins to wait`() async throws {
+        let mailbox = Mailbox()
+        let count = 50_000
+        let taken = Atomic<Int>(0)
+        async let posted: Void = {
+            for number in 0..<count {
+                while taken.load(ordering: .acquiring) < number, !Task.isCancelled { await Task.yield() }
+                // Now the other side is about to wait; the next comes a little earlier or later each time.
+                for _ in 0..<number % 64 { _ = taken.load(ordering: .acquiring) }
+                mailbox.post(number)
+                if number % 2 == 0 { mailbox.post(-number) }
+            }
+        }()
+        for number in 0..<count {
+            for expected in number % 2 == 0 ? [number, -number] : [number] {
+                guard case .posted(let value as Int) = try await mailbox.next(timeout: .seconds(10)), value == expected else {
+                    Issue.record("something else came before \(expected)")
+                    return
+                }
+            }
+            taken.store(number + 1, ordering: .releasing)
+        }
+        await posted
     }
 }

@@ -27,7 +27,7 @@ import Testing
             return StreamPair(client: one, server: other)
         }
 
-        var large: Int { self == .memoryByteByByte ? 50_000 : 5_000_000 }
+        var large: Int { self == .memoryByteByByte ? 20_000 : 1_000_000 }
     }
 
     static func bytes(_ count: Int) -> [UInt8] {

@@ -4,7 +4,8 @@ import SecureSockets
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct Verification {
+// One after the other: a hundred handshakes at a time, not optimised, would keep all other tests waiting.
+@Suite(.serialized, .timeLimit(.minutes(2))) struct Verification {
     // MARK: The table
 
     @Test(arguments: VerificationRow.chains + VerificationRow.names, TLSConfiguration.Version.allCases)

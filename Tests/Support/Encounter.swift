@@ -9,7 +9,10 @@ package struct Encounter: Sendable {
     package init(
         of client: TLSConfiguration, with server: TLSConfiguration, at host: String = "127.0.0.1"
     ) async throws {
-        let listener = try await SecureListener.bind(host: host, port: 0, tls: server)
+        var options = SocketOptions()
+        // On a busy machine, a hundred tests that begin together take their time.
+        options.handshakeTimeout = Self.patience
+        let listener = try await SecureListener.bind(host: host, port: 0, tls: server, options: options)
         async let accepted = Self.outcome { () async throws(SecureSocketError) in
             try await listener.accept(timeout: Self.patience)
         }

@@ -1,13 +1,5 @@
 import Foundation
 
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
-
 /// The sockets, files and folders that this process has open.
 ///
 /// What event loops and timers of this process and of its libraries use is of other kinds, comes when it is first needed and stays.
@@ -15,11 +7,24 @@ package enum OpenDescriptors {
     /// How many there are. To be trusted only where nothing else runs in the process: in an exit test.
     package static var count: Int {
         // The limit may be enormous; nobody here gets this far.
-        (0..<4096).count { descriptor in
-            var status = stat()
-            guard fstat(Int32(descriptor), &status) == 0 else { return false }
-            return [S_IFSOCK, S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
-        }
+        (0..<Int32(4096)).count { Self.isSocket($0) || Self.isFile($0) }
+    }
+
+    private static func isSocket(_ descriptor: Int32) -> Bool {
+        var kind: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        return getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &kind, &size) == 0
+    }
+
+    /// Whether it has a path.
+    private static func isFile(_ descriptor: Int32) -> Bool {
+        #if canImport(Darwin)
+            var path = [CChar](repeating: 0, count: Int(PATH_MAX))
+            return fcntl(descriptor, F_GETPATH, &path) == 0
+        #else
+            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)")
+            return target?.hasPrefix("/") ?? false
+        #endif
     }
 
     /// The number once it has come down to `expected`, or what it still is after twenty seconds.

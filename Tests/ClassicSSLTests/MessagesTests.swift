@@ -1,0 +1,299 @@
+import ClassicSSL
+import NIOCore
+import TestSupport
+import Testing
+
+@Suite("§7 Messages, links and ends", .timeLimit(.minutes(1)))
+struct MessagesTests {
+    @Test func `7 messages 1: the data comes in the order of the stream, from the socket that was returned`() async throws {
+        try await SSL.withProcess { process in
+            let pair = try await Pair(both: [.packet(2)])
+            for number in 0..<200 { try await SSL.send(pair.accepted, .bytes([UInt8(number)])) }
+            for number in 0..<200 {
+                guard case .ssl(let socket, let bytes) = try await process.receive(patience) else {
+                    Issue.record("no data")
+                    return
+                }
+                #expect(socket == pair.connected && bytes == .bytes([UInt8(number)]))
+            }
+        }
+    }
+
+    @Test func `7 messages 2: ssl_closed comes once, last`() async throws {
+        try await SSL.withProcess { process in
+            let pair = try await Pair(connect: [.active(true)])
+            try await SSL.send(pair.accepted, .bytes(pattern(100_000)))
+            SSL.close(pair.accepted)
+            var bytes: [UInt8] = []
+            var note = try await Note.next(of: pair.connected)
+            while case .bytes(let more) = note {
+                #expect(!more.isEmpty)
+                bytes += more
+                note = try await Note.next(of: pair.connected)
+            }
+            #expect(bytes == pattern(100_000))
+            #expect(note == .closed)
+            SSL.close(pair.connected)
+            try await pair.connected.waitUntilGone()
+            #expect(process.messageCount == 0)
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `1 6: a passive socket never sends a message`(_ isOrderly: Bool) async throws {
+        try await SSL.withProcess { process in
+            let pair = try await Pair(both: [.active(false), .packet(1)])
+            try await SSL.send(pair.accepted, "data")
+            #expect(try await SSL.recv(pair.connected, 0, patience).text == "data")
+            try await SSL.send(pair.accepted, "more")
+            SSL.close(isOrderly ? pair.accepted : pair.connected)
+            _ = await reason { while true { _ = try await SSL.recv(pair.connected, 0, patience) } }
+            SSL.close(pair.connected)
+            SSL.close(pair.accepted)
+            try await pair.connected.waitUntilGone()
+            #expect(process.messageCount == 0)
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `7 messages 1: data is a list, or a binary`(_ isBinary: Bool) async throws {
+        try await SSL.withProcess { _ in
+            let pair = try await Pair(connect: isBinary ? [.binary] : [])
+            try await SSL.send(pair.accepted, "x")
+            let expected = isBinary ? Note.binary([120]) : .bytes([120])
+            #expect(try await Note.next(of: pair.connected) == expected)
+        }
+    }
+
+    @Test func `7 exit 4: a process that traps exits hears of its own closing, once for each socket`() async throws {
+        try await SSL.withProcess(trapExit: true) { process in
+            let pair = try await Pair()
+            for socket in [pair.accepted, pair.listener] {
+                SSL.close(socket)
+                SSL.close(socket)
+                #expect(try await Self.nextExit(process) == .exit(SSL.pid(socket), .normal))
+            }
+            // The other end of the connection is this process's as well; its peer has ended it.
+            #expect(try await Note.next(of: pair.connected) == .closed)
+            SSL.close(pair.connected)
+            #expect(try await Self.nextExit(process) == .exit(SSL.pid(pair.connected), .normal))
+            try await pair.accepted.waitUntilGone()
+            #expect(process.messageCount == 0)
+        }
+    }
+
+    @Test func `7 exit 4: the end of a connection at the peer is no exit, and its socket lives on`() async throws {
+        try await SSL.withProcess(trapExit: true) { process in
+            let pair = try await Pair()
+            let (accepted, connected) = (pair.accepted, pair.connected)
+            SSL.close(accepted)
+            #expect(try await Self.nextExit(process) == .exit(SSL.pid(accepted), .normal))
+            #expect(try await Note.next(of: connected) == .closed)
+            #expect(process.messageCount == 0)
+            SSL.close(connected)
+            #expect(try await Self.nextExit(process) == .exit(SSL.pid(connected), .normal))
+        }
+    }
+
+    @Test func `7 exit 4: passive sockets and those closed by others exit as well`() async throws {
+        try await SSL.withProcess(trapExit: true) { process in
+            let pair = try await Pair(both: [.active(false)])
+            try await SSL.spawn { SSL.close(pair.accepted) }.task.value
+            #expect(try await Self.nextExit(process) == .exit(SSL.pid(pair.accepted), .normal))
+        }
+    }
+
+    @Test func `10-9: no exit comes from a call that failed`() async throws {
+        try await SSL.withProcess(trapExit: true) { process in
+            let free = try RawListener(isListening: false)
+            _ = await reason { _ = try await SSL.connect("127.0.0.1", free.port, [], patience) }
+            _ = await reason { _ = try await SSL.listen(free.port, [.ip("127.0.0.1")]) }
+            let listener = try await Pair.listener()
+            _ = await reason { _ = try await SSL.accept(listener, 0) }
+            #expect(process.messageCount == 0)
+        }
+    }
+
+    @Test func `7 exit 4: a process that does not trap exits hears nothing`() async throws {
+        try await SSL.withProcess { process in
+            let pair = try await Pair(both: [.active(false)])
+            SSL.close(pair.accepted)
+            SSL.close(pair.connected)
+            try await pair.accepted.waitUntilGone()
+            #expect(process.messageCount == 0)
+        }
+    }
+
+    enum End: CaseIterable, Sendable { case returns, throwsError, isCancelled, scopeReturns, scopeThrows }
+    struct Failure: Error {}
+
+    @Test(arguments: End.allCases, [true, false])
+    func `7 end of the owner: its sockets are closed, and what was sent goes out`(_ end: End, _ isActive: Bool) async throws {
+        try await SSL.withProcess { test in
+            let listener = try await Pair.listener([.active(isActive)])
+            let port = try SSL.port(listener)
+            let owner = SSL.spawn {
+                let body: @Sendable () async throws -> Void = {
+                    let socket = try await SSL.accept(listener, patience)
+                    try await SSL.send(socket, "last words")
+                    test.send(socket)
+                    switch end {
+                    case .returns, .scopeReturns: return
+                    case .throwsError, .scopeThrows: throw Failure()
+                    case .isCancelled: _ = try await SSL.receive()
+                    }
+                }
+                switch end {
+                case .scopeReturns, .scopeThrows:
+                    try? await SSL.withProcess { _ in try await body() }
+                    // The outer process lives on, and that does not matter.
+                    _ = try await SSL.receive()
+                default: try await body()
+                }
+            }
+            let client = try await SSL.connect("127.0.0.1", port, [.active(false)], patience)
+            guard case .user(let value) = try await SSL.receive(patience), let socket = value as? SSL.Socket else { return }
+            if end == .isCancelled { owner.task.cancel() }
+            #expect(try await receive(10, from: client) == Array("last words".utf8))
+            await #expect(throws: SSL.Reason.closed) { try await SSL.recv(client, 0, patience) }
+            await #expect(throws: SSL.Reason.closed) { try await SSL.send(socket, "") }
+            owner.task.cancel()
+            _ = await owner.task.result
+            #expect(test.messageCount == 0)
+        }
+    }
+
+    @Test func `7 end of another process: nothing changes`() async throws {
+        try await SSL.withProcess { _ in
+            let pair = try await Pair(both: [.active(false)])
+            for _ in 0..<3 {
+                try await SSL.spawn {
+                    try await SSL.send(pair.accepted, "x")
+                    _ = try await SSL.recv(pair.connected, 1, patience)
+                    try await SSL.setopts(pair.connected, [.nodelay(true)])
+                    _ = try SSL.peername(pair.connected)
+                }.task.value
+            }
+            try await SSL.send(pair.accepted, "y")
+            #expect(try await SSL.recv(pair.connected, 1, patience).text == "y")
+        }
+    }
+
+    @Test func `7 end of a former owner: nothing changes`() async throws {
+        try await SSL.withProcess { test in
+            let listener = try await Pair.listener([.packet(1)])
+            let port = try SSL.port(listener)
+            let former = SSL.spawn {
+                let socket = try await SSL.accept(listener, patience)
+                try await SSL.controllingProcess(socket, test)
+            }
+            let client = try await SSL.connect("127.0.0.1", port, [.packet(1)], patience)
+            try await former.task.value
+            try await SSL.send(client, "still there")
+            guard case .ssl(_, let bytes) = try await SSL.receive(patience) else {
+                Issue.record("no data")
+                return
+            }
+            #expect(bytes.text == "still there")
+        }
+    }
+
+    @Test func `1 8: only close or the end of the owner frees a socket`() async throws {
+        try await SSL.withProcess { _ in
+            let pair = try await Pair()
+            SSL.close(pair.accepted)
+            #expect(try await Note.next(of: pair.connected) == .closed)
+            // Gone, and allocated still.
+            #expect(try SSL.peername(pair.connected).address == [127, 0, 0, 1])
+            try await SSL.controllingProcess(pair.connected, SSL.Process.current)
+        }
+    }
+
+    /// The next exit message.
+    private static func nextExit(_ process: SSL.Process) async throws -> Note {
+        Note(
+            try await process.receive(patience) {
+                if case .exit = $0 { true } else { false }
+            })
+    }
+}
+
+@Suite("§2 controlling_process", .timeLimit(.minutes(1)))
+struct ControllingProcessTests {
+    @Test func `2 controlling_process 1 and 3: messages that wait are moved, those that follow go to the new owner`() async throws
+    {
+        try await SSL.withProcess { old in
+            let pair = try await Pair(both: [.packet(1)])
+            let other = try await Pair(both: [.packet(1)])
+            for number in 0..<50 {
+                try await SSL.send(pair.accepted, .bytes([UInt8(number)]))
+                try await SSL.send(other.accepted, .bytes([UInt8(number)]))
+            }
+            while old.messageCount < 100 { await Task.yield() }
+            let new = SSL.spawn {
+                for number in 0..<100 {
+                    let note = try await Note.next(of: pair.connected)
+                    #expect(note == .bytes([UInt8(number)]))
+                }
+            }
+            try await SSL.controllingProcess(pair.connected, new.process)
+            for number in 50..<100 { try await SSL.send(pair.accepted, .bytes([UInt8(number)])) }
+            try await new.task.value
+            // This socket's messages only.
+            await #expect(throws: SSL.Reason.timeout) { try await Note.next(of: pair.connected, 0) }
+            for number in 0..<50 { #expect(try await Note.next(of: other.connected, 0) == .bytes([UInt8(number)])) }
+        }
+    }
+
+    @Test func `2 controlling_process 2: only the owner may`() async throws {
+        try await SSL.withProcess { owner in
+            let pair = try await Pair()
+            try await SSL.spawn {
+                for socket in [pair.accepted, pair.listener] {
+                    let refusal = await reason { try await SSL.controllingProcess(socket, SSL.Process.current) }
+                    #expect(refusal?.atom == "badcall")
+                }
+            }.task.value
+            try await SSL.send(pair.connected, "still the old owner's")
+            #expect(try await Note.next(of: pair.accepted) == .text("still the old owner's"))
+        }
+    }
+
+    @Test func `2 controlling_process 4: the new owner's end closes the socket`() async throws {
+        try await SSL.withProcess { _ in
+            let pair = try await Pair(both: [.active(false)])
+            let new = SSL.spawn { _ = try await SSL.receive() }
+            for socket in [pair.accepted, pair.listener] { try await SSL.controllingProcess(socket, new.process) }
+            new.process.send("end")
+            try await new.task.value
+            await #expect(throws: SSL.Reason.closed) { try await SSL.recv(pair.connected, 0, patience) }
+            await #expect(throws: SSL.Reason.closed) { try await SSL.accept(pair.listener) }
+        }
+    }
+
+    @Test func `2 controlling_process 5: to oneself, and to a process that has ended`() async throws {
+        try await SSL.withProcess(trapExit: true) { process in
+            let pair = try await Pair(both: [.active(false)])
+            let ended = SSL.spawn {}
+            try await ended.task.value
+            for socket in [pair.accepted, pair.listener] {
+                try await SSL.controllingProcess(socket, process)
+                try await SSL.controllingProcess(socket, ended.process)
+                // Closed as if that owner had ended now.
+                await #expect(throws: SSL.Reason.closed) { try await SSL.controllingProcess(socket, process) }
+            }
+            await #expect(throws: SSL.Reason.closed) { try await SSL.recv(pair.connected, 0, patience) }
+            #expect(process.messageCount == 0)
+        }
+    }
+
+    @Test func `2 controlling_process 6: a closed socket`() async throws {
+        try await SSL.withProcess { process in
+            let pair = try await Pair()
+            for socket in [pair.accepted, pair.listener] {
+                SSL.close(socket)
+                await #expect(throws: SSL.Reason.closed) { try await SSL.controllingProcess(socket, process) }
+            }
+        }
+    }
+}
