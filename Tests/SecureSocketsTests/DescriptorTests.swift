@@ -59,11 +59,6 @@ import Testing
 
         var testDescription: String { self.rawValue }
 
-        /// Plays it for what it opens; whether it goes as it should is the business of its own suite.
-        func playWithoutJudging() async {
-            await withKnownIssue(isIntermittent: true) { try await self.play() }
-        }
-
         func play() async throws {
             let badPeers = try `Bad peers`()
             switch self {
