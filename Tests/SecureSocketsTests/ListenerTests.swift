@@ -9,14 +9,15 @@ import Testing
 
     init() throws { self.certificates = try TestCertificates.shared.get() }
 
-    private func listener(_ options: SocketOptions = SocketOptions()) async throws -> SecureListener {
+    private func listener(_ options: SocketOptions = .patient) async throws -> SecureListener {
         try await SecureListener.bind(
             host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: options)
     }
 
     private func connect(to listener: SecureListener) async throws -> SecureSocket {
         try await SecureSocket.connect(
-            to: "127.0.0.1", port: listener.localEndpoint.port, tls: self.certificates.clientConfiguration())
+            to: "127.0.0.1", port: listener.localEndpoint.port, tls: self.certificates.clientConfiguration(),
+            timeout: Encounter.patience)
     }
 
     @Test func `serves no more connections at a time than it may`() async throws {

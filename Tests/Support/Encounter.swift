@@ -9,10 +9,7 @@ package struct Encounter: Sendable {
     package init(
         of client: TLSConfiguration, with server: TLSConfiguration, at host: String = "127.0.0.1"
     ) async throws {
-        var options = SocketOptions()
-        // On a busy machine, a hundred tests that begin together take their time.
-        options.handshakeTimeout = Self.patience
-        let listener = try await SecureListener.bind(host: host, port: 0, tls: server, options: options)
+        let listener = try await SecureListener.bind(host: host, port: 0, tls: server, options: .patient)
         async let accepted = Self.outcome { () async throws(SecureSocketError) in
             try await listener.accept(timeout: Self.patience)
         }
@@ -52,5 +49,14 @@ package struct Encounter: Sendable {
         } catch {
             return .failure(error)
         }
+    }
+}
+
+extension SocketOptions {
+    /// The defaults, but for the handshake's deadline: on a busy machine, a hundred tests that begin together take their time.
+    package static var patient: SocketOptions {
+        var options = SocketOptions()
+        options.handshakeTimeout = Encounter.patience
+        return options
     }
 }

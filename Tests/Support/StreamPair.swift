@@ -15,12 +15,12 @@ package struct StreamPair: Sendable {
 
     /// Two ends of a connection over the loopback interface.
     package static func overLoopback(
-        client: TLSConfiguration, server: TLSConfiguration, options: SocketOptions = SocketOptions()
+        client: TLSConfiguration, server: TLSConfiguration, options: SocketOptions = .patient
     ) async throws -> StreamPair {
         let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server, options: options)
-        async let accepted = listener.accept(timeout: .seconds(30))
+        async let accepted = listener.accept(timeout: Encounter.patience)
         let connected = try await SecureSocket.connect(
-            to: "127.0.0.1", port: listener.localEndpoint.port, tls: client, options: options)
+            to: "127.0.0.1", port: listener.localEndpoint.port, tls: client, options: options, timeout: Encounter.patience)
         defer { listener.close() }
         return StreamPair(client: connected, server: try await accepted)
     }

@@ -29,17 +29,15 @@ import Testing
 
     @Test func `a connection that nobody accepts is refused`() async throws {
         let files = try CertificateFiles()
-        let listener = try await self.listener()
-        let port = listener.localEndpoint.port
-        listener.close()
-        await listener.waitUntilClosed()
-        let outcome = try await Tool.run("connect", "127.0.0.1:\(port)", "--ca", files.authority, "--json")
+        let dead = try RawListener(isListening: false)
+        let outcome = try await Tool.run("connect", "127.0.0.1:\(dead.port)", "--ca", files.authority, "--json")
         #expect(outcome.status == 1)
         let line = try Line.one(outcome.errors)
         #expect(line.event == "error")
         #expect(line.code == "connectionRefused")
         #expect(line.blame == "peer")
         #expect(line.exitStatus == 1)
+        dead.close()
     }
 
     @Test func `a port that is taken cannot be listened on`() async throws {
