@@ -120,6 +120,7 @@ let package = Package(
             dependencies: [
                 "SecureSockets", "SocketCore", "TestSupport", "TLSEngine", "DevelopmentCertificates",
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings
@@ -127,7 +128,7 @@ let package = Package(
         .testTarget(
             name: "ClassicSSLTests",
             dependencies: [
-                "ClassicSSL", "SecureSockets", "TestSupport", "DevelopmentCertificates", "TLSEngine",
+                "ClassicSSL", "SecureSockets", "SocketCore", "TestSupport", "DevelopmentCertificates", "TLSEngine",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings

@@ -83,6 +83,22 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
 
     var unsentBytes: Int { (try? self.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
 
+    var acknowledgedBytes: UInt64 {
+        var acknowledged: UInt64 = 0
+        #if os(Linux)
+            // `struct tcp_info` of linux/tcp.h, up to its sixteenth 64-bit word, which is `tcpi_bytes_acked`.
+            let information: EventLoopFuture<SIMD16<UInt64>>? = (self.channel as? any SocketOptionProvider)?
+                .unsafeGetSocketOption(level: .tcp, name: .tcp_info)
+            // On the loop it is there at once.
+            information?.assumeIsolated().whenSuccess { acknowledged = $0[15] }
+        #elseif canImport(Darwin)
+            let information = (self.channel as? any SocketOptionProvider)?.getTCPConnectionInfo()
+            // What is in the buffers counts down.
+            information?.assumeIsolated().whenSuccess { acknowledged = .max - UInt64($0.tcpi_snd_sbbytes) }
+        #endif
+        return acknowledged
+    }
+
     func write(_ bytes: ByteBuffer) {
         self.context?.writeAndFlush(NIOAny(bytes), promise: nil)
     }

@@ -36,7 +36,7 @@ extension Connection {
         // Writing may have been finished before.
         self.closeTransportIfDone()
         guard self.phase == .closing, !self.isTransportGone else { return }
-        self.linger(whileMoreThan: self.undelivered)
+        self.linger(untilNothingIsAddedTo: self.delivery)
     }
 
     /// Everything that was accepted has been encrypted: says `close_notify` and ends our side of the transport.
@@ -55,18 +55,27 @@ extension Connection {
         if self.phase == .closing, self.isOutputDelivered, self.transportEnd != nil { self.transport.close() }
     }
 
-    /// Bytes that were accepted and that the operating system has not taken yet.
-    private var undelivered: Int {
-        self.transport.unsentBytes + self.engine.pendingOutput + self.sendQueue.byteCount
+    /// How far what was accepted has got.
+    private struct Delivery {
+        /// Bytes that the operating system has not taken yet.
+        let undelivered: Int
+        let acknowledged: UInt64
     }
 
-    private func linger(whileMoreThan before: Int) {
+    private var delivery: Delivery {
+        Delivery(
+            undelivered: self.transport.unsentBytes + self.engine.pendingOutput + self.sendQueue.byteCount,
+            acknowledged: self.transport.acknowledgedBytes)
+    }
+
+    private func linger(untilNothingIsAddedTo before: Delivery) {
         let timeout = TimeAmount(self.options.lingerTimeout)
         self.lingerTimer = self.loop.assumeIsolated().scheduleTask(in: timeout) {
             self.turn.run {
                 guard self.phase == .closing else { return }
-                let now = self.undelivered
-                if now < before { self.linger(whileMoreThan: now) } else { self.drop() }
+                let now = self.delivery
+                let hasProgressed = now.undelivered < before.undelivered || now.acknowledged > before.acknowledged
+                if hasProgressed { self.linger(untilNothingIsAddedTo: now) } else { self.drop() }
             }
         }
     }

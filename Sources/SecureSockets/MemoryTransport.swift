@@ -24,6 +24,7 @@ final class MemoryTransport: Transport, @unchecked Sendable {
     private var peerIsGone = false
     /// What this end has written and the peer has not read.
     private(set) var unsentBytes = 0
+    private(set) var acknowledgedBytes: UInt64 = 0
     private var wasFull = false
     private var finishing: [(untilUnsentIsBelow: Int, run: () -> Void)] = []
 
@@ -124,6 +125,7 @@ final class MemoryTransport: Transport, @unchecked Sendable {
 
     private func taken(_ count: Int) {
         self.unsentBytes = max(self.unsentBytes - count, 0)
+        self.acknowledgedBytes += UInt64(count)
         self.runFinished()
         if self.wasFull, self.unsentBytes <= self.capacity / 2 {
             self.wasFull = false

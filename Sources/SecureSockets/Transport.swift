@@ -12,6 +12,9 @@ protocol Transport: AnyObject {
     var isWritable: Bool { get }
     /// Bytes that were written and that the operating system has not taken yet.
     var unsentBytes: Int { get }
+    /// Grows whenever the peer has taken something; 0 if the operating system does not tell. What it has taken over is not yet with
+    /// the peer: megabytes may be in its buffers, and a slow peer takes its time.
+    var acknowledgedBytes: UInt64 { get }
     /// Queues bytes and sends what is queued.
     func write(_ bytes: ByteBuffer)
     /// Queues bytes, if there are any, sends what is queued, and then ends this side's stream; `completion` runs when all of it

@@ -1,0 +1,75 @@
+import NIOCore
+import NIOEmbedded
+import TLSEngine
+import TestSupport
+import Testing
+
+@testable import SecureSockets
+
+@Suite struct `Closing` {
+    private let loop = EmbeddedEventLoop()
+    private let network: StandingTransport
+    private let connection: Connection
+
+    init() throws {
+        let tls = try TestCertificates.shared.get().serverConfiguration()
+        self.network = StandingTransport(on: self.loop)
+        self.connection = Connection(
+            transport: self.network, engine: try TLSEngine(server: tls.context), options: SocketOptions(), peerText: "a peer")
+    }
+
+    private func wait(_ seconds: Int64) { self.loop.advanceTime(by: .seconds(seconds)) }
+
+    @Test func `waits ten seconds for a peer that takes nothing, and no longer`() {
+        self.network.unsentBytes = 100_000
+        self.connection.beginClosing()
+        self.wait(9)
+        #expect(!self.network.isClosed)
+        self.wait(1)
+        #expect(self.network.isClosed)
+    }
+
+    @Test func `waits as long as the operating system takes more`() {
+        self.network.unsentBytes = 100_000
+        self.connection.beginClosing()
+        for _ in 0..<5 {
+            self.network.unsentBytes -= 1
+            self.wait(10)
+            #expect(!self.network.isClosed)
+        }
+        self.wait(10)
+        #expect(self.network.isClosed)
+    }
+
+    /// The operating system takes a megabyte at a time; what a slow peer takes of it is seen only in the acknowledgements.
+    @Test func `waits as long as a slow peer takes what the operating system has`() {
+        self.network.unsentBytes = 100_000
+        self.connection.beginClosing()
+        for _ in 0..<5 {
+            self.network.acknowledgedBytes += 1
+            self.wait(10)
+            #expect(!self.network.isClosed)
+        }
+        self.wait(10)
+        #expect(self.network.isClosed)
+    }
+}
+
+/// A network that does nothing by itself.
+private final class StandingTransport: Transport {
+    let eventLoop: any EventLoop
+    let localEndpoint: SocketEndpoint? = nil
+    let remoteEndpoint: SocketEndpoint? = nil
+    let isWritable = false
+    var unsentBytes = 0
+    var acknowledgedBytes: UInt64 = 0
+    private(set) var isClosed = false
+
+    init(on loop: any EventLoop) { self.eventLoop = loop }
+
+    func write(_ bytes: ByteBuffer) {}
+    func finishWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) {}
+    func setReading(_ isReading: Bool) {}
+    func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void) { completion(.success(())) }
+    func close() { self.isClosed = true }
+}
