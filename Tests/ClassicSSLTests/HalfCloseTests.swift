@@ -1,9 +1,10 @@
 import ClassicSSL
+import Foundation
 import SecureSockets
 import TestSupport
 import Testing
 
-@Suite("§4.4 Half-close", .timeLimit(.minutes(1)))
+@Suite("§4.4 Half-close", .countsRules, .timeLimit(.minutes(1)))
 struct HalfCloseTests {
     @Test func `4_4 row 1: both directions are good`() async throws {
         try await SSL.withProcess { _ in
@@ -105,6 +106,21 @@ struct HalfCloseTests {
             #expect(try await Note.next(of: client) == .error(.esslerrssl))
             #expect(try await Note.next(of: client) == .closed)
             SSL.close(client)
+        }
+    }
+
+    @Test func `4_4: any other read error is told once, and then closed`() async throws {
+        try await SSL.withProcess { _ in
+            let passive = try await Pair(both: [.active(false)]).connected
+            try await passive.fail(with: ETIMEDOUT)
+            await #expect(throws: SSL.Reason.etimedout) { try await SSL.recv(passive, 0, patience) }
+            for _ in 0..<2 { await #expect(throws: SSL.Reason.closed) { try await SSL.recv(passive, 0, patience) } }
+
+            let active = try await Pair(connect: [.active(true)]).connected
+            try await active.fail(with: EHOSTUNREACH)
+            #expect(try await Note.next(of: active) == .error(.ehostunreach))
+            #expect(try await Note.next(of: active) == .closed)
+            await #expect(throws: SSL.Reason.closed) { try await SSL.send(active, "too late") }
         }
     }
 

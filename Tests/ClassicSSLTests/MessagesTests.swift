@@ -3,7 +3,7 @@ import NIOCore
 import TestSupport
 import Testing
 
-@Suite("§7 Messages, links and ends", .timeLimit(.minutes(1)))
+@Suite("§7 Messages, links and ends", .countsRules, .timeLimit(.minutes(1)))
 struct MessagesTests {
     @Test func `7 messages 1: the data comes in the order of the stream, from the socket that was returned`() async throws {
         try await SSL.withProcess { process in
@@ -36,6 +36,20 @@ struct MessagesTests {
             SSL.close(pair.connected)
             try await pair.connected.waitUntilGone()
             #expect(process.messageCount == 0)
+        }
+    }
+
+    // In place of "an active socket never stops" (design, decision 6).
+    @Test func `4_5: an active socket stops reading while its owner takes nothing, and loses nothing by it`() async throws {
+        try await SSL.withProcess { _ in
+            let pair = try await Pair(listen: [.active(false)], connect: [.active(true)])
+            let (accepted, count, chunk) = (pair.accepted, 32, pattern(1 << 20))
+            let sender = SSL.spawn { for _ in 0..<count { try await SSL.send(accepted, .bytes(chunk)) } }
+            while try await pair.connected.wantsToRead() { await Task.yield() }
+            var bytes: [UInt8] = []
+            while bytes.count < count << 20, case .bytes(let more) = try await Note.next(of: pair.connected) { bytes += more }
+            #expect((0..<count).allSatisfy { bytes[$0 << 20..<($0 + 1) << 20].elementsEqual(chunk) })
+            try await sender.task.value
         }
     }
 
@@ -218,7 +232,7 @@ struct MessagesTests {
     }
 }
 
-@Suite("§2 controlling_process", .timeLimit(.minutes(1)))
+@Suite("§2 controlling_process", .countsRules, .timeLimit(.minutes(1)))
 struct ControllingProcessTests {
     @Test func `2 controlling_process 1 and 3: messages that wait are moved, those that follow go to the new owner`() async throws
     {

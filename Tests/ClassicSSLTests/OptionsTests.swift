@@ -1,4 +1,5 @@
 import DevelopmentCertificates
+import Foundation
 import NIOCore
 import SecureSockets
 import TestSupport
@@ -6,7 +7,7 @@ import Testing
 
 @testable import ClassicSSL
 
-@Suite("§3 Options", .timeLimit(.minutes(1)))
+@Suite("§3 Options", .countsRules, .timeLimit(.minutes(1)))
 struct OptionsTests {
     /// An option in both spellings.
     private static func term(_ name: String, _ value: SSL.Term) -> SSL.Option {
@@ -137,8 +138,27 @@ struct OptionsTests {
             let pair = try await Pair(both: [.nodelay(true)])
             #expect(pair.accepted.secureSocket?.options.noDelay == true)
             #expect(pair.connected.secureSocket?.options.noDelay == true)
+            for (near, far) in [(pair.accepted, pair.connected), (pair.connected, pair.accepted)] {
+                let ports = (try SSL.port(near), try SSL.port(far))
+                let network = try #require(NetworkSocket.all(from: ports.0, to: ports.1).first)
+                #expect(network.option(Int32(IPPROTO_TCP), TCP_NODELAY) == 1)
+                try await SSL.setopts(near, [.nodelay(false)])
+                #expect(network.option(Int32(IPPROTO_TCP), TCP_NODELAY) == 0)
+            }
         }
     }
+
+    #if os(Linux)
+        @Test(arguments: [(nil, 5), (.backlog(7), 7)] as [(SSL.Option?, Int32)])
+        func `3 backlog: of the network socket`(_ option: SSL.Option?, _ expected: Int32) async throws {
+            try await SSL.withProcess { _ in
+                let listener = try await SSL.listen(0, [.ip("127.0.0.1")] + (option.map { [$0] } ?? []))
+                let port = try SSL.port(listener)
+                let network = try #require(NetworkSocket.all(from: port, to: nil).first)
+                #expect(network.backlog == expected)
+            }
+        }
+    #endif
 
     @Test func `3 password: opens an encrypted key, and is ignored otherwise`() async throws {
         let files = try CertificateFiles.shared

@@ -7,7 +7,7 @@ import Testing
 @testable import SecureSockets
 @testable import TLSEngine
 
-@Suite("§6.1 Reasons: own configuration", .timeLimit(.minutes(1)))
+@Suite("§6.1 Reasons: own configuration", .countsRules, .timeLimit(.minutes(1)))
 struct ConfigurationReasonsTests {
     /// What is wrong with the files of a call, and the reason.
     struct Case: Sendable, CustomTestStringConvertible {
@@ -75,7 +75,7 @@ struct ConfigurationReasonsTests {
     }
 }
 
-@Suite("§6.2 Reasons: the peer's certificate", .timeLimit(.minutes(2)))
+@Suite("§6.2 Reasons: the peer's certificate", .countsRules, .timeLimit(.minutes(2)))
 struct CertificateReasonsTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let reason: SSL.Reason
@@ -177,7 +177,7 @@ struct CertificateReasonsTests {
     }
 }
 
-@Suite("§6.3 Reasons: handshake and protocol", .timeLimit(.minutes(1)))
+@Suite("§6.3 Reasons: handshake and protocol", .countsRules, .timeLimit(.minutes(1)))
 struct HandshakeReasonsTests {
     @Test func `6_3: esslaccept, the client hangs up in mid-handshake`() async throws {
         #expect(try await self.acceptReason { _ in } == .esslaccept)
@@ -289,7 +289,7 @@ struct HandshakeReasonsTests {
     }
 }
 
-@Suite("§6.4 to §6.6 Reasons: state, call and inet", .timeLimit(.minutes(1)))
+@Suite("§6.4 to §6.6 Reasons: state, call and inet", .countsRules, .timeLimit(.minutes(1)))
 struct OtherReasonsTests {
     @Test func `6_4: badcall names the call`() async throws {
         try await SSL.withProcess { _ in
@@ -313,12 +313,48 @@ struct OtherReasonsTests {
         await #expect(throws: SSL.Reason.nxdomain) { try await SSL.connect("no-such-host.invalid", 443, [], patience) }
     }
 
+    @Test func `6_6: enetunreach`() async {
+        // TCP has no connections with a group of hosts (RFC 9293 §3.9.2.3).
+        await #expect(throws: SSL.Reason.enetunreach) { try await SSL.connect("224.0.0.1", 443, [], patience) }
+    }
+
     #if os(Linux)
-        @Test(.enabled(if: getuid() != 0, "the superuser may listen anywhere"))
+        @Test(.enabled(if: Self.mayOnlyTheSuperuserListenOnPort1, "anybody may listen on any port here"))
         func `6_6: eacces`() async {
-            await #expect(throws: SSL.Reason.eacces) { try await SSL.listen(1, [.ip("127.0.0.1")]) }
+            await #expect(processExitsWith: .success) {
+                if getuid() == 0 { #expect(seteuid(65_534) == 0) }
+                await #expect(throws: SSL.Reason.eacces) { try await SSL.listen(1, [.ip("127.0.0.1")]) }
+            }
         }
+
+        private static let mayOnlyTheSuperuserListenOnPort1: Bool = {
+            let first = try? String(contentsOfFile: "/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding: .utf8)
+            return first.flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) } ?? 1024 > 1
+        }()
     #endif
+
+    @Test func `8: beyond the limit of descriptors it is emfile, and nothing else is harmed`() async {
+        await #expect(processExitsWith: .success) {
+            try await SSL.withProcess { _ in
+                let pair = try await Pair(both: [.active(false)])
+                let port = try SSL.port(pair.listener)
+                let client = try RawSocket.connect(to: port)
+                try await DescriptorLimit.withNoneLeft {
+                    await #expect(throws: SSL.Reason.emfile) { try await SSL.accept(pair.listener, patience) }
+                    await #expect(throws: SSL.Reason.emfile) { try await SSL.connect("127.0.0.1", port, [], patience) }
+                    await #expect(throws: SSL.Reason.emfile) { try await SSL.listen(0, [.ip("127.0.0.1")]) }
+                    try await SSL.send(pair.accepted, "unharmed")
+                    #expect(try await receive(8, from: pair.connected) == Array("unharmed".utf8))
+                }
+                // The client has waited in the queue.
+                client.close()
+                await #expect(throws: SSL.Reason.esslaccept) { try await SSL.accept(pair.listener, patience) }
+                async let accepted = SSL.accept(pair.listener, patience)
+                _ = try await SSL.connect("127.0.0.1", port, [], patience)
+                _ = try await accepted
+            }
+        }
+    }
 
     static let atoms = [
         "enooptions", "eoptions", "ecacertfile", "ecertfile", "ekeyfile", "ekeymismatch", "ecipher", "enoservercert",

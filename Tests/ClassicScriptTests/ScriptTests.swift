@@ -1,4 +1,5 @@
 import ClassicSSL
+import TestSupport
 import Testing
 
 /// How the two ends get their data.

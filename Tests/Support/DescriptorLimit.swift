@@ -7,9 +7,9 @@
 #endif
 
 /// How many descriptors this process may have open.
-enum DescriptorLimit {
+package enum DescriptorLimit {
     /// Sees to it that there may be so many; false if the system does not allow it.
-    static func raise(to count: Int) -> Bool {
+    package static func raise(to count: Int) -> Bool {
         var limit = rlimit()
         guard getrlimit(Self.resource, &limit) == 0 else { return false }
         let wanted = rlim_t(count)
@@ -17,6 +17,18 @@ enum DescriptorLimit {
         guard limit.rlim_max >= wanted else { return false }
         limit.rlim_cur = wanted
         return setrlimit(Self.resource, &limit) == 0
+    }
+
+    /// Runs `body` with as many descriptors as there are, and none more. For a process of its own (an exit test).
+    package static func withNoneLeft<Value>(_ body: () async throws -> Value) async throws -> Value {
+        var before = rlimit()
+        guard getrlimit(Self.resource, &before) == 0 else { throw RawSocket.Failure(call: "getrlimit", number: errno) }
+        var none = before
+        // Those that are open stay open.
+        none.rlim_cur = 0
+        guard setrlimit(Self.resource, &none) == 0 else { throw RawSocket.Failure(call: "setrlimit", number: errno) }
+        defer { _ = setrlimit(Self.resource, &before) }
+        return try await body()
     }
 
     #if canImport(Glibc)
