@@ -9,13 +9,29 @@ extension Connection {
     nonisolated(nonsending) func receive(
         _ request: ReceiveQueue.Request, timeout: Duration?
     ) async throws(SecureSocketError) -> ByteBuffer? {
-        if self.loop.inEventLoop, let outcome = self.receiveAtOnce(request) { return try outcome.get() }
-        return try await self.wait(.receiving) { waiter in
-            self.startReceiving(waiter, request, timeout)
-        } forget: { waiter in
-            self.forgetReceiver(waiter)
-            return .failure(.cancelled(.receiving))
+        let isOnLoop = self.loop.inEventLoop
+        if isOnLoop, let outcome = self.receiveAtOnce(request) { return try outcome.get() }
+        let waiter = Waiter<ByteBuffer?>()
+        let outcome = await withTaskCancellationHandler {
+            await withUnsafeContinuation { (continuation: UnsafeContinuation<Waiter<ByteBuffer?>.Outcome, Never>) in
+                // The same as off the loop, without the closures: a message costs one of these waits.
+                if isOnLoop {
+                    self.turn.part {
+                        guard waiter.wait(continuation, step: .receiving) else { return }
+                        self.waitForBytes(waiter, request, timeout)
+                    }
+                } else {
+                    self.onLoop {
+                        guard waiter.wait(continuation, step: .receiving) else { return }
+                        if let outcome = self.receiveAtOnce(request) { return waiter.resume(outcome) }
+                        self.waitForBytes(waiter, request, timeout)
+                    }
+                }
+            }
+        } onCancel: {
+            self.onLoop { if waiter.cancel() { self.giveUpReceiving(waiter, .cancelled(.receiving)) } }
         }
+        return try outcome.get()
     }
 
     /// nil if the call has to wait.
@@ -30,26 +46,26 @@ extension Connection {
         }
     }
 
-    private func startReceiving(_ waiter: Waiter<ByteBuffer?>, _ request: ReceiveQueue.Request, _ timeout: Duration?) {
-        if let outcome = self.receiveAtOnce(request) { return waiter.resume(outcome) }
+    private func waitForBytes(_ waiter: Waiter<ByteBuffer?>, _ request: ReceiveQueue.Request, _ timeout: Duration?) {
         self.name(waiter)
         self.machine.wait(waiter.id, request)
         self.receivers.append(waiter)
         // A request for more than is read ahead lets the connection read on.
         self.resumeDecrypting()
         guard waiter.isWaiting, let timeout else { return }
-        func expire() {
-            guard waiter.isWaiting else { return }
-            self.forgetReceiver(waiter)
-            waiter.resume(.failure(.timedOut(.receiving, "nothing came from \(self.peerText) within \(timeout)")))
-        }
-        if timeout <= .zero { return expire() }
-        waiter.limit(to: timeout, on: self.loop) { self.turn.run(expire) }
+        if timeout <= .zero { return self.receivingTimedOut(waiter, timeout) }
+        waiter.limit(to: timeout, on: self.loop) { self.turn.run { self.receivingTimedOut(waiter, timeout) } }
     }
 
-    private func forgetReceiver(_ waiter: Waiter<ByteBuffer?>) {
+    private func receivingTimedOut(_ waiter: Waiter<ByteBuffer?>, _ timeout: Duration) {
+        guard waiter.isWaiting else { return }
+        self.giveUpReceiving(waiter, .timedOut(.receiving, "nothing came from \(self.peerText) within \(timeout)"))
+    }
+
+    private func giveUpReceiving(_ waiter: Waiter<ByteBuffer?>, _ error: SecureSocketError) {
         _ = self.machine.cancelReceive(waiter.id)
         self.receivers.removeAll { $0 === waiter }
+        waiter.resume(.failure(error))
         // The call behind it may ask for less.
         self.settle()
         self.resumeDecrypting()

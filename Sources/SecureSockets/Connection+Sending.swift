@@ -83,6 +83,7 @@ extension Connection {
     // MARK: What goes out
 
     private func encrypt(_ bytes: ByteBuffer) -> Result<Void, SecureSocketError> {
+        if self.engine.pendingOutput == 0 { self.engine.useForOutput(self.turn.takeSpareOutput()) }
         do {
             try bytes.withUnsafeReadableBytes { bytes throws(TLSFailure) in try self.engine.write(bytes) }
             self.noteOutput()

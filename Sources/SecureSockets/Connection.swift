@@ -289,7 +289,10 @@ final class Connection: @unchecked Sendable {
     /// The end of a turn: what was encrypted leaves.
     func flush() {
         self.isUnflushed = false
-        if let output = self.engine.takeOutput() { self.transport.write(output) }
+        if let output = self.engine.takeOutput() {
+            self.transport.write(output)
+            self.turn.recycle(output)
+        }
         self.pump()
     }
 

@@ -14,6 +14,8 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
     let loop: any EventLoop
     private var jobs = Deque<UnownedJob>()
     private var unflushed: [Connection] = []
+    /// Those whose flush is under way; empty between flushes.
+    private var flushing: [Connection] = []
     private var isInTurn = false
     private var isScheduled = false
 
@@ -66,16 +68,20 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
         if !self.jobs.isEmpty || !self.unflushed.isEmpty { self.schedule() }
     }
 
-    /// Runs `body` on the loop: now if this is the loop, soon otherwise.
-    ///
-    /// Tasks that it wakes do not run on the caller's stack: the caller may be in the middle of cancelling one of them.
-    func onLoop(_ body: @escaping @Sendable () -> Void) {
-        guard self.loop.inEventLoop else { return self.loop.execute { self.run(body) } }
+    /// Runs `body` as a part of a turn, on the loop's thread; see `onLoop`.
+    func part(_ body: () -> Void) {
         if self.isInTurn { return body() }
         self.isInTurn = true
         body()
         self.isInTurn = false
         if !self.jobs.isEmpty || !self.unflushed.isEmpty { self.schedule() }
+    }
+
+    /// Runs `body` on the loop: now if this is the loop, soon otherwise.
+    ///
+    /// Tasks that it wakes do not run on the caller's stack: the caller may be in the middle of cancelling one of them.
+    func onLoop(_ body: @escaping @Sendable () -> Void) {
+        if self.loop.inEventLoop { self.part(body) } else { self.loop.execute { self.run(body) } }
     }
 
     /// Sees to it that `connection` flushes at the end of this turn, or of one that begins soon.
@@ -93,6 +99,24 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
         }
     }
 
+    // MARK: Memory
+
+    /// The buffer that the last connection of this loop wrote into; the next one writes into it again, while it is warm.
+    private var spareOutput = ByteBuffer()
+    private static let largestSpareOutput = 512 << 10
+
+    func takeSpareOutput() -> ByteBuffer {
+        var spare = ByteBuffer()
+        swap(&spare, &self.spareOutput)
+        return spare
+    }
+
+    /// Keeps a buffer whose bytes have been written, if nobody else has it.
+    func recycle(_ output: consuming ByteBuffer) {
+        guard output.capacity <= Self.largestSpareOutput else { return }
+        if output.modifyIfUniquelyOwned({ $0.clear() }) != nil { self.spareOutput = output }
+    }
+
     private func runJobs() {
         let executor = self.asUnownedTaskExecutor()
         for _ in 0..<Self.jobsPerTurn {
@@ -103,8 +127,8 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
 
     private func flush() {
         // What a flush makes ready for the next is left to the next turn, so that the loop gets to its other sockets.
-        let connections = self.unflushed
-        self.unflushed.removeAll(keepingCapacity: true)
-        for connection in connections { connection.flush() }
+        swap(&self.unflushed, &self.flushing)
+        for connection in self.flushing { connection.flush() }
+        self.flushing.removeAll(keepingCapacity: true)
     }
 }

@@ -15,7 +15,7 @@ package import NIOCore
 ///     close              what was accepted still goes out; waiting calls are refused                        nothing to do
 ///
 /// ¹ refused after the end has been reported, if the socket was opened so (`endsWritingWithReading`; specification §4.4).
-package struct ConnectionMachine {
+package struct ConnectionMachine: ~Copyable {
     package typealias ID = UInt64
 
     /// How the peer's side of the stream came to its end.

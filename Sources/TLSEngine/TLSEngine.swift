@@ -164,6 +164,11 @@ package final class TLSEngine {
     /// The memory that the engine's own buffers take: none when idle.
     package var bufferCapacity: Int { self.input.capacity + self.output.capacity }
 
+    /// Takes an empty buffer to write into.
+    package func useForOutput(_ buffer: consuming ByteBuffer) {
+        if self.output.readableBytes == 0 { self.output = buffer }
+    }
+
     /// Hands over everything that is to be sent; nil if there is nothing.
     package func takeOutput() -> ByteBuffer? {
         guard self.output.readableBytes > 0 else { return nil }

@@ -70,7 +70,7 @@ import Testing
         #expect(machine.receive(.next) == .bytes(ByteBuffer(bytes: [7])))
         #expect(machine.receive(.next) == .end(.oversized(announced: 65_535)))
         #expect(machine.receive(.next) == .end(.oversized(announced: 65_535)))
-        #expect(!machine.wantsToRead)
+        #expect(machine.wantsToRead == false)
     }
 
     @Test func `bytes cannot be counted out of a framed stream`() {
@@ -114,7 +114,7 @@ import Testing
         var machine = self.machine()
         _ = machine.deliver(.active(credit: nil))
         machine.mailboxIsFull(true)
-        #expect(!machine.wantsToRead)
+        #expect(machine.wantsToRead == false)
         machine.queue.bytes.writeString("a")
         machine.streamEnded(.finished)
         #expect(machine.nextDue() == nil)
@@ -125,11 +125,11 @@ import Testing
 
     @Test func `reading stops at the read-ahead unless a call needs more`() {
         var machine = self.machine()
-        #expect(machine.wantsToRead)
+        #expect(machine.wantsToRead == true)
         machine.queue.bytes.writeBytes([UInt8](repeating: 0, count: 100))
-        #expect(!machine.wantsToRead)
+        #expect(machine.wantsToRead == false)
         machine.wait(1, .exactly(150))
-        #expect(machine.wantsToRead)
+        #expect(machine.wantsToRead == true)
         #expect(machine.readLimit == 150)
     }
 
@@ -158,11 +158,11 @@ import Testing
     @Test func `writing is finished once`() {
         var machine = self.machine()
         #expect(machine.finishWriting() == true)
-        #expect(machine.isFinishingWriting)
+        #expect(machine.isFinishingWriting == true)
         #expect(machine.sendRefusal == .writingEnded)
         #expect(machine.finishWriting() == false)
         machine.writingFinished()
-        #expect(machine.hasFinishedWriting)
+        #expect(machine.hasFinishedWriting == true)
         #expect(machine.receive(.next) == .wait)
     }
 
@@ -175,7 +175,7 @@ import Testing
         #expect(machine.sendRefusal == .closed)
         #expect(machine.nextDue() == nil)
         #expect(machine.queue.bytes.readableBytes == 0)
-        #expect(!machine.wantsToRead)
+        #expect(machine.wantsToRead == false)
     }
 }
 
