@@ -15,10 +15,13 @@ package struct MailboxLedger<Key: Hashable & Sendable>: Sendable {
 
     package init() {}
 
-    /// A message of `count` bytes has been put into the mailbox. An empty message costs as well: one byte.
+    /// What a message takes besides its bytes, about: its place in the mailbox and the buffer's own memory.
+    private static var messageOverhead: Int { 128 }
+
+    /// A message of `count` bytes has been put into the mailbox. An empty message costs as well.
     package mutating func posted(_ count: Int, by key: Key, highWater: Int) -> Advice {
         var account = self.accounts[key, default: Account()]
-        account.waiting += max(count, 1)
+        account.waiting += count + Self.messageOverhead
         account.highWater = highWater
         defer { self.accounts[key] = account }
         guard !account.isPaused, account.waiting > highWater else { return .none }
@@ -29,7 +32,7 @@ package struct MailboxLedger<Key: Hashable & Sendable>: Sendable {
     /// A message of `count` bytes has been taken out.
     package mutating func taken(_ count: Int, of key: Key) -> Advice {
         guard var account = self.accounts[key] else { return .none }
-        account.waiting -= max(count, 1)
+        account.waiting -= count + Self.messageOverhead
         let resumes = account.isPaused && account.waiting <= account.highWater / 2
         if resumes { account.isPaused = false }
         self.accounts[key] = account.waiting > 0 || account.isPaused ? account : nil

@@ -69,18 +69,23 @@ package struct ReceiveQueue: Sendable {
     private mutating func takeAll() -> ByteBuffer {
         let all = self.bytes
         self.bytes = ByteBuffer()
-        return all
+        // Few bytes must not keep a large buffer alive for as long as somebody keeps them.
+        return all.readableBytes < all.capacity / 8 && all.capacity > 4096 ? Self.copy(of: all) : all
     }
 
     private mutating func takeSlice(_ count: Int) -> ByteBuffer? {
         if count == self.bytes.readableBytes { return self.takeAll() }
-        // A small part must not keep a large buffer alive for as long as somebody keeps the part.
-        if count < self.bytes.capacity / 8, count <= 4096 {
-            guard let view = self.bytes.readableBytesView.prefix(count) as ByteBufferView? else { return nil }
-            let copy = ByteBuffer(bytes: view)
-            self.bytes.moveReaderIndex(forwardBy: count)
+        guard let slice = self.bytes.readSlice(length: count) else { return nil }
+        // Of the two parts the shorter is copied: neither keeps the other's memory, and no byte is copied often. What has been
+        // taken is given back: a stream whose packets and records never end together would grow the buffer for ever.
+        guard count > self.bytes.readableBytes else {
+            let copy = Self.copy(of: slice)
+            if self.bytes.readerIndex > self.bytes.readableBytes { self.bytes = Self.copy(of: self.bytes) }
             return copy
         }
-        return self.bytes.readSlice(length: count)
+        self.bytes = Self.copy(of: self.bytes)
+        return slice
     }
+
+    private static func copy(of bytes: ByteBuffer) -> ByteBuffer { ByteBuffer(bytes: bytes.readableBytesView) }
 }

@@ -43,6 +43,32 @@ import Testing
         #expect(queue.take(.next) == .wait)
     }
 
+    @Test(arguments: [10, 1000, 5000, 60_000])
+    func `a stream whose packets never end with what has come does not make the buffer grow`(size: Int) {
+        var queue = self.queue(.fourBytes)
+        let packet = self.packet(.fourBytes, [UInt8](repeating: 7, count: size))
+        var largest = 0
+        // Each time one packet's end and the next one's beginning.
+        queue.bytes.writeImmutableBuffer(packet.getSlice(at: 0, length: 5) ?? packet)
+        for _ in 0..<(40_000_000 / (size * 20 + 10_000)) {
+            queue.bytes.writeBytes(packet.readableBytesView.dropFirst(5))
+            queue.bytes.writeBytes(packet.readableBytesView.prefix(5))
+            #expect(queue.take(.next) == .bytes(ByteBuffer(repeating: 7, count: size)))
+            #expect(queue.take(.next) == .wait)
+            largest = max(largest, queue.bytes.capacity)
+        }
+        #expect(largest <= 4 * (size + 1024))
+    }
+
+    @Test func `few bytes in a large buffer are given away without it`() {
+        var queue = self.queue(.none)
+        queue.bytes.reserveCapacity(16_384)
+        queue.bytes.writeInteger(UInt8(7))
+        guard case .bytes(let bytes) = queue.take(.next) else { return #expect(Bool(false), "nothing came") }
+        #expect(bytes == ByteBuffer(bytes: [7]))
+        #expect(bytes.capacity < 1024)
+    }
+
     @Test func `the header is big-endian and has the length of its name`() {
         #expect(self.packet(.oneByte, [9]) == ByteBuffer(bytes: [1, 9]))
         #expect(self.packet(.twoBytes, [9]) == ByteBuffer(bytes: [0, 1, 9]))
