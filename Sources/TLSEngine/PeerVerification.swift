@@ -54,8 +54,63 @@ func verifyPeerCertificate(store: OpaquePointer?, argument: UnsafeMutableRawPoin
         )
         return 0
     }
+    if let chain, let refusal = refusalOfAuthority(in: chain, purpose: settings.role == .client ? .server : .client) {
+        X509_STORE_CTX_set_error(store, refusal.code)
+        engine.refusal = refusal
+        return 0
+    }
     engine.verifiedChainLength = end + 1
+    if let chain { limitSession(of: ssl, to: chain, now: settings.now()) }
     return 1
+}
+
+private enum Purpose {
+    case server, client
+
+    var number: Int32 { self == .server ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT }
+}
+
+/// The library checks the peer's certificates this way and believes those of the trust store whatever they say of themselves. But to
+/// trust a certificate is not to let it issue others: the certificate of one server, trusted itself, would vouch for every other.
+/// So each issuer in the chain has to be an authority (RFC 5280 §4.2.1.9), for this purpose, with as many authorities below it as
+/// it allows. The end's purpose is its own affair.
+private func refusalOfAuthority(in chain: OpaquePointer, purpose: Purpose) -> CertificateRefusal? {
+    let end = sk_X509_num(chain) - 1
+    var authoritiesBelow = 0
+    for position in stride(from: 1, through: end, by: 1) {
+        guard let issuer = sk_X509_value(chain, position) else { continue }
+        let allowedBelow = X509_get_pathlen(issuer)
+        let code: Int32? =
+            if X509_check_ca(issuer) != 1 {
+                CertificateRefusal.invalidCA
+            } else if position < end, X509_check_purpose(issuer, purpose.number, 1) != 1 {
+                CertificateRefusal.wrongPurpose
+            } else if allowedBelow >= 0, authoritiesBelow > Int(allowedBelow) {
+                CertificateRefusal.pathLengthExceeded
+            } else {
+                nil
+            }
+        if let code {
+            return CertificateRefusal(
+                code: code, position: position, certificate: Certificate(borrowing: issuer), expectedName: nil, depthLimit: nil)
+        }
+        if X509_get_extension_flags(issuer) & UInt32(EXFLAG_SI) == 0 { authoritiesBelow += 1 }
+    }
+    return nil
+}
+
+/// A session may be resumed as long as the chain that was verified for it is valid, and no longer: resuming verifies nothing.
+private func limitSession(of ssl: UnsafeMutableRawPointer, to chain: OpaquePointer, now: UInt64) {
+    guard let session = SSL_get_session(OpaquePointer(ssl)) else { return }
+    var seconds = UInt64(SSL_SESSION_get_timeout(session))
+    for position in 0..<sk_X509_num(chain) {
+        var end: Int64 = 0
+        guard let certificate = sk_X509_value(chain, position), ASN1_TIME_to_posix(X509_get0_notAfter(certificate), &end) == 1
+        else { continue }
+        seconds = min(seconds, UInt64(max(end - Int64(clamping: now), 0)))
+    }
+    // It is also the longest time for which sessions that come of this one by resumption can be resumed.
+    SSL_SESSION_set_timeout(session, UInt32(clamping: seconds))
 }
 
 /// Whether a certificate is signed with its own key.

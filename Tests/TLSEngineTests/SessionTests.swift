@@ -107,6 +107,29 @@ import Testing
         }
     }
 
+    @Test(arguments: TLSVersion.allCases)
+    func `are not resumed when the certificate that was verified for them has expired`(version: TLSVersion) throws {
+        let world = World()
+        let authority = try CertificateAuthority.root()
+        let now = Date()
+        let leaf = try authority.issue(
+            commonName: "server", names: ["localhost"],
+            validity: Validity(now.addingTimeInterval(-60)..<now.addingTimeInterval(1000)))
+        var settings = try world.settings(.server, .library)
+        settings.identity = try Identity(leaf)
+        let server = try TLSContext(settings)
+        settings = try world.settings(.client, .library)
+        settings.versions = version...version
+        settings.trust = try TrustStore(.bytes(Array(authority.certificatePEM.utf8)))
+        let client = try TLSContext(settings)
+
+        #expect(try world.meet(client, server) == (.notOffered, .notOffered))
+        world.pass(seconds: 900)
+        #expect(try world.meet(client, server) == (.resumed, .resumed))
+        world.pass(seconds: 200)
+        #expect(try world.meet(client, server) == (.notOffered, .notOffered))
+    }
+
     @Test func `do not cross between servers, names, or configurations`() throws {
         let world = World()
         let client = try TLSContext(world.settings(.client, .library))
