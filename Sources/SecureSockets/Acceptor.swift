@@ -15,13 +15,16 @@ final class Acceptor: @unchecked Sendable {
         let failed: (@Sendable (SecureSocketError, SocketEndpoint?) -> Void)?
         /// Connections in their handshake, waiting for their handler, or with it.
         var busy = 0
-        var handshaking: [ObjectIdentifier: Connection] = [:]
+        var handshaking: [ObjectIdentifier: (connection: Connection, begun: NIODeadline)] = [:]
         var ready = Deque<SecureSocket>()
         var waiter: Waiter<SecureSocket?>?
     }
 
     /// Handshakes and waiting sockets at one time while serving; more stay in the operating system's queue.
-    private static let handshakesAtOnce = 1024
+    var handshakesAtOnce = 1024
+    /// How long a handshake may take while there are so many that nobody else gets a turn.
+    private static let patienceInACrowd = TimeAmount.seconds(2)
+    private var isRelieving = false
 
     let loop: any EventLoop
     private let tls: TLSConfiguration
@@ -33,8 +36,9 @@ final class Acceptor: @unchecked Sendable {
     private var isClosed = false
     private var isAskedToRead = false
     private var isOutOfResources = false
-    /// Connections that were taken from the operating system's queue and have not arrived here: their loop is busy with them.
-    private var underway = 0
+    /// Channels that were taken from the operating system's queue and whose connections have not arrived here: their loop is busy
+    /// with them.
+    private var underway: Set<ObjectIdentifier> = []
     /// Connections of `serve` that have a descriptor.
     private var served: Set<ObjectIdentifier> = []
     private var lastLeaves: [Waiter<Void>] = []
@@ -56,21 +60,45 @@ final class Acceptor: @unchecked Sendable {
     // MARK: The operating system's queue
 
     private var wantsMore: Bool {
-        if self.accepting.count > self.underway { return true }
+        if self.accepting.count > self.underway.count { return true }
         guard let serving else { return false }
-        return serving.busy + self.underway < serving.limit
-            && serving.handshaking.count + serving.ready.count + self.underway < Self.handshakesAtOnce
+        return serving.busy + self.underway.count < serving.limit
+            && serving.handshaking.count + serving.ready.count + self.underway.count < self.handshakesAtOnce
     }
 
     /// Asks for one more connection if somebody wants it.
     private func readOn() {
-        guard !self.isClosed, !self.isAskedToRead, !self.isOutOfResources, self.wantsMore else { return }
+        guard !self.isClosed, !self.isAskedToRead, !self.isOutOfResources else { return }
+        guard self.wantsMore else { return self.relieveTheCrowd() }
         self.isAskedToRead = true
         self.channel?.read()
     }
 
-    func taken() {
-        self.underway += 1
+    /// Sees to it that silent clients do not keep the others out until the end of their time: the slow ones give way.
+    private func relieveTheCrowd() {
+        guard !self.isRelieving, let serving, serving.handshaking.count >= self.handshakesAtOnce else { return }
+        self.isRelieving = true
+        self.loop.assumeIsolated().scheduleTask(in: Self.patienceInACrowd) {
+            self.isRelieving = false
+            let latest = self.loop.now - Self.patienceInACrowd
+            for (connection, begun) in self.serving?.handshaking.values ?? [:].values where begun <= latest {
+                let error = SecureSocketError.timedOut(
+                    .handshake, "\(connection.peerText) did not complete the handshake, and others were waiting")
+                connection.onLoop { connection.abandonHandshake(error) }
+            }
+            self.readOn()
+        }
+    }
+
+    func taken(_ channel: any Channel) {
+        let id = ObjectIdentifier(channel)
+        self.underway.insert(id)
+        // It may go before it is a connection.
+        channel.closeFuture.whenComplete { _ in self.onLoop { self.leftTheWay(id) } }
+    }
+
+    private func leftTheWay(_ id: ObjectIdentifier) {
+        if self.underway.remove(id) != nil { self.readOn() }
     }
 
     func readCompleted() {
@@ -101,28 +129,18 @@ final class Acceptor: @unchecked Sendable {
     // MARK: Connections
 
     /// Makes the connection of a channel that has been accepted. On the channel's own loop.
-    func makeConnection(_ transport: any Transport) -> Connection? {
+    func makeConnection(of channel: any Channel, _ transport: any Transport) -> Connection? {
         let peer = transport.remoteEndpoint?.description ?? "a client"
-        guard let engine = try? TLSEngine(server: self.tls.context) else {
-            self.neverArrived()
-            return nil
-        }
+        guard let engine = try? TLSEngine(server: self.tls.context) else { return nil }
         let connection = Connection(transport: transport, engine: engine, options: self.options, peerText: peer)
         connection.gone = { self.onLoop { self.connectionGone(connection) } }
-        self.onLoop { self.arrived(connection) }
+        let id = ObjectIdentifier(channel)
+        self.onLoop { self.arrived(connection, id) }
         return connection
     }
 
-    /// A connection that was taken has ended before it was one.
-    func neverArrived() {
-        self.onLoop {
-            self.underway -= 1
-            self.readOn()
-        }
-    }
-
-    private func arrived(_ connection: Connection) {
-        self.underway -= 1
+    private func arrived(_ connection: Connection, _ id: ObjectIdentifier) {
+        self.underway.remove(id)
         defer { self.readOn() }
         if self.isClosed {
             connection.onLoop { connection.drop() }
@@ -243,7 +261,7 @@ final class Acceptor: @unchecked Sendable {
         let failed = self.serving?.failed
         self.serving?.busy += 1
         self.served.insert(ObjectIdentifier(connection))
-        self.serving?.handshaking[ObjectIdentifier(connection)] = connection
+        self.serving?.handshaking[ObjectIdentifier(connection)] = (connection, self.loop.now)
         self.start(connection) { result in
             self.serving?.handshaking[ObjectIdentifier(connection)] = nil
             switch result {
@@ -291,7 +309,9 @@ final class Acceptor: @unchecked Sendable {
     func endServing() {
         guard let serving = self.serving else { return }
         self.serving = nil
-        for connection in serving.handshaking.values { connection.onLoop { connection.abandonHandshake(Self.closed) } }
+        for (connection, _) in serving.handshaking.values {
+            connection.onLoop { connection.abandonHandshake(Self.closed) }
+        }
         for socket in serving.ready { socket.close() }
     }
 
@@ -368,7 +388,7 @@ final class TakingHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        self.acceptor.taken()
+        self.acceptor.taken(Self.unwrapInboundIn(data))
         context.fireChannelRead(data)
     }
 }

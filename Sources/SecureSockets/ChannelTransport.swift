@@ -13,16 +13,11 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
     private var isReading = false
     /// Makes the connection, when the channel is connected.
     private var connect: ((ChannelTransport) -> Connection?)?
-    /// Told of a channel that goes before it is connected.
-    private let neverConnected: (() -> Void)?
 
     /// The channel must not read by itself (`autoRead`).
-    init(
-        _ channel: any Channel, connect: @escaping (ChannelTransport) -> Connection?, neverConnected: (() -> Void)? = nil
-    ) {
+    init(_ channel: any Channel, connect: @escaping (ChannelTransport) -> Connection?) {
         self.channel = channel
         self.connect = connect
-        self.neverConnected = neverConnected
     }
 
     var eventLoop: any EventLoop { self.channel.eventLoop }
@@ -50,7 +45,6 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
-        if self.connect != nil { self.neverConnected?() }
         self.connect = nil
         self.connection?.transportClosed()
         self.connection = nil
@@ -100,7 +94,16 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
     }
 
     func write(_ bytes: ByteBuffer) {
-        self.context?.writeAndFlush(NIOAny(bytes), promise: nil)
+        self.whileReading { self.context?.writeAndFlush(NIOAny(bytes), promise: nil) }
+    }
+
+    /// Runs `body` while the channel reads. A channel whose write fails takes what the operating system still has for it only then, and
+    /// throws it away otherwise: nobody would receive what the peer sent before it reset the connection (specification §4.4).
+    private func whileReading(_ body: () -> Void) {
+        if self.isReading { return body() }
+        try? self.channel.syncOptions?.setOption(.autoRead, value: true)
+        body()
+        if !self.isReading { try? self.channel.syncOptions?.setOption(.autoRead, value: false) }
     }
 
     func finishWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) {
@@ -112,7 +115,7 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
             completion()
         }
         // Also without bytes: the promise is kept after everything that was written before.
-        context.writeAndFlush(NIOAny(bytes ?? ByteBuffer()), promise: written)
+        self.whileReading { context.writeAndFlush(NIOAny(bytes ?? ByteBuffer()), promise: written) }
     }
 
     func setReading(_ isReading: Bool) {

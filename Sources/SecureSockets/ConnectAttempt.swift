@@ -66,7 +66,8 @@ final class ConnectAttempt: @unchecked Sendable {
             let bound = try self.options.localEndpoint.map { bootstrap.bind(to: try $0.socketAddress()) } ?? bootstrap
             let literal = PeerName(self.host)
             let connected: EventLoopFuture<any Channel>
-            if case .address = literal {
+            // An address with a zone (`fe80::1%eth0`) is left to the system's resolver, which knows the links' names.
+            if case .address = literal, !self.host.contains("%") {
                 self.step = .connecting
                 connected = bound.connect(to: try SocketAddress(ipAddress: literal.description, port: self.port))
             } else {
@@ -144,10 +145,16 @@ final class ConnectAttempt: @unchecked Sendable {
 
     private func error(of error: any Error) -> SecureSocketError {
         if let failure = error as? NIOConnectionError, failure.connectionErrors.isEmpty {
-            let reason = ((failure.dnsAError ?? failure.dnsAAAAError) as? HostResolver.Failure)?.text
+            let reasons = [failure.dnsAError, failure.dnsAAAAError].compactMap { $0 as? HostResolver.Failure }
+            let text = reasons.first.map { " (\($0.text))" } ?? ""
+            if let first = reasons.first, !reasons.contains(where: \.isAboutTheName) {
+                return SecureSocketError(
+                    .unreachable, blame: .network, step: .resolving,
+                    "the host name \(self.host) could not be looked up (\(first.text))",
+                    advice: "Check that this machine's name server can be reached, and try again", classicReason: "nxdomain")
+            }
             return SecureSocketError(
-                .nameNotFound, blame: .configuration, step: .resolving,
-                "the host name \(self.host) is not known\(reason.map { " (\($0))" } ?? "")",
+                .nameNotFound, blame: .configuration, step: .resolving, "the host name \(self.host) is not known\(text)",
                 advice: "Check its spelling, and that this machine can resolve names", classicReason: "nxdomain")
         }
         return .transport(error, step: .connecting, "cannot connect to \(self.target)")
@@ -195,6 +202,9 @@ extension SocketEndpoint {
     /// The address itself, without a look-up.
     func socketAddress() throws(SecureSocketError) -> SocketAddress {
         do {
+            if self.host.contains("%"), let scoped = try HostResolver.lookUp(self.host, self.port, AF_INET6).first {
+                return scoped
+            }
             return try SocketAddress(ipAddress: PeerName(self.host).description, port: self.port)
         } catch {
             throw SecureSocketError(

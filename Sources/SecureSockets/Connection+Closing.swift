@@ -68,14 +68,19 @@ extension Connection {
             acknowledged: self.transport.acknowledgedBytes)
     }
 
+    /// A peer that takes a little now and then must not hold a connection, and whoever waits for its end, for ever.
+    private static let longestLingerInTimeouts = 12
+
     private func linger(untilNothingIsAddedTo before: Delivery) {
-        let timeout = TimeAmount(self.options.lingerTimeout)
+        let timeout = TimeAmount(self.lingerTimeout)
+        let deadline = self.lingerDeadline ?? self.loop.now + timeout * Self.longestLingerInTimeouts
+        self.lingerDeadline = deadline
         self.lingerTimer = self.loop.assumeIsolated().scheduleTask(in: timeout) {
             self.turn.run {
                 guard self.phase == .closing else { return }
                 let now = self.delivery
                 let hasProgressed = now.undelivered < before.undelivered || now.acknowledged > before.acknowledged
-                if hasProgressed { self.linger(untilNothingIsAddedTo: now) } else { self.drop() }
+                if hasProgressed, self.loop.now < deadline { self.linger(untilNothingIsAddedTo: now) } else { self.drop() }
             }
         }
     }

@@ -60,6 +60,10 @@ final class Connection: @unchecked Sendable {
     var isOutputDelivered = false
     private(set) var isTransportGone = false
     var lingerTimer: Scheduled<Void>?
+    /// How long closing goes on without progress.
+    var lingerTimeout: Duration
+    /// When closing ends in any case.
+    var lingerDeadline: NIODeadline?
     /// Told when the descriptor is free.
     var gone: (() -> Void)?
 
@@ -73,6 +77,7 @@ final class Connection: @unchecked Sendable {
         self.transport = transport
         self.engine = engine
         self.options = options
+        self.lingerTimeout = options.lingerTimeout
         self.peerText = peerText
         self.localEndpoint = transport.localEndpoint
         self.remoteEndpoint = transport.remoteEndpoint
@@ -151,7 +156,7 @@ final class Connection: @unchecked Sendable {
             self.decrypt()
         case .failed(let failure):
             // A reset explains an end in mid-handshake better than the end itself.
-            if failure.kind == .endedInHandshake, self.transportEnd != .truncated {
+            if failure.kind == .endedInHandshake, let end = self.transportEnd, end != .truncated {
                 self.handshakeFailed(self.connectionLost(.handshake))
             } else {
                 self.handshakeFailed(
@@ -163,6 +168,8 @@ final class Connection: @unchecked Sendable {
     private func handshakeFailed(_ error: SecureSocketError) {
         // First this, and then the report: whoever hears of the failure gives the connection up, and what has not begun to close
         // is dropped at once. The alert that tells the peer why still has to go out.
+        // The peer has not shown itself to be one, and gets a moment for it.
+        self.lingerTimeout = min(self.lingerTimeout, .seconds(1))
         self.beginClosing()
         self.report(.failure(error))
     }
@@ -217,11 +224,13 @@ final class Connection: @unchecked Sendable {
 
     func transportBroke(_ error: any Error) {
         self.turn.run {
-            self.writeFailure = .transport(error, step: .sending, "the connection to \(self.peerText) was lost")
             let reading: SecureSocketError.Step = self.phase == .handshaking ? .handshake : .receiving
-            self.readFailure = .transport(error, step: reading, "the connection to \(self.peerText) was lost")
-            let isReset = self.readFailure?.code == .connectionReset
-            self.endTransport(isReset ? .reset : .failed)
+            let lost = SecureSocketError.transport(error, step: reading, "the connection to \(self.peerText) was lost")
+            // What failed first is the reason; that the transport then went is its consequence.
+            self.readFailure = self.readFailure ?? lost
+            self.writeFailure =
+                self.writeFailure ?? .transport(error, step: .sending, "the connection to \(self.peerText) was lost")
+            self.endTransport(lost.code == .connectionReset ? .reset : .failed)
             self.breakWriting()
         }
     }

@@ -33,6 +33,8 @@ struct HostResolver: Resolver {
     struct Failure: Error {
         let code: Int32
         var text: String { String(cString: gai_strerror(self.code)) }
+        /// Whether asking again would bring the same answer.
+        var isAboutTheName: Bool { self.code != EAI_AGAIN && self.code != EAI_SYSTEM && self.code != EAI_MEMORY }
     }
 
     /// All addresses of one kind; an empty list if the name has none of this kind.
@@ -45,7 +47,9 @@ struct HostResolver: Resolver {
             hints.ai_socktype = SOCK_STREAM
         #endif
         var list: UnsafeMutablePointer<addrinfo>?
-        let result = getaddrinfo(host, nil, &hints, &list)
+        // An IPv6 address may stand in brackets.
+        let name = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+        let result = getaddrinfo(name, nil, &hints, &list)
         guard result == 0 else { throw Failure(code: result) }
         defer { freeaddrinfo(list) }
         var addresses: [SocketAddress] = []

@@ -89,11 +89,7 @@ public final class SecureListener: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
-                        ChannelTransport(channel) {
-                            acceptor.makeConnection($0)
-                        } neverConnected: {
-                            acceptor.neverArrived()
-                        })
+                        ChannelTransport(channel) { acceptor.makeConnection(of: channel, $0) })
                 }
             }
         let address = try endpoint.socketAddress()

@@ -60,7 +60,7 @@ public struct SocketOptions: Sendable, Hashable {
     public var handshakeTimeout: Duration? = .seconds(10)
 
     /// How long a closed socket may go without progress in delivering what was accepted by `send`, and then in waiting for the
-    /// peer's end, before it is dropped. Default: 10 seconds.
+    /// peer's end, before it is dropped. In any case it is dropped after twelve times as long. Default: 10 seconds.
     public var lingerTimeout: Duration = .seconds(10)
 
     /// The local port and address that a connecting socket uses. Default: nil, whatever the operating system chooses.
@@ -100,10 +100,17 @@ extension SocketOptions {
             throw SecureSocketError(
                 .invalidArgument, blame: .caller, step: .configuring, message, classicReason: "eoptions")
         }
-        try check(self.maximumPacketSize >= 0, "maximumPacketSize is \(self.maximumPacketSize); it must not be negative")
+        // Buffers cannot hold more than 4 GiB, and none of these wants to be near that.
+        let largest = 1 << 30
+        try check(
+            (0...largest).contains(self.maximumPacketSize),
+            "maximumPacketSize is \(self.maximumPacketSize); 0 to \(largest) are possible")
         try check(self.backlog >= 0, "backlog is \(self.backlog); it must not be negative")
-        try check(self.readAhead > 0, "readAhead is \(self.readAhead); it must be positive")
-        try check(self.sendHighWaterMark > 0, "sendHighWaterMark is \(self.sendHighWaterMark); it must be positive")
+        try check(
+            (1...largest).contains(self.readAhead), "readAhead is \(self.readAhead); 1 to \(largest) are possible")
+        try check(
+            (1...largest).contains(self.sendHighWaterMark),
+            "sendHighWaterMark is \(self.sendHighWaterMark); 1 to \(largest) are possible")
         try check(
             self.mailboxHighWaterMark > 0, "mailboxHighWaterMark is \(self.mailboxHighWaterMark); it must be positive")
         if let handshakeTimeout {

@@ -22,6 +22,12 @@ enum SystemError {
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
+    /// Of the errors of a name's addresses, the one that says most: on a machine without IPv6 that of the IPv4 address.
+    static func mostTelling(of numbers: [Int32]) -> Int32? {
+        let sayLittle: Set<Int32> = [EADDRNOTAVAIL, EAFNOSUPPORT, EINVAL, ENETUNREACH, EHOSTUNREACH]
+        return numbers.first { !sayLittle.contains($0) } ?? numbers.first
+    }
+
     private static let names: [Int32: String] = [
         EACCES: "eacces", EADDRINUSE: "eaddrinuse", EADDRNOTAVAIL: "eaddrnotavail", EAFNOSUPPORT: "eafnosupport",
         EALREADY: "ealready", EBADF: "ebadf", ECONNABORTED: "econnaborted", ECONNREFUSED: "econnrefused",
@@ -65,11 +71,8 @@ extension SecureSocketError {
                 return SecureSocketError(
                     .timedOut, blame: .network, step: step, "\(what): no answer in time", classicReason: "timeout")
             }
-            if let number = (error as? NIOConnectionError)?.connectionErrors.compactMap({ ($0.error as? IOError)?.errnoCode })
-                .first
-            {
-                return .system(number, step: step, what)
-            }
+            let numbers = (error as? NIOConnectionError)?.connectionErrors.compactMap { ($0.error as? IOError)?.errnoCode } ?? []
+            if let number = SystemError.mostTelling(of: numbers) { return .system(number, step: step, what) }
             return SecureSocketError(
                 .connectionReset, blame: .network, step: step, "\(what): \(error)", classicReason: "closed")
         default:

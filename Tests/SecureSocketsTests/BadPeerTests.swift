@@ -370,6 +370,19 @@ import Testing
         #expect(error.message.contains(" refused the connection: "))
     }
 
+    @Test func `a client that says goodbye in mid-handshake and stays`() async throws {
+        let tls = try self.certificates.clientConfiguration(parameters: .init(.tls12))
+        let error = try await self.handshakeFailure { client in
+            try RawTLSPeer.greet(client, with: tls)
+            // A warning: close_notify.
+            try client.send([21, 3, 3, 0, 2, 1, 0])
+            try client.receiveUntilEnd()
+        }
+        #expect(error.code == .endedInHandshake)
+        #expect(error.blame == .peer)
+        #expect(error.classicReason == "esslaccept")
+    }
+
     @Test func `a client that sends garbage in mid-handshake`() async throws {
         let tls = try self.certificates.clientConfiguration(parameters: .init(.tls13))
         let error = try await self.handshakeFailure { client in

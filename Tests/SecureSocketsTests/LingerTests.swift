@@ -41,6 +41,25 @@ import Testing
         #expect(self.network.isClosed)
     }
 
+    @Test func `ends at last, though the peer takes a little now and then`() {
+        self.network.unsentBytes = 100_000
+        self.connection.beginClosing()
+        for _ in 0..<12 {
+            #expect(!self.network.isClosed)
+            self.network.acknowledgedBytes += 1
+            self.wait(10)
+        }
+        #expect(self.network.isClosed)
+    }
+
+    @Test func `waits a second only for a peer whose handshake has failed`() {
+        self.connection.start(timeout: nil) { _ in }
+        self.connection.transportDelivered(ByteBuffer(string: "GET / HTTP/1.1\r\n\r\n"))
+        #expect(!self.network.isClosed)
+        self.wait(1)
+        #expect(self.network.isClosed)
+    }
+
     /// The operating system takes a megabyte at a time; what a slow peer takes of it is seen only in the acknowledgements.
     @Test func `waits as long as a slow peer takes what the operating system has`() {
         self.network.unsentBytes = 100_000

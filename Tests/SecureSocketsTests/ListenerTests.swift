@@ -1,8 +1,9 @@
 import NIOCore
-import SecureSockets
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import SecureSockets
 
 @Suite(.timeLimit(.minutes(1))) struct `A listener` {
     private let certificates: TestCertificates
@@ -48,6 +49,26 @@ import Testing
         #expect(atOnce.withLock { $0.most } <= 2)
         listener.close()
         try await serving.value
+    }
+
+    @Test func `has silent clients give way when they keep the others out`() async throws {
+        var options = SocketOptions()
+        options.handshakeTimeout = nil
+        let listener = try await self.listener(options)
+        let acceptor = listener.acceptor
+        acceptor.onLoop { acceptor.handshakesAtOnce = 3 }
+        let failures = Mutex<[SecureSocketError]>([])
+        let serving = Task {
+            try await listener.serve(handshakeFailed: { error, _ in failures.withLock { $0.append(error) } }) { _ in }
+        }
+        let silent = try (0..<3).map { _ in try RawSocket.connect(to: listener.localEndpoint.port) }
+        defer { silent.forEach { $0.close() } }
+        let good = try await self.connect(to: listener)
+        #expect(try await good.receive() == nil)
+        good.close()
+        listener.close()
+        try await serving.value
+        #expect(failures.withLock { $0.map(\.code) } == [.timedOut, .timedOut, .timedOut])
     }
 
     @Test func `ends serving although a client is silent in its handshake`() async throws {

@@ -78,10 +78,12 @@ import Testing
         }
 
         static let all = [
-            BadOption("maximumPacketSize is -1; it must not be negative") { $0.maximumPacketSize = -1 },
+            BadOption("maximumPacketSize is -1; 0 to 1073741824 are possible") { $0.maximumPacketSize = -1 },
+            BadOption("maximumPacketSize is \(Int.max); 0 to 1073741824 are possible") { $0.maximumPacketSize = .max },
             BadOption("backlog is -1; it must not be negative") { $0.backlog = -1 },
-            BadOption("readAhead is 0; it must be positive") { $0.readAhead = 0 },
-            BadOption("sendHighWaterMark is 0; it must be positive") { $0.sendHighWaterMark = 0 },
+            BadOption("readAhead is 0; 1 to 1073741824 are possible") { $0.readAhead = 0 },
+            BadOption("sendHighWaterMark is 0; 1 to 1073741824 are possible") { $0.sendHighWaterMark = 0 },
+            BadOption("sendHighWaterMark is \(Int.max); 1 to 1073741824 are possible") { $0.sendHighWaterMark = .max },
             BadOption("mailboxHighWaterMark is 0; it must be positive") { $0.mailboxHighWaterMark = 0 },
             BadOption("handshakeTimeout is 0.0 seconds; it must be positive") { $0.handshakeTimeout = .zero },
             BadOption("lingerTimeout is -1.0 seconds; it must not be negative") { $0.lingerTimeout = .seconds(-1) },

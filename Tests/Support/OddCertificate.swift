@@ -26,6 +26,18 @@ package enum OddCertificate {
         return try Self.identity(certificate, key, above: "")
     }
 
+    /// The self-signed certificate of a server, which is no authority's and does not say what its key is for; and a certificate for
+    /// another server that was signed with this key.
+    package static func issuedByAServer() throws -> (server: TLSIdentity, serverPEM: String, other: TLSIdentity) {
+        let key = try CertifiedKey.selfSigned()
+        let signer = try Certificate.PrivateKey(pemEncoded: key.privateKeyPEM)
+        let server = try Self.leaf("a server", .server, key, DistinguishedName { CommonName("a server") }, signer)
+        let otherKey = try CertifiedKey.selfSigned()
+        let other = try Self.leaf("another server", .server, otherKey, server.subject, signer)
+        let pem = try server.serializeAsPEM().pemString
+        return (try Self.identity(server, key, above: ""), pem, try Self.identity(other, otherKey, above: pem))
+    }
+
     /// A certificate with names of kinds that are no strings, between two that are.
     package static func namedInEveryWay() throws -> TLSIdentity {
         let key = try CertifiedKey.selfSigned()
