@@ -134,7 +134,7 @@ extension CertificateProblem: CustomStringConvertible {
         case .notYetValid: "Check the clocks of this machine and of the one that issued it"
         case .selfSigned: "Trust this certificate, or have the peer use one of an authority that is trusted here"
         case .untrustedRoot, .issuerUnknown:
-            "Trust the authority that issued it, or have the peer send its whole chain"
+            "If you trust the authority that issued it, say so with TLSTrust; the peer has to send its whole chain"
         case .chainTooLong: "Allow a greater depth, or have the peer use a shorter chain"
         case .wrongName, .wrongAddress: "Connect by a name that the certificate is for, or have it issued for this one"
         case .wrongPurpose: "Have it issued for the use it is put to: server or client authentication"

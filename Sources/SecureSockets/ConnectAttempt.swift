@@ -85,7 +85,12 @@ final class ConnectAttempt: @unchecked Sendable {
             case .handshake: "the handshake with \(self.target) was not complete"
             default: "\(self.target) did not answer"
             }
-        self.end(.failure(.timedOut(self.step, "\(doing) within \(timeout)")))
+        let advice = self.step == .handshake ? "Does this port speak TLS? A server that waits to be spoken to stays silent" : nil
+        self.end(
+            .failure(
+                SecureSocketError(
+                    .timedOut, blame: .network, step: self.step, "\(doing) within \(timeout)", advice: advice,
+                    classicReason: "timeout")))
     }
 
     private func connected(_ result: Result<any Channel, any Error>) {
@@ -209,6 +214,7 @@ extension SocketEndpoint {
         } catch {
             throw SecureSocketError(
                 .invalidArgument, blame: .caller, step: .configuring, "\(self.host) is not an internet address",
+                advice: "Here names are not looked up: give an address of this machine, such as 127.0.0.1 or ::1",
                 classicReason: "eoptions")
         }
     }

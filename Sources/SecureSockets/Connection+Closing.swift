@@ -20,11 +20,7 @@ extension Connection {
     func beginClosing() {
         self.phase = .closing
         self.refuseReceivers(self.machine.close(), .closed(.receiving))
-        let dropped = Set(self.sendQueue.dropUnbegun())
-        let refused = self.senders.filter { dropped.contains($0.id) } + self.finishers
-        self.senders.removeAll { dropped.contains($0.id) }
-        self.finishers.removeAll()
-        for waiter in refused { waiter.resume(.failure(.closed(.sending))) }
+        self.endSenders()
         if let handle { self.owner?.release(handle) }
         self.owner = nil
         if self.isTransportGone {
@@ -36,7 +32,22 @@ extension Connection {
         // Writing may have been finished before.
         self.closeTransportIfDone()
         guard self.phase == .closing, !self.isTransportGone else { return }
-        self.linger(untilNothingIsAddedTo: self.delivery)
+        self.linger(since: self.delivery)
+    }
+
+    /// Ends the calls that wait to send. One that has begun goes on without its caller, so that the peer gets the whole unit; it is as
+    /// if it had been accepted just before. In the classic interface every call in progress ends with `closed` (specification §2).
+    private func endSenders() {
+        let dropped = Set(self.sendQueue.dropUnbegun())
+        let waiting = self.senders
+        let finishing = self.finishers
+        self.senders.removeAll()
+        self.finishers.removeAll()
+        for sender in waiting {
+            let isAccepted = self.options.classic == nil && !dropped.contains(sender.id)
+            sender.resume(isAccepted ? .success(()) : .failure(.closed(.sending)))
+        }
+        for finisher in finishing { finisher.resume(.failure(.closed(.sending))) }
     }
 
     /// Everything that was accepted has been encrypted: says `close_notify` and ends our side of the transport.
@@ -57,6 +68,7 @@ extension Connection {
 
     /// How far what was accepted has got.
     private struct Delivery {
+        let when: NIODeadline
         /// Bytes that the operating system has not taken yet.
         let undelivered: Int
         let acknowledged: UInt64
@@ -64,6 +76,7 @@ extension Connection {
 
     private var delivery: Delivery {
         Delivery(
+            when: self.loop.now,
             undelivered: self.transport.unsentBytes + self.engine.pendingOutput + self.sendQueue.byteCount,
             acknowledged: self.transport.acknowledgedBytes)
     }
@@ -71,16 +84,22 @@ extension Connection {
     /// A peer that takes a little now and then must not hold a connection, and whoever waits for its end, for ever.
     private static let longestLingerInTimeouts = 12
 
-    private func linger(untilNothingIsAddedTo before: Delivery) {
+    /// Looks several times within the timeout, so that the last progress is known to a fraction of it.
+    private static let looksInATimeout: Int64 = 4
+
+    /// Waits for the end, as long as something is added to the delivery.
+    private func linger(since last: Delivery) {
         let timeout = TimeAmount(self.lingerTimeout)
         let deadline = self.lingerDeadline ?? self.loop.now + timeout * Self.longestLingerInTimeouts
         self.lingerDeadline = deadline
-        self.lingerTimer = self.loop.assumeIsolated().scheduleTask(in: timeout) {
+        let pause = TimeAmount.nanoseconds(max(timeout.nanoseconds / Self.looksInATimeout, 1))
+        self.lingerTimer = self.loop.assumeIsolated().scheduleTask(in: min(pause, last.when + timeout - self.loop.now)) {
             self.turn.run {
                 guard self.phase == .closing else { return }
                 let now = self.delivery
-                let hasProgressed = now.undelivered < before.undelivered || now.acknowledged > before.acknowledged
-                if hasProgressed, self.loop.now < deadline { self.linger(untilNothingIsAddedTo: now) } else { self.drop() }
+                let hasProgressed = now.undelivered < last.undelivered || now.acknowledged > last.acknowledged
+                let standsStill = !hasProgressed && now.when - last.when >= timeout
+                if standsStill || now.when >= deadline { self.drop() } else { self.linger(since: hasProgressed ? now : last) }
             }
         }
     }

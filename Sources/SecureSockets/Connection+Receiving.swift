@@ -130,6 +130,11 @@ extension Connection {
     func outcome(of end: ConnectionMachine.StreamEnd) -> Result<ByteBuffer?, SecureSocketError> {
         switch end {
         case .finished: .success(nil)
+        case .finishedInMidPacket:
+            .failure(
+                SecureSocketError(
+                    .truncated, blame: .peer, step: .receiving, "\(self.peerText) finished in the middle of a packet",
+                    advice: "Do both sides use the same packet header?", classicReason: "closed"))
         case .truncated:
             .failure(
                 SecureSocketError(
@@ -237,7 +242,7 @@ extension ConnectionMachine.StreamEnd {
     /// Whether the classic interface calls it the end of the stream, and no error (specification §4.4).
     fileprivate var isOrdinaryInTheClassicInterface: Bool {
         switch self {
-        case .finished, .truncated, .reset: true
+        case .finished, .finishedInMidPacket, .truncated, .reset: true
         case .failed, .oversized: false
         }
     }

@@ -32,7 +32,11 @@ extension SecureSocketError {
             self = make("holds nothing in PEM", advice: "A PEM file has lines like -----BEGIN CERTIFICATE-----")
         case .wrongContent(let found):
             let swapped =
-                error.item == .privateKey ? found.contains("CERTIFICATE") : found.contains { $0.hasSuffix("PRIVATE KEY") }
+                switch error.item {
+                case .privateKey: found.contains("CERTIFICATE")
+                case .certificateChain: found.contains { $0.hasSuffix("PRIVATE KEY") }
+                case .trustedCertificates: false
+                }
             self = make(
                 "has no \(error.item == .privateKey ? "private key" : "certificate"), but \(found.joined(separator: ", "))",
                 advice: swapped ? "Are the certificate's and the key's file swapped?" : nil)
@@ -52,7 +56,12 @@ extension SecureSocketError {
             self = make(
                 "does not belong to the certificate", advice: "Give the key that the certificate was issued for",
                 code: .privateKeyMismatch, classic: "ekeymismatch")
-        case .refused(let reason): self = make("was refused by the TLS library", reason: reason)
+        case .refused(let reason) where reason?.name == "KEY_USAGE_BIT_INCORRECT":
+            self = make(
+                "may not be used for TLS: its key usage does not say that it signs",
+                advice: "Is it an authority's certificate? Use one that the authority has issued", reason: reason)
+        case .refused(let reason):
+            self = make("was refused by the TLS library" + (reason.map { " (\($0.name))" } ?? ""), reason: reason)
         }
     }
 

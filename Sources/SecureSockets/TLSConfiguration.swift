@@ -1,7 +1,8 @@
 package import TLSEngine
 
-/// Where certificates or a key in PEM come from. A string literal is a path.
-public enum PEMSource: Sendable, Hashable, ExpressibleByStringLiteral {
+/// Where certificates or a key in PEM come from. A string literal is a path, also one with interpolations (`"\(folder)/server.pem"`);
+/// for a path in a variable write `.file(path)`.
+public enum PEMSource: Sendable, Hashable, ExpressibleByStringInterpolation {
     /// A file, read when the identity or configuration is built, relative to the working directory of that moment.
     case file(String)
     /// The PEM text itself.

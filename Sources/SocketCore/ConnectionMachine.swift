@@ -22,6 +22,8 @@ package struct ConnectionMachine: ~Copyable {
     package enum StreamEnd: Sendable, Hashable {
         /// The peer said that it has finished.
         case finished
+        /// The peer said that it has finished, in the middle of a packet.
+        case finishedInMidPacket
         /// The transport ended without a word.
         case truncated
         /// The peer or the network reset the connection.
@@ -159,9 +161,11 @@ package struct ConnectionMachine: ~Copyable {
         case .open: return nil
         case .ended(let end), .reported(let end):
             // Fewer bytes than asked for stay for a call that asks for less; an unfinished packet is of no use to anybody.
-            if self.queue.framing != .none { self.queue.removeAll() }
-            self.reading = .reported(end)
-            return .end(end)
+            let isInMidPacket = self.queue.framing != .none && self.queue.bytes.readableBytes > 0
+            if isInMidPacket { self.queue.removeAll() }
+            let reported = isInMidPacket && end == .finished ? .finishedInMidPacket : end
+            self.reading = .reported(reported)
+            return .end(reported)
         }
     }
 

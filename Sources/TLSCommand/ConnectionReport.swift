@@ -58,19 +58,32 @@ struct ConnectionReport: Encodable, Sendable {
         if let applicationProtocol { rows.append(("protocol", applicationProtocol)) }
         if let serverName { rows.append(("server name", serverName)) }
         if self.isResumed { rows.append(("resumed", "an earlier session")) }
-        // The root is one of the certificates that were shown, or known to this side only.
-        let root = self.verifiedChainLength.map { $0 - 1 }
-        for (position, certificate) in self.certificates.enumerated() {
-            let names = certificate.names.isEmpty ? "" : " for " + certificate.names.joined(separator: ", ")
-            let trusted = position == root ? ", which is trusted" : ""
-            rows.append((position == 0 ? peer : "issued by", certificate.subject + names + trusted))
-        }
-        if let last = self.certificates.last {
-            if let root, root >= self.certificates.count { rows.append(("issued by", "\(last.issuer), which is trusted")) }
-            if root == nil { rows.append(("verified", "no")) }
+        if let own = self.certificates.first {
+            let names = own.names.isEmpty ? "" : " for " + own.names.joined(separator: ", ")
+            rows.append((peer, own.subject + names))
+            for issuer in self.issuers { rows.append(("issued by", issuer)) }
+            if self.verifiedChainLength == nil {
+                rows.append(("verified", "no"))
+            } else if rows.count > 0 {
+                rows[rows.count - 1].1 += ", which is trusted"
+            }
         }
         if let notAfter = self.certificates.first?.notAfter { rows.append(("valid until", notAfter)) }
         return rows.map { name, value in name.padding(toLength: 13, withPad: " ", startingAt: 0) + value.printable }
+    }
+
+    /// From the peer's own certificate upwards, as far as the chain was verified, or as far as the peer has shown it: what it shows
+    /// besides, in whatever order, is not part of the chain.
+    private var issuers: [String] {
+        guard var current = self.certificates.first else { return [] }
+        var issuers: [String] = []
+        let most = self.verifiedChainLength.map { $0 - 1 } ?? self.certificates.count
+        while issuers.count < most, current.issuer != current.subject {
+            issuers.append(current.issuer)
+            guard let next = self.certificates.first(where: { $0.subject == current.issuer }) else { break }
+            current = next
+        }
+        return issuers
     }
 
     /// Everything on one line.

@@ -12,7 +12,8 @@ struct TLSCommand: AsyncParsableCommand {
 
             Exit statuses:
             \(ExitStatus.table)
-            An error is one line on the standard error, with what to do next. With --json, each line that a command prints \
+            An error is one line on the standard error, with what to do next; one of the command line is followed by its usage. \
+            A second Ctrl-C ends serve at once, with 130. With --json, each line that a command prints \
             about itself, on either stream, is one JSON object; "event" says which.
             """,
         subcommands: [Demo.self, Connect.self, Serve.self, Certs.self]

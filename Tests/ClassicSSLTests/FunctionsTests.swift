@@ -394,6 +394,23 @@ struct CloseTests {
         }
     }
 
+    @Test func `2 close 4: of a send that had begun the peer gets the whole, though the call ends with closed`() async throws {
+        try await SSL.withProcess { _ in
+            let pair = try await Pair(listen: [.active(false), .packet(4)], connect: [.active(false)])
+            let (accepted, size) = (pair.accepted, 8_000_000)
+            async let sending = reason { try await SSL.send(accepted, .bytes([UInt8](repeating: 7, count: size))) }
+            while try await accepted.waitingSends() == 0 { await Task.yield() }
+            SSL.close(accepted)
+            #expect(await sending == .closed)
+            var received = 0
+            let end = await reason {
+                while true { received += try await SSL.recv(pair.connected, 0, patience).array.count }
+            }
+            #expect(end == .closed)
+            #expect(received == size + 4)
+        }
+    }
+
     @Test func `2 close 5: closing again has no effect`() async throws {
         try await SSL.withProcess { _ in
             let pair = try await Pair()

@@ -251,6 +251,28 @@ import Testing
         server.close()
     }
 
+    @Test func `a server that finishes in the middle of a packet`() async throws {
+        let tls = try self.certificates.serverConfiguration()
+        let server = try RawListener()
+        async let played: Void = server.play { socket in
+            let peer = try RawTLSPeer(server: tls, on: socket)
+            try socket.send(peer.record("\u{5}whole\u{5}cut") + peer.closeNotify())
+        }
+        var options = SocketOptions()
+        options.packetHeader = .oneByte
+        let socket = try await SecureSocket.connect(
+            to: "127.0.0.1", port: server.port, tls: self.certificates.clientConfiguration(), options: options,
+            timeout: Encounter.patience)
+        #expect(try await socket.receive() == ByteBuffer(string: "whole"))
+        for _ in 0..<2 {
+            let error = try await #require(throws: SecureSocketError.self) { _ = try await socket.receive() }
+            #expect(error.code == .truncated)
+            #expect(error.message.hasSuffix(" finished in the middle of a packet"))
+        }
+        try await played
+        try await self.close(socket)
+    }
+
     @Test(arguments: TLSConfiguration.Version.allCases)
     func `a server whose record was changed on its way`(over version: TLSConfiguration.Version) async throws {
         let tls = try self.certificates.serverConfiguration(parameters: .init(version))

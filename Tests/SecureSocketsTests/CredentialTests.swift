@@ -327,8 +327,28 @@ import Testing
         let path = try self.folder.write(self.server.privateKeyPEM, to: "key.pem")
         self.expect(
             try self.error(loading: .trust, .file(path)), .trust, path,
-            "has no certificate, but PRIVATE KEY. Are the certificate's and the key's file swapped?")
+            "has no certificate, but PRIVATE KEY")
         #expect(throws: SecureSocketError.self) { try TLSTrust.pem(path) }
+    }
+
+    @Test func `an authority's certificate is no server's, and the message says why`() throws {
+        let authority = try CertificateAuthority.root()
+        let error = try #require(throws: SecureSocketError.self) {
+            _ = try TLSConfiguration.server(
+                TLSIdentity(certificateChain: .text(authority.certificatePEM), privateKey: .text(authority.privateKeyPEM)))
+        }
+        #expect(error.libraryReason == "KEY_USAGE_BIT_INCORRECT")
+        #expect(
+            error.description
+                == "certificate chain: may not be used for TLS: its key usage does not say that it signs. "
+                + "Is it an authority's certificate? Use one that the authority has issued")
+    }
+
+    @Test func `a path may be put together in the place where it is used`() throws {
+        _ = try self.folder.write(self.server.certificatePEM, to: "chain.pem")
+        _ = try self.folder.write(self.server.privateKeyPEM, to: "own-key.pem")
+        let folder = self.folder.path
+        _ = try TLSIdentity(certificateChain: "\(folder)/chain.pem", privateKey: "\(folder)/own-key.pem")
     }
 
     @Test func `the environment says where the system's trust is`() throws {

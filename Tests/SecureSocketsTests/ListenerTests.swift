@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test func `has silent clients give way when they keep the others out`() async throws {
-        var options = SocketOptions()
+        var options = SocketOptions.patient
         options.handshakeTimeout = nil
         let listener = try await self.listener(options)
         let acceptor = listener.acceptor
@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test func `ends serving although a client is silent in its handshake`() async throws {
-        var options = SocketOptions()
+        var options = SocketOptions.patient
         options.handshakeTimeout = nil
         let listener = try await self.listener(options)
         let served = Mutex(0)
@@ -107,7 +107,7 @@ import Testing
     }
 
     @Test func `ends the accepts that wait when it is closed, also those in a handshake`() async throws {
-        var options = SocketOptions()
+        var options = SocketOptions.patient
         options.handshakeTimeout = nil
         let listener = try await self.listener(options)
         let silent = try RawSocket.connect(to: listener.localEndpoint.port)
@@ -163,7 +163,7 @@ import Testing
     }
 
     @Test func `gets what was decrypted beyond the read-ahead, though nothing more comes`() async throws {
-        var options = SocketOptions()
+        var options = SocketOptions.patient
         options.readAhead = 1000
         let pair = try await self.pair(options)
         // Units that do not fit the read-ahead exactly; nobody receives before all of them have been sent.
@@ -178,7 +178,7 @@ import Testing
     }
 
     @Test func `serves the call behind one that gives up`() async throws {
-        let pair = try await self.pair(SocketOptions())
+        let pair = try await self.pair(SocketOptions.patient)
         let greedy = Task { try await pair.server.receive(exactly: 1000) }
         try await pair.client.send("ten bytes!")
         let modest = Task { try await pair.server.receive(timeout: .seconds(20)) }

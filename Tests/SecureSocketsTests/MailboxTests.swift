@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct `A mailbox` {
-    private func pair(_ options: SocketOptions = SocketOptions()) async throws -> StreamPair {
+    private func pair(_ options: SocketOptions = SocketOptions.patient) async throws -> StreamPair {
         let certificates = try TestCertificates.shared.get()
         let (client, server) = try await SecureSocket.connectedPair(
             client: certificates.clientConfiguration(), server: certificates.serverConfiguration(), options: options)
@@ -176,7 +176,7 @@ import Testing
     }
 
     @Test func `gets as many messages as asked for, and then the socket is received from again`() async throws {
-        var options = SocketOptions()
+        var options = SocketOptions.patient
         options.packetHeader = .oneByte
         let pair = try await self.pair(options)
         let mailbox = Mailbox()
@@ -188,7 +188,7 @@ import Testing
     }
 
     @Test func `holds up a socket that floods it, and lets it go on when there is room`() async throws {
-        var options = SocketOptions()
+        var options = SocketOptions.patient
         options.mailboxHighWaterMark = 10_000
         options.readAhead = 1000
         options.sendHighWaterMark = 10_000

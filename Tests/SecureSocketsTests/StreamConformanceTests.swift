@@ -11,7 +11,7 @@ import Testing
         case memory, memoryByteByByte, memoryInSmallPieces, loopback
 
         /// Two connected ends, and a place that keeps what has to live as long.
-        func pair(_ options: SocketOptions = SocketOptions()) async throws -> StreamPair {
+        func pair(_ options: SocketOptions = SocketOptions.patient) async throws -> StreamPair {
             let certificates = try TestCertificates.shared.get()
             let client = try certificates.clientConfiguration()
             let server = try certificates.serverConfiguration()
@@ -155,7 +155,7 @@ import Testing
     func `holds a sender up while its peer does not read, and sends nothing of a cancelled call`(
         carrier: Carrier
     ) async throws {
-        var options = SocketOptions()
+        var options = SocketOptions.patient
         options.sendHighWaterMark = 10_000
         options.readAhead = 1000
         let pair = try await carrier.pair(options)
@@ -177,7 +177,7 @@ import Testing
 
     @Test(arguments: Carrier.allCases)
     func `sends all of a call that had begun when it was cancelled`(carrier: Carrier) async throws {
-        var options = SocketOptions()
+        var options = SocketOptions.patient
         options.sendHighWaterMark = 10_000
         options.readAhead = 1000
         let pair = try await carrier.pair(options)
@@ -187,6 +187,24 @@ import Testing
         begun.cancel()
         try await begun.value
         pair.client.close()
+        received.append(contentsOf: try await Self.receiveAll(from: pair.server))
+        #expect(received == large)
+    }
+
+    @Test(arguments: Carrier.allCases)
+    func `sends all of a call that had begun when the socket was closed`(carrier: Carrier) async throws {
+        var options = SocketOptions.patient
+        options.sendHighWaterMark = 10_000
+        options.readAhead = 1000
+        let pair = try await carrier.pair(options)
+        let large = Self.bytes(carrier == .loopback ? 20_000_000 : carrier.large)
+        let begun = Task { try await pair.client.send(large) }
+        var received = Array(try await pair.server.receive(exactly: 1).readableBytesView)
+        let behind = Task { try await pair.client.send("never") }
+        await Self.expect(.timedOut) { try await pair.client.send("never", timeout: .milliseconds(1)) }
+        pair.client.close()
+        try await begun.value
+        await Self.expect(.closed) { try await behind.value }
         received.append(contentsOf: try await Self.receiveAll(from: pair.server))
         #expect(received == large)
     }
@@ -210,7 +228,7 @@ import Testing
 
     @Test(arguments: Carrier.allCases, [PacketHeader.oneByte, .twoBytes, .fourBytes])
     func `keeps the boundaries of packets`(carrier: Carrier, header: PacketHeader) async throws {
-        var options = SocketOptions()
+        var options = SocketOptions.patient
         options.packetHeader = header
         let pair = try await carrier.pair(options)
         let sizes = [0, 1, 254, 255, 256, 65_535, 65_536, 1 << 20].filter {
@@ -233,7 +251,7 @@ import Testing
 
     @Test(arguments: Carrier.allCases)
     func `refuses a packet that is announced larger than allowed`(carrier: Carrier) async throws {
-        var options = SocketOptions()
+        var options = SocketOptions.patient
         options.packetHeader = .fourBytes
         options.maximumPacketSize = 100
         let pair = try await carrier.pair(options)

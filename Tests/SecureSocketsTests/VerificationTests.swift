@@ -399,7 +399,7 @@ extension VerificationRow {
             classicReason: "enoissuercert", alert: "unknown_ca",
             text: """
                 the peer's certificate (CN=leaf) was issued by CN=foreign root, whose certificate is neither sent nor trusted. \
-                Trust the authority that issued it, or have the peer send its whole chain
+                If you trust the authority that issued it, say so with TLSTrust; the peer has to send its whole chain
                 """
         ) { purpose in
             let foreign = try CertificateAuthority.root(commonName: "foreign root")
@@ -411,7 +411,7 @@ extension VerificationRow {
             classicReason: "eselfsignedcert", alert: "unknown_ca",
             text: """
                 the certificate at position 1 of the chain (CN=foreign root) is the root of the chain and is not trusted. \
-                Trust the authority that issued it, or have the peer send its whole chain
+                If you trust the authority that issued it, say so with TLSTrust; the peer has to send its whole chain
                 """
         ) { purpose in
             let foreign = try CertificateAuthority.root(commonName: "foreign root")
@@ -427,7 +427,7 @@ extension VerificationRow {
             classicReason: "enoissuercert", alert: "unknown_ca",
             text: """
                 the peer's certificate (CN=leaf) was issued by CN=intermediate, whose certificate is neither sent nor trusted. \
-                Trust the authority that issued it, or have the peer send its whole chain
+                If you trust the authority that issued it, say so with TLSTrust; the peer has to send its whole chain
                 """
         ) { purpose in
             let root = try CertificateAuthority.root()

@@ -53,10 +53,11 @@ package struct Encounter: Sendable {
 }
 
 extension SocketOptions {
-    /// The defaults, but for the handshake's deadline: on a busy machine, a hundred tests that begin together take their time.
+    /// The defaults, but for what they wait for: on a busy machine, a hundred tests that begin together take their time.
     package static var patient: SocketOptions {
         var options = SocketOptions()
         options.handshakeTimeout = Encounter.patience
+        options.lingerTimeout = Encounter.patience
         return options
     }
 }
