@@ -130,9 +130,8 @@ final class Acceptor: @unchecked Sendable {
 
     /// Makes the connection of a channel that has been accepted. On the channel's own loop.
     func makeConnection(of channel: any Channel, _ transport: any Transport) -> Connection? {
-        let peer = transport.remoteEndpoint?.description ?? "a client"
         guard let engine = try? TLSEngine(server: self.tls.context) else { return nil }
-        let connection = Connection(transport: transport, engine: engine, options: self.options, peerText: peer)
+        let connection = Connection(transport: transport, engine: engine, options: self.options)
         connection.gone = { self.onLoop { self.connectionGone(connection) } }
         let id = ObjectIdentifier(channel)
         self.onLoop { self.arrived(connection, id) }

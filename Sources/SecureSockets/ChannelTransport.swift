@@ -8,8 +8,8 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
     private var connection: Connection?
     private var context: ChannelHandlerContext?
     private let channel: any Channel
-    private(set) var localEndpoint: SocketEndpoint?
-    private(set) var remoteEndpoint: SocketEndpoint?
+    private(set) var localAddress: SocketAddress?
+    private(set) var remoteAddress: SocketAddress?
     private var isReading = false
     /// Makes the connection, when the channel is connected.
     private var connect: ((ChannelTransport) -> Connection?)?
@@ -35,8 +35,8 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
 
     private func begin() {
         guard self.connect != nil else { return }
-        self.localEndpoint = SocketEndpoint(self.channel.localAddress)
-        self.remoteEndpoint = SocketEndpoint(self.channel.remoteAddress)
+        self.localAddress = self.channel.localAddress
+        self.remoteAddress = self.channel.remoteAddress
         self.connection = self.connect?(self)
         // What makes the connection may refer to it by now.
         self.connect = nil

@@ -114,7 +114,7 @@ final class ConnectAttempt: @unchecked Sendable {
             let engine = try TLSEngine(
                 client: self.tls.context, for: self.host, verification: self.tls.verification, serverName: self.tls.serverName,
                 at: self.target)
-            let connection = Connection(transport: transport, engine: engine, options: self.options, peerText: self.target)
+            let connection = Connection(transport: transport, engine: engine, options: self.options, peerName: self.target)
             self.connection = connection
             // The deadline of the whole call is ours.
             self.loop.execute {

@@ -100,7 +100,9 @@ extension Connection {
     /// Encrypts from the queue up to the mark; what comes after the last unit follows when the queue is empty.
     func pump() {
         while self.transport.isWritable, !self.machine.isWritingBroken {
-            let room = self.options.sendHighWaterMark - self.engine.pendingOutput
+            var room = self.options.sendHighWaterMark - self.engine.pendingOutput
+            // Whole records, where there is room for one: a short one costs as much.
+            if room > TLSEngine.largestPlaintext { room -= room % TLSEngine.largestPlaintext }
             guard room > 0, let (chunk, completed) = self.sendQueue.takeChunk(limit: room) else { break }
             let outcome = self.encrypt(chunk)
             if let completed, let index = self.senders.firstIndex(where: { $0.id == completed }) {

@@ -24,17 +24,25 @@ final class Connection: @unchecked Sendable {
     let transport: any Transport
     let engine: TLSEngine
     let options: SocketOptions
-    /// The peer as errors name it: what was asked for, or where it came from.
-    let peerText: String
-    /// The addresses, remembered: they are answered also after the connection has gone.
-    let localEndpoint: SocketEndpoint?
-    let remoteEndpoint: SocketEndpoint?
+    /// The peer as it was asked for; nil for one that came by itself.
+    private let peerName: String?
+    /// Remembered: they are answered also after the connection has gone.
+    private let localAddress: SocketAddress?
+    private let remoteAddress: SocketAddress?
 
-    var phase = Phase.handshaking
-    var machine: ConnectionMachine
-    var sendQueue = SendQueue()
+    // Made when somebody asks: most connections are never asked.
+    var localEndpoint: SocketEndpoint? { SocketEndpoint(self.localAddress) }
+    var remoteEndpoint: SocketEndpoint? { SocketEndpoint(self.remoteAddress) }
+    /// The peer as errors name it: what was asked for, or where it came from.
+    var peerText: String { self.peerName ?? self.remoteEndpoint?.description ?? "a client" }
+
+    // Unchecked exclusivity is sound for what is touched on the loop only, by code that calls nothing of this object while it has
+    // access; the checks cost a tenth of a small message's time.
+    @exclusivity(unchecked) var phase = Phase.handshaking
+    @exclusivity(unchecked) var machine: ConnectionMachine
+    @exclusivity(unchecked) var sendQueue = SendQueue()
     /// Calls that wait, in no special order: the machine and the queue know whose turn it is.
-    var receivers: [Waiter<ByteBuffer?>] = []
+    @exclusivity(unchecked) var receivers: [Waiter<ByteBuffer?>] = []
     var senders: [Waiter<Void>] = []
     var finishers: [Waiter<Void>] = []
     var closers: [Waiter<Void>] = []
@@ -52,8 +60,8 @@ final class Connection: @unchecked Sendable {
     var transportEnd: ConnectionMachine.StreamEnd?
     /// The classic interface reports an error once.
     var hasReportedFailure = false
-    private var isReading = false
-    private var isUnflushed = false
+    @exclusivity(unchecked) private var isReading = false
+    @exclusivity(unchecked) private var isUnflushed = false
     /// Our side's end is on its way, behind everything that was accepted.
     var isOutputEnding = false
     /// Our side's end, and everything before it, has been handed to the operating system.
@@ -71,16 +79,16 @@ final class Connection: @unchecked Sendable {
     weak var owner: Mailbox?
     weak var handle: SecureSocket?
 
-    init(transport: any Transport, engine: TLSEngine, options: SocketOptions, peerText: String) {
+    init(transport: any Transport, engine: TLSEngine, options: SocketOptions, peerName: String? = nil) {
         self.loop = transport.eventLoop
         self.turn = LoopTurn.of(transport.eventLoop)
         self.transport = transport
         self.engine = engine
         self.options = options
         self.lingerTimeout = options.lingerTimeout
-        self.peerText = peerText
-        self.localEndpoint = transport.localEndpoint
-        self.remoteEndpoint = transport.remoteEndpoint
+        self.peerName = peerName
+        self.localAddress = transport.localAddress
+        self.remoteAddress = transport.remoteAddress
         self.machine = ConnectionMachine(
             queue: ReceiveQueue(
                 framing: options.packetHeader.framing, maximumPacketSize: options.maximumPacketSize,

@@ -12,13 +12,15 @@ import Synchronization
 /// nothing else before it knows which thread it is on.
 final class LoopTurn: TaskExecutor, @unchecked Sendable {
     let loop: any EventLoop
-    private var jobs = Deque<UnownedJob>()
-    private var unflushed: [Connection] = []
+    // Unchecked exclusivity is sound: these are touched on the loop only, and no access calls anything.
+    @exclusivity(unchecked) private var jobs = Deque<UnownedJob>()
+    @exclusivity(unchecked) private var unflushed: [Connection] = []
     /// Those whose flush is under way; empty between flushes.
     private var flushing: [Connection] = []
-    private var isInTurn = false
-    private var isScheduled = false
+    @exclusivity(unchecked) private var isInTurn = false
+    @exclusivity(unchecked) private var isScheduled = false
 
+    private static let roundsPerTurn = 4
     /// Jobs run in one go before the loop gets a chance to look at its sockets again.
     private static let jobsPerTurn = 512
 
@@ -62,8 +64,13 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
         if self.isInTurn { return body() }
         self.isInTurn = true
         body()
-        self.runJobs()
-        self.flush()
+        // A flush makes room for those that wait to send. A few rounds of that cost less than as many turns.
+        var rounds = Self.roundsPerTurn
+        repeat {
+            self.runJobs()
+            self.flush()
+            rounds -= 1
+        } while rounds > 0 && !self.jobs.isEmpty
         self.isInTurn = false
         if !self.jobs.isEmpty || !self.unflushed.isEmpty { self.schedule() }
     }
@@ -102,7 +109,7 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
     // MARK: Memory
 
     /// The buffer that the last connection of this loop wrote into; the next one writes into it again, while it is warm.
-    private var spareOutput = ByteBuffer()
+    @exclusivity(unchecked) private var spareOutput = ByteBuffer()
     private static let largestSpareOutput = 512 << 10
 
     func takeSpareOutput() -> ByteBuffer {
@@ -126,7 +133,6 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
     }
 
     private func flush() {
-        // What a flush makes ready for the next is left to the next turn, so that the loop gets to its other sockets.
         swap(&self.unflushed, &self.flushing)
         for connection in self.flushing { connection.flush() }
         self.flushing.removeAll(keepingCapacity: true)

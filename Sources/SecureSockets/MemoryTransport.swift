@@ -8,8 +8,8 @@ import TLSEngine
 /// loop.
 final class MemoryTransport: Transport, @unchecked Sendable {
     let eventLoop: any EventLoop
-    let localEndpoint: SocketEndpoint? = nil
-    let remoteEndpoint: SocketEndpoint? = nil
+    let localAddress: SocketAddress? = nil
+    let remoteAddress: SocketAddress? = nil
 
     private let cut: SecureSocket.MemoryCut
     private let capacity: Int
@@ -200,8 +200,8 @@ extension SecureSocket {
                 client: client.context, for: host, verification: client.verification, serverName: client.serverName, at: nil)
             let serverEngine = try TLSEngine(server: server.context)
             sides = (
-                Connection(transport: ends.0, engine: clientEngine, options: options, peerText: "\(host) (in memory)"),
-                Connection(transport: ends.1, engine: serverEngine, options: options, peerText: "a client in memory")
+                Connection(transport: ends.0, engine: clientEngine, options: options, peerName: "\(host) (in memory)"),
+                Connection(transport: ends.1, engine: serverEngine, options: options, peerName: "a client in memory")
             )
         } catch {
             throw SecureSocketError(error, role: .client, step: .handshake, peer: "\(host) (in memory)")

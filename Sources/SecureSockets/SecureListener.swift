@@ -78,9 +78,8 @@ public final class SecureListener: Sendable {
             .serverChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: options.noDelay ? 1 : 0)
-            .childChannelOption(.socketOption(.so_keepalive), value: options.keepAlive ? 1 : 0)
             .childChannelOption(.writeBufferWaterMark, value: options.writeBufferWaterMark)
+            .childChannelOptions(of: options)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(TakingHandler(acceptor))
@@ -237,5 +236,15 @@ extension SecureListener: Hashable {
 
     public func hash(into hasher: inout Hasher) {
         hasher.combine(ObjectIdentifier(self))
+    }
+}
+
+extension ServerBootstrap {
+    /// Those that are not the operating system's defaults: each is a system call for each connection.
+    fileprivate func childChannelOptions(of options: SocketOptions) -> ServerBootstrap {
+        var bootstrap = self
+        if options.noDelay { bootstrap = bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1) }
+        if options.keepAlive { bootstrap = bootstrap.childChannelOption(.socketOption(.so_keepalive), value: 1) }
+        return bootstrap
     }
 }

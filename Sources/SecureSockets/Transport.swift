@@ -6,8 +6,9 @@ import NIOCore
 /// the last of all, `transportClosed`.
 protocol Transport: AnyObject {
     var eventLoop: any EventLoop { get }
-    var localEndpoint: SocketEndpoint? { get }
-    var remoteEndpoint: SocketEndpoint? { get }
+    /// Where it is and where its peer is; nil where there are no addresses.
+    var localAddress: SocketAddress? { get }
+    var remoteAddress: SocketAddress? { get }
     /// Whether more may be written now; when this becomes true again, `transportDrained` says so.
     var isWritable: Bool { get }
     /// Bytes that were written and that the operating system has not taken yet.

@@ -52,12 +52,13 @@ package final class TLSEngine {
     var hasOfferedSession = false
     private var hasCounted = false
 
-    fileprivate var input = ByteBuffer()
-    fileprivate var output = ByteBuffer()
-    fileprivate var transportHasEnded = false
+    // Unchecked exclusivity is sound: an engine belongs to one loop, and no access to these calls anything that has another.
+    @exclusivity(unchecked) fileprivate var input = ByteBuffer()
+    @exclusivity(unchecked) fileprivate var output = ByteBuffer()
+    @exclusivity(unchecked) fileprivate var transportHasEnded = false
     /// The last bytes that the library read of a handshake, the latest in the lowest place.
-    fileprivate var lastHandshakeBytes: UInt64 = 0
-    fileprivate var isInHandshake = true
+    @exclusivity(unchecked) fileprivate var lastHandshakeBytes: UInt64 = 0
+    @exclusivity(unchecked) fileprivate var isInHandshake = true
 
     /// Makes the client's end.
     ///

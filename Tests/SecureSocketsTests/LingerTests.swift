@@ -15,7 +15,7 @@ import Testing
         let tls = try TestCertificates.shared.get().serverConfiguration()
         self.network = StandingTransport(on: self.loop)
         self.connection = Connection(
-            transport: self.network, engine: try TLSEngine(server: tls.context), options: SocketOptions(), peerText: "a peer")
+            transport: self.network, engine: try TLSEngine(server: tls.context), options: SocketOptions(), peerName: "a peer")
     }
 
     private func wait(_ seconds: Int64) { self.loop.advanceTime(by: .seconds(seconds)) }
@@ -77,8 +77,8 @@ import Testing
 /// A network that does nothing by itself.
 private final class StandingTransport: Transport {
     let eventLoop: any EventLoop
-    let localEndpoint: SocketEndpoint? = nil
-    let remoteEndpoint: SocketEndpoint? = nil
+    let localAddress: SocketAddress? = nil
+    let remoteAddress: SocketAddress? = nil
     let isWritable = false
     var unsentBytes = 0
     var acknowledgedBytes: UInt64 = 0
