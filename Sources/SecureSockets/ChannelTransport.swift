@@ -11,6 +11,7 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
     private(set) var localAddress: SocketAddress?
     private(set) var remoteAddress: SocketAddress?
     private var isReading = false
+    private var isClosed = false
     /// Makes the connection, when the channel is connected.
     private var connect: ((ChannelTransport) -> Connection?)?
 
@@ -110,9 +111,9 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
         guard let context else { return completion() }
         let written = context.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { _ in
-            // The peer's side may have ended by now, and then this closes the whole channel; nothing is lost by that.
-            self.context?.close(mode: .output, promise: nil)
             completion()
+            // If the peer's side has ended by now as well, this has closed everything, or closes it; nothing is lost by that.
+            if !self.isClosed { self.context?.close(mode: .output, promise: nil) }
         }
         // Also without bytes: the promise is kept after everything that was written before.
         self.whileReading { context.writeAndFlush(NIOAny(bytes ?? ByteBuffer()), promise: written) }
@@ -134,6 +135,7 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
     }
 
     func close() {
+        self.isClosed = true
         self.context?.close(mode: .all, promise: nil)
     }
 }

@@ -32,7 +32,7 @@ extension Connection {
         // Writing may have been finished before.
         self.closeTransportIfDone()
         guard self.phase == .closing, !self.isTransportGone else { return }
-        self.linger(since: self.delivery)
+        self.linger(since: self.delivery(isFirst: true))
     }
 
     /// Ends the calls that wait to send. One that has begun goes on without its caller, so that the peer gets the whole unit; it is as
@@ -71,14 +71,15 @@ extension Connection {
         let when: NIODeadline
         /// Bytes that the operating system has not taken yet.
         let undelivered: Int
-        let acknowledged: UInt64
+        /// nil: not asked for. Most connections have gone before somebody has to ask the operating system.
+        let acknowledged: UInt64?
     }
 
-    private var delivery: Delivery {
-        Delivery(
-            when: self.loop.now,
-            undelivered: self.transport.unsentBytes + self.engine.pendingOutput + self.sendQueue.byteCount,
-            acknowledged: self.transport.acknowledgedBytes)
+    private func delivery(isFirst: Bool) -> Delivery {
+        let undelivered = self.transport.unsentBytes + self.engine.pendingOutput + self.sendQueue.byteCount
+        let asks = !isFirst || undelivered > 0
+        return Delivery(
+            when: self.loop.now, undelivered: undelivered, acknowledged: asks ? self.transport.acknowledgedBytes : nil)
     }
 
     /// A peer that takes a little now and then must not hold a connection, and whoever waits for its end, for ever.
@@ -96,8 +97,8 @@ extension Connection {
         self.lingerTimer = self.loop.assumeIsolated().scheduleTask(in: min(pause, last.when + timeout - self.loop.now)) {
             self.turn.run {
                 guard self.phase == .closing else { return }
-                let now = self.delivery
-                let hasProgressed = now.undelivered < last.undelivered || now.acknowledged > last.acknowledged
+                let now = self.delivery(isFirst: false)
+                let hasProgressed = now.undelivered < last.undelivered || now.acknowledged ?? 0 > last.acknowledged ?? 0
                 let standsStill = !hasProgressed && now.when - last.when >= timeout
                 if standsStill || now.when >= deadline { self.drop() } else { self.linger(since: hasProgressed ? now : last) }
             }

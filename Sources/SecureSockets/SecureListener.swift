@@ -149,11 +149,7 @@ public final class SecureListener: Sendable {
             await withTaskExecutorPreference(LoopTurn.of(acceptor.loop)) {
                 while let socket = try? await acceptor.nextForServing() {
                     group.addTask(executorPreference: socket.connection.turn) {
-                        do {
-                            try await handler(socket)
-                        } catch {
-                            Self.logger.debug("a connection's handler ended", metadata: ["error": "\(error)"])
-                        }
+                        do { try await handler(socket) } catch { Self.logEnd(error) }
                         socket.close()
                         acceptor.onLoop { acceptor.handlerEnded() }
                     }
@@ -166,6 +162,12 @@ public final class SecureListener: Sendable {
     }
 
     private static let logger = Logger(label: "SecureSockets")
+
+    /// Apart from the task that calls it: what it needs would lie in every connection's memory.
+    @inline(never)
+    private static func logEnd(_ error: any Error) {
+        Self.logger.debug("a connection's handler ended", metadata: ["error": "\(error)"])
+    }
 
     private static func log(_ error: SecureSocketError, _ endpoint: SocketEndpoint?) {
         Self.logger.debug("a client did not complete its handshake", metadata: ["error": "\(error)"])
