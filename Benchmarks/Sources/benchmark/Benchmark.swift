@@ -6,17 +6,26 @@ import SecureSockets
 enum Stack: String, CaseIterable, ExpressibleByArgument, Codable, Sendable {
     case secureSockets = "secure-sockets"
     case niossl
+    case niosslAsync = "niossl-async"
+
+    var title: String {
+        switch self {
+        case .secureSockets: "SecureSockets"
+        case .niossl: "NIOSSL"
+        case .niosslAsync: "NIOSSL async"
+        }
+    }
 }
 
 @main
 struct Benchmark: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measures SecureSockets and NIOSSLHandler by the same load, in the same run.",
+        abstract: "Measures SecureSockets and NIOSSLHandler, with channel handlers and with NIOAsyncChannel, by the same load.",
         discussion: """
             Every figure is work per CPU second of the server's process (user and system time of all threads), and so does not depend \
             on the load's speed. Rounds alternate between the stacks; the median counts.
             """,
-        subcommands: [Run.self, Serve.self], defaultSubcommand: Run.self)
+        subcommands: [Run.self, Doors.self, Serve.self, ServeDoor.self], defaultSubcommand: Run.self)
 }
 
 /// One server, in this process.
@@ -33,15 +42,13 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         if self.controlled { ServerProcess.answerCommands() }
-        let ready: (Int) -> Void = { FileHandle.standardOutput.write(Data("\($0)\n".utf8)) }
-        switch self.stack {
-        case .secureSockets:
-            try await SecureSocketsServer.run(
-                host: self.host, port: self.port, certificate: self.certificate, key: self.key, loops: self.loops, ready: ready)
-        case .niossl:
-            try await NIOSSLServer.run(
-                host: self.host, port: self.port, certificate: self.certificate, key: self.key, loops: self.loops, ready: ready)
-        }
+        let run =
+            switch self.stack {
+            case .secureSockets: SecureSocketsServer.run
+            case .niossl: NIOSSLServer.run
+            case .niosslAsync: NIOSSLAsyncServer.run
+            }
+        try await run(self.host, self.port, self.certificate, self.key, self.loops, ServerProcess.tell)
     }
 }
 
@@ -54,11 +61,7 @@ struct Run: AsyncParsableCommand {
     @Option(help: "Only cases whose name contains this.") var only: String?
 
     func run() async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("benchmark-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let (certificate, key) = try BenchmarkIdentity.write(to: folder)
-        let tls = try TLSConfiguration.client(trust: .pem(certificate), parameters: BenchmarkIdentity.parameters)
+        let identity = try BenchmarkIdentity()
 
         if !self.json { print(Result.header) }
         var results: [Result] = []
@@ -66,9 +69,9 @@ struct Run: AsyncParsableCommand {
             var figures: [Stack: [Double]] = [:]
             for _ in 0..<max(self.rounds, 1) {
                 for stack in Stack.allCases {
-                    let server = try ServerProcess(stack: stack, certificate: certificate, key: key)
+                    let server = try ServerProcess(["serve", stack.rawValue] + identity.options)
                     defer { server.stop() }
-                    let load = Load(port: server.port, tls: tls)
+                    let load = Load(port: server.port, tls: benchmark.resumes ? identity.resumingClient : identity.client)
                     figures[stack, default: []].append(try await benchmark.figure(load, server))
                 }
             }
@@ -103,14 +106,28 @@ struct Result: Codable {
 
     var line: String {
         let ours = self.medians[Stack.secureSockets.rawValue] ?? 0
-        let theirs = self.medians[Stack.niossl.rawValue] ?? 0
-        func text(_ figure: Double) -> String { figure < 100 ? String(format: "%.2f", figure) : String(Int(figure)) }
-        let columns = [self.name, text(ours), text(theirs), text(ours / max(theirs, 1e-9)), self.unit]
-        return zip(columns, [28, 14, 14, 8, 0]).map { $0.padding(toLength: max($1, $0.count), withPad: " ", startingAt: 0) }
-            .joined()
+        var columns = [self.name, BenchmarkText.number(ours)]
+        for peer in Stack.allCases.dropFirst() {
+            let theirs = self.medians[peer.rawValue] ?? 0
+            columns += [BenchmarkText.number(theirs), BenchmarkText.number(ours / max(theirs, 1e-9))]
+        }
+        return BenchmarkText.row(columns + [self.unit], widths: Self.widths)
     }
 
-    static let header = "case                        SecureSockets NIOSSLHandler ratio   unit"
+    private static let widths = [28] + [14] + Stack.allCases.dropFirst().flatMap { _ in [14, 8] } + [0]
+
+    static let header = BenchmarkText.row(
+        ["case", Stack.secureSockets.title] + Stack.allCases.dropFirst().flatMap { [$0.title, "ratio"] } + ["unit"],
+        widths: Self.widths)
+}
+
+/// Numbers and rows for people.
+enum BenchmarkText {
+    static func number(_ figure: Double) -> String { figure < 100 ? String(format: "%.2f", figure) : String(Int(figure)) }
+
+    static func row(_ columns: [String], widths: [Int]) -> String {
+        zip(columns, widths).map { $0.padding(toLength: max($1, $0.count), withPad: " ", startingAt: 0) }.joined()
+    }
 }
 
 /// One thing that is measured.
@@ -118,6 +135,8 @@ struct Case {
     let name: String
     let unit: String
     var lowerIsBetter = false
+    /// Whether the load resumes its sessions.
+    var resumes = false
     let figure: (Load, ServerProcess) async throws -> Double
 
     static func all(scale: Double) -> [Case] {
@@ -134,6 +153,16 @@ struct Case {
             Case(name: "handshakes", unit: "handshakes per CPU second") { load, server in
                 _ = try await load.handshakes(50, concurrency: 4)
                 return try await perCPUSecond(load, server) { try await $0.handshakes(scaled(2000), concurrency: 16) }
+            },
+            Case(name: "resumed handshakes", unit: "handshakes per CPU second", resumes: true) { load, server in
+                _ = try await load.handshakes(50, concurrency: 4)
+                return try await perCPUSecond(load, server) { try await $0.handshakes(scaled(2000), concurrency: 16) }
+            },
+            Case(name: "echo 16 KiB, 8 connections", unit: "messages per CPU second") { load, server in
+                _ = try await load.echo(100, size: 16 << 10, connections: 8)
+                return try await perCPUSecond(load, server) {
+                    try await $0.echo(scaled(40_000), size: 16 << 10, connections: 8)
+                }
             },
             Case(name: "echo 128 B, 32 connections", unit: "messages per CPU second") { load, server in
                 _ = try await load.echo(1000, size: 128, connections: 32)
@@ -152,6 +181,10 @@ struct Case {
             Case(name: "source", unit: "GB per CPU second") { load, server in
                 _ = try await load.source(10_000_000)
                 return try await perCPUSecond(load, server, divisor: 1e9) { try await $0.source(scaled(2_000_000_000)) }
+            },
+            Case(name: "peak of a source", unit: "MiB of the server's memory", lowerIsBetter: true) { load, server in
+                _ = try await load.source(scaled(2_000_000_000))
+                return Double(try server.usage().peakMemory) / 1_048_576
             },
             Case(name: "idle connection", unit: "KiB of the server's memory", lowerIsBetter: true) { load, server in
                 _ = try await load.handshakes(50, concurrency: 4)

@@ -4,16 +4,33 @@ import SecureSockets
 import SwiftASN1
 import X509
 
-/// A P-256 certificate for 127.0.0.1, made for one run.
-enum BenchmarkIdentity {
-    /// Both stacks are measured with the same key exchange.
-    static var parameters: TLSConfiguration.Parameters {
-        var parameters = TLSConfiguration.Parameters()
-        parameters.groups = [.x25519]
-        return parameters
+/// A P-256 certificate for 127.0.0.1, made for one run, in a folder that goes with this object.
+final class BenchmarkIdentity {
+    private let folder: URL
+    /// The servers' options.
+    let options: [String]
+    /// A client that makes a full handshake each time, and one that resumes. All stacks are measured with the same key exchange.
+    let client: TLSConfiguration
+    let resumingClient: TLSConfiguration
+
+    init() throws {
+        self.folder = FileManager.default.temporaryDirectory.appendingPathComponent("benchmark-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: self.folder, withIntermediateDirectories: true)
+        let (certificate, key) = try Self.write(to: self.folder)
+        self.options = ["--certificate", certificate, "--key", key]
+        func client(resuming: Bool) throws -> TLSConfiguration {
+            var parameters = TLSConfiguration.Parameters()
+            parameters.groups = [.x25519]
+            if !resuming { parameters.sessionLifetime = .zero }
+            return try .client(trust: .pem(certificate), parameters: parameters)
+        }
+        self.client = try client(resuming: false)
+        self.resumingClient = try client(resuming: true)
     }
 
-    static func write(to folder: URL) throws -> (certificate: String, key: String) {
+    deinit { try? FileManager.default.removeItem(at: self.folder) }
+
+    private static func write(to folder: URL) throws -> (certificate: String, key: String) {
         let key = P256.Signing.PrivateKey()
         let name = try DistinguishedName { CommonName("benchmark") }
         let certificate = try Certificate(

@@ -11,10 +11,13 @@ struct Work {
 /// The load: our own client, on one event loop.
 struct Load: Sendable {
     let port: Int
-    let tls: TLSConfiguration
+    var tls: TLSConfiguration
+    var header = PacketHeader.none
 
     private func connect() async throws -> SecureSocket {
-        try await SecureSocket.connect(to: "127.0.0.1", port: self.port, tls: self.tls)
+        var options = SocketOptions()
+        options.packetHeader = self.header
+        return try await SecureSocket.connect(to: "127.0.0.1", port: self.port, tls: self.tls, options: options)
     }
 
     /// Full handshakes, `concurrency` at a time, each with one byte there and back.
@@ -47,10 +50,18 @@ struct Load: Sendable {
                 for _ in 0..<connections {
                     group.addTask {
                         let socket = try await self.connect()
+                        // A door's server echoes from the first byte on.
                         try await socket.send([BenchmarkProtocol.echo])
-                        for _ in 0..<each {
-                            try await socket.send(message)
-                            _ = try await socket.receive(exactly: size)
+                        var left = each * size
+                        try await socket.send(message)
+                        var expected = size
+                        while left > 0, let bytes = try await socket.receive() {
+                            expected -= bytes.readableBytes
+                            if expected > 0 { continue }
+                            left -= size
+                            // An extra byte is the first one's echo.
+                            expected += size
+                            if left > 0 { try await socket.send(message) }
                         }
                         socket.close()
                     }

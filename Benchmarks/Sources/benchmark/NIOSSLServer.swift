@@ -5,10 +5,7 @@ import NIOSSL
 /// The same server with `NIOSSLHandler` and channel handlers: no async functions, the fastest way that NIO has.
 enum NIOSSLServer {
     static func run(host: String, port: Int, certificate: String, key: String, loops: Int, ready: (Int) -> Void) async throws {
-        let configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) },
-            privateKey: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem)))
-        let context = try NIOSSLContext(configuration: configuration)
+        let context = try Self.context(certificate: certificate, key: key)
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup(numberOfThreads: loops))
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -24,6 +21,13 @@ enum NIOSSLServer {
             .bind(host: host, port: port).get()
         ready(channel.localAddress?.port ?? 0)
         try await channel.closeFuture.get()
+    }
+
+    static func context(certificate: String, key: String) throws -> NIOSSLContext {
+        let configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) },
+            privateKey: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem)))
+        return try NIOSSLContext(configuration: configuration)
     }
 }
 

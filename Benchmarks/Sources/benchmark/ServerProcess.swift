@@ -17,10 +17,11 @@ final class ServerProcess {
     private let answers: FileHandle
     private var unread = Data()
 
-    init(stack: Stack, certificate: String, key: String) throws {
+    /// - Parameter arguments: Of this program: what is to be served, and how.
+    init(_ arguments: [String]) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
-        process.arguments = ["serve", stack.rawValue, "--certificate", certificate, "--key", key, "--controlled"]
+        process.arguments = arguments + ["--controlled"]
         let input = Pipe()
         let output = Pipe()
         process.standardInput = input
@@ -61,6 +62,11 @@ final class ServerProcess {
             if more.isEmpty { return nil }
             unread.append(more)
         }
+    }
+
+    /// The server's side of it: says where it listens.
+    static func tell(_ port: Int) {
+        FileHandle.standardOutput.write(Data("\(port)\n".utf8))
     }
 
     /// The server's side of it: answers until its standard input ends, and then ends the process.
