@@ -35,6 +35,9 @@ extension SSL {
     /// `connect/3,4`: connects to a server (specification §2).
     ///
     /// - Parameters:
+    ///   - address: A host name, a dotted string or four numbers.
+    ///   - port: 1 to 65535.
+    ///   - options: Those of specification §3 that are for `connect`; an empty list is every default.
     ///   - timeout: For name, connection and handshake together.
     /// - Throws: `eoptions`; `ecacertfile`, `ecertfile`, `ekeyfile`, `ekeymismatch`, `ecipher`; `nxdomain`, `einval`; reasons of the
     ///   operating system such as `econnrefused`; `timeout`; and the reasons of a failed handshake.
@@ -112,7 +115,10 @@ extension SSL {
 
     /// `recv/2,3`: receives from a passive socket (specification §2).
     ///
-    /// - Parameter length: 0: what there is, or a whole packet; otherwise exactly so many bytes, of a raw socket that gives lists.
+    /// - Parameters:
+    ///   - socket: An accepted or connected socket with `{active, false}`.
+    ///   - length: 0: what there is, or a whole packet; otherwise exactly so many bytes, of a raw socket that gives lists.
+    ///   - timeout: How long to wait, in milliseconds; what has come by then is kept for the next call.
     /// - Throws: `{badcall, _}` for an active socket, `einval`, `enomem` for a length over 16 MiB, `timeout`, `closed`, `enotconn` for a
     ///   listener, and what broke the connection, once.
     nonisolated(nonsending) public static func recv(

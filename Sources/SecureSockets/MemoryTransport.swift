@@ -176,6 +176,7 @@ extension SecureSocket {
     ///   - options: Of both sockets.
     ///   - cut: How bytes are cut on their way, in both directions.
     ///   - timeout: For the handshake; nil: for ever.
+    ///   - group: The event loops to choose two from.
     /// - Throws: ``SecureSocketError`` of the client's side, or else of the server's.
     public static func connectedPair(
         client: TLSConfiguration,

@@ -196,7 +196,9 @@ public final class SecureListener: Sendable {
     /// Makes a mailbox the listener's owner: it keeps the listener alive, and the listener is closed when the mailbox is. A mailbox that
     /// has been closed closes the listener.
     ///
-    /// - Parameter former: Who must be the owner at present for this to be done; nil: whoever is.
+    /// - Parameters:
+    ///   - mailbox: The new owner.
+    ///   - former: Who must be the owner at present for this to be done; nil: whoever is.
     /// - Throws: ``SecureSocketError``: `notOwner`, `closed`.
     public func setOwner(_ mailbox: Mailbox, from former: Mailbox? = nil) throws(SecureSocketError) {
         if self.isClosed { throw .closed(.listening) }

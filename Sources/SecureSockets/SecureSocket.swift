@@ -95,7 +95,9 @@ public final class SecureSocket: Sendable {
     /// Returns when the bytes have been accepted for sending, not when they have been received. Waits while more than
     /// `sendHighWaterMark` bytes are on their way. The bytes of one call are never mixed with another's.
     ///
-    /// - Parameter timeout: How long to wait; nil: for ever. When it passes before anything of this call has gone, nothing is sent.
+    /// - Parameters:
+    ///   - bytes: What to send.
+    ///   - timeout: How long to wait; nil: for ever. When it passes before anything of this call has gone, nothing is sent.
     /// - Throws: ``SecureSocketError``: `connectionReset` or `writingEnded` if nothing can be sent any more, `packetTooLarge` if the
     ///   header cannot say the length, `timedOut`, `cancelled`, `closed`.
     nonisolated(nonsending) public func send(_ bytes: ByteBuffer, timeout: Duration? = nil) async throws(SecureSocketError) {
@@ -137,8 +139,10 @@ public final class SecureSocket: Sendable {
     /// this one; none is lost, doubled, or out of order. Calls of ``receive(timeout:)`` that wait end with `wrongMode`. A mailbox
     /// that has been closed closes the socket.
     ///
-    /// - Parameter count: How many messages to deliver before the socket is received from again; nil: no end. (Known elsewhere
-    ///   as `{active, once}` and `{active, N}`.)
+    /// - Parameters:
+    ///   - mailbox: Where messages go.
+    ///   - count: How many messages to deliver before the socket is received from again; nil: no end. (Known elsewhere as
+    ///     `{active, once}` and `{active, N}`.)
     /// - Throws: ``SecureSocketError``: `closed`, `invalidArgument` for a count below 1.
     nonisolated(nonsending) public func deliver(to mailbox: Mailbox, count: Int? = nil) async throws(SecureSocketError) {
         if let count, count < 1 {
@@ -162,7 +166,9 @@ public final class SecureSocket: Sendable {
     /// former owner are moved to the new one, first; those that arrive meanwhile follow; none is lost, doubled, or out of order. A
     /// mailbox that has been closed closes the socket. (Classic: `controlling_process`, specification §2.)
     ///
-    /// - Parameter former: Who must be the owner at present for this to be done; nil: whoever is.
+    /// - Parameters:
+    ///   - mailbox: The new owner.
+    ///   - former: Who must be the owner at present for this to be done; nil: whoever is.
     /// - Throws: ``SecureSocketError``: `notOwner`, `closed`.
     nonisolated(nonsending) public func setOwner(
         _ mailbox: Mailbox, from former: Mailbox? = nil

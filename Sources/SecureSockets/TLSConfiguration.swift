@@ -210,6 +210,7 @@ public struct TLSConfiguration: Sendable {
     ///   - verification: What is checked. Default: chain and host name.
     ///   - identity: Who this side is, for servers that ask. Default: nobody.
     ///   - serverName: The name to ask for and to check, in place of the host that is connected to. Default: that host.
+    ///   - parameters: Versions, ciphers, groups, depth, application protocols and sessions.
     /// - Throws: ``SecureSocketError`` that names the file or setting at fault.
     public static func client(
         trust: TLSTrust = .system,
@@ -236,6 +237,7 @@ public struct TLSConfiguration: Sendable {
     ///   - clients: What is asked of clients. Default: nothing.
     ///   - trust: The authorities that clients' certificates must come from. Needed if certificates are asked for, and then named
     ///     to the clients.
+    ///   - parameters: Versions, ciphers, groups, depth, application protocols and sessions.
     /// - Throws: ``SecureSocketError`` that names the file or setting at fault.
     public static func server(
         _ identity: TLSIdentity,

@@ -74,7 +74,7 @@ extension Certs {
             let report = DevelopmentCertificatesReport(
                 directory: self.directory, files: files, validity: certificates.validity, options: options,
                 encrypted: self.password != nil)
-            try LineOutput.standardOutput.write(self.json ? try report.json() : report.text)
+            try Reporter(style: self.style, output: .standardOutput).report(report)
         }
 
         private var options: DevelopmentCertificates.Options {

@@ -2,7 +2,9 @@ import DevelopmentCertificates
 import Foundation
 
 /// What `tls certs dev` says it did: the files, and the lines to try next.
-struct DevelopmentCertificatesReport {
+struct DevelopmentCertificatesReport: Report {
+    static let event = "certificates"
+
     var directory: String
     var files: [DevelopmentCertificates.WrittenFile]
     var validity: Range<Date>
@@ -28,37 +30,26 @@ struct DevelopmentCertificatesReport {
     }
 
     /// For programs.
-    func json() throws -> String {
-        struct File: Encodable {
-            var path: String
-            var purpose: String
-            var isPrivate: Bool
-        }
-        struct Report: Encodable {
-            var directory: String
-            var files: [File]
-            var names: [String]
-            var notBefore: String
-            var notAfter: String
-            var key: String
-            var encrypted: Bool
-            var next: [String]
-        }
-        let report = Report(
-            directory: self.directory,
-            files: self.files.map {
-                File(path: $0.path, purpose: Self.meaning(of: $0.role), isPrivate: $0.role.isPrivate)
-            },
-            names: self.options.serverNames,
-            notBefore: self.notBefore,
-            notAfter: self.notAfter,
-            key: self.options.key.rawValue,
-            encrypted: self.encrypted,
-            next: self.next
-        )
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(report), as: UTF8.self)
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(self.directory, forKey: .directory)
+        try container.encode(
+            self.files.map { File(path: $0.path, purpose: Self.meaning(of: $0.role), isPrivate: $0.role.isPrivate) },
+            forKey: .files)
+        try container.encode(self.options.serverNames, forKey: .names)
+        try container.encode(self.notBefore, forKey: .notBefore)
+        try container.encode(self.notAfter, forKey: .notAfter)
+        try container.encode(self.options.key.rawValue, forKey: .key)
+        try container.encode(self.encrypted, forKey: .encrypted)
+        try container.encode(self.next, forKey: .next)
+    }
+
+    private enum Key: CodingKey { case directory, files, names, notBefore, notAfter, key, encrypted, next }
+
+    private struct File: Encodable {
+        var path: String
+        var purpose: String
+        var isPrivate: Bool
     }
 
     /// Three commands: a server, a foreign client, and ours.

@@ -10,6 +10,7 @@ import Testing
         let folder = try TemporaryDirectory()
         let made = try await Tool.run("certs", "dev", folder.path, "--json")
         #expect(made.status == 0)
+        #expect(try Line.one(made.output).event == "certificates")
         let server = try Tool([
             "serve", "0", "--cert", folder.path(of: "server.pem"), "--key", folder.path(of: "server-key.pem"),
         ])
