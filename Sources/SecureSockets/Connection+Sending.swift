@@ -83,6 +83,8 @@ extension Connection {
     // MARK: What goes out
 
     private func encrypt(_ bytes: ByteBuffer) -> Result<Void, SecureSocketError> {
+        // Nothing is no record, and a buffer that nothing is written into would stay.
+        if bytes.readableBytes == 0 { return .success(()) }
         if self.engine.pendingOutput == 0 { self.engine.useForOutput(self.turn.takeSpareOutput()) }
         do {
             try bytes.withUnsafeReadableBytes { bytes throws(TLSFailure) in try self.engine.write(bytes) }

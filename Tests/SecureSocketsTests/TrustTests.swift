@@ -1,11 +1,7 @@
 import DevelopmentCertificates
-import Foundation
-import NIOCore
-import NIOPosix
+import SecureSockets
 import TestSupport
 import Testing
-
-@testable import SecureSockets
 
 /// What is trusted, and for what.
 @Suite struct `Trust` {
@@ -37,69 +33,5 @@ import Testing
         let refusal = try #require(await Encounter(of: tls, with: .server(bad)).clientRefusal)
         #expect(refusal.code == .certificateRefused)
         #expect(refusal.certificateProblem?.code == 25)
-    }
-}
-
-@Suite struct `What has arrived` {
-    @Test func `is received although sending has failed while nothing more was read`() async throws {
-        let certificates = try TestCertificates.shared.get()
-        let tls = try certificates.serverConfiguration()
-        let text = String(repeating: "more than is read ahead ", count: 1500)
-        let listener = try RawListener()
-        let (isHeld, hasReset) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
-        async let played: Void = listener.play { socket in
-            let peer = try RawTLSPeer(server: tls, on: socket)
-            try socket.send(peer.record(text))
-            isHeld.wait()
-            socket.reset()
-            hasReset.signal()
-        }
-        var options = SocketOptions()
-        options.readAhead = 1000
-        let client = try await SecureSocket.connect(
-            to: "127.0.0.1", port: listener.port, tls: certificates.clientConfiguration(), options: options)
-        #expect(try await client.receive(exactly: 1) == ByteBuffer(string: "m"))
-        // The write comes first, before the loop hears of the reset.
-        let connection = client.connection
-        connection.onLoop {
-            isHeld.signal()
-            hasReset.wait()
-            connection.transport.write(ByteBuffer(string: "is anybody there?"))
-        }
-        try await played
-        await #expect(throws: SecureSocketError.self) { while true { try await client.send("is anybody there?") } }
-        var received = ByteBuffer()
-        let end = await #expect(throws: SecureSocketError.self) {
-            while var bytes = try await client.receive() { received.writeBuffer(&bytes) }
-        }
-        #expect(end?.code == .connectionReset)
-        #expect(received == ByteBuffer(string: String(text.dropFirst())))
-    }
-}
-
-@Suite struct `The reason of a failure` {
-    @Test func `is what failed first, not that the connection then went`() async throws {
-        let certificates = try TestCertificates.shared.get()
-        let (client, server) = try await SecureSocket.connectedPair(
-            client: certificates.clientConfiguration(), server: certificates.serverConfiguration())
-        try await server.send("there")
-        #expect(try await client.receive(exactly: 5) == ByteBuffer(string: "there"))
-        let connection = client.connection
-        connection.onLoop {
-            // No record of this connection, and then a reset.
-            connection.transportDelivered(ByteBuffer(bytes: [23, 3, 3, 0, 32] + [UInt8](repeating: 0, count: 32)))
-            connection.transportBroke(IOError(errnoCode: 104, reason: "read"))
-        }
-        let error = try await #require(throws: SecureSocketError.self) { _ = try await client.receive() }
-        #expect(error.code == .protocolError)
-        #expect(error.libraryReason == "DECRYPTION_FAILED_OR_BAD_RECORD_MAC")
-    }
-
-    @Test func `is the most telling one of those of a name's addresses`() {
-        let (refused, notAvailable, unreachable): (Int32, Int32, Int32) = (ECONNREFUSED, EADDRNOTAVAIL, ENETUNREACH)
-        #expect(SystemError.mostTelling(of: [notAvailable, refused]) == refused)
-        #expect(SystemError.mostTelling(of: [unreachable, refused]) == refused)
-        #expect(SystemError.mostTelling(of: [unreachable]) == unreachable)
-        #expect(SystemError.mostTelling(of: []) == nil)
     }
 }
