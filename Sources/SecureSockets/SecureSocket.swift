@@ -186,7 +186,8 @@ public final class SecureSocket: Sendable {
     /// Closes the socket. Returns at once; what was accepted by `send` is still delivered, in the background and for as long as
     /// there is progress (`lingerTimeout`), followed by `close_notify`.
     ///
-    /// What had arrived and was not received is discarded, and calls that wait end with `closed`. Closing again does nothing.
+    /// What had arrived and was not received is discarded, and calls that wait end with `closed`; but a `send` of which a part
+    /// has gone already succeeds, since the rest will follow. Closing again does nothing.
     public func close() {
         self.closing.store(true, ordering: .releasing)
         let connection = self.connection

@@ -57,6 +57,8 @@ public struct SocketOptions: Sendable, Hashable {
     public var mailboxHighWaterMark: Int = 1 << 20
 
     /// How long an accepted connection may take for its handshake. Default: 10 seconds. nil: for ever.
+    ///
+    /// While `serve` has 1024 handshakes under way, those that take more than 2 seconds give way to the clients that wait.
     public var handshakeTimeout: Duration? = .seconds(10)
 
     /// How long a closed socket may go without progress in delivering what was accepted by `send`, and then in waiting for the

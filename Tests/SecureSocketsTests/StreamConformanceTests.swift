@@ -28,6 +28,9 @@ import Testing
         }
 
         var large: Int { self == .memoryByteByByte ? 20_000 : 1_000_000 }
+
+        /// So much that a sender has to wait, also for the operating system's buffers.
+        var moreThanFitsAnywhere: Int { self == .loopback ? 20_000_000 : self.large }
     }
 
     static func bytes(_ count: Int) -> [UInt8] {
@@ -155,11 +158,8 @@ import Testing
     func `holds a sender up while its peer does not read, and sends nothing of a cancelled call`(
         carrier: Carrier
     ) async throws {
-        var options = SocketOptions.patient
-        options.sendHighWaterMark = 10_000
-        options.readAhead = 1000
-        let pair = try await carrier.pair(options)
-        let large = Self.bytes(carrier == .loopback ? 20_000_000 : carrier.large)
+        let pair = try await carrier.pair(.withSmallBuffers)
+        let large = Self.bytes(carrier.moreThanFitsAnywhere)
         let first = Task { try await pair.client.send(large) }
         // From its first byte on, it is certain that the second call has to wait behind the first.
         var received = Array(try await pair.server.receive(exactly: 1).readableBytesView)
@@ -177,11 +177,8 @@ import Testing
 
     @Test(arguments: Carrier.allCases)
     func `sends all of a call that had begun when it was cancelled`(carrier: Carrier) async throws {
-        var options = SocketOptions.patient
-        options.sendHighWaterMark = 10_000
-        options.readAhead = 1000
-        let pair = try await carrier.pair(options)
-        let large = Self.bytes(carrier == .loopback ? 20_000_000 : carrier.large)
+        let pair = try await carrier.pair(.withSmallBuffers)
+        let large = Self.bytes(carrier.moreThanFitsAnywhere)
         let begun = Task { try await pair.client.send(large) }
         var received = Array(try await pair.server.receive(exactly: 1).readableBytesView)
         begun.cancel()
@@ -193,11 +190,8 @@ import Testing
 
     @Test(arguments: Carrier.allCases)
     func `sends all of a call that had begun when the socket was closed`(carrier: Carrier) async throws {
-        var options = SocketOptions.patient
-        options.sendHighWaterMark = 10_000
-        options.readAhead = 1000
-        let pair = try await carrier.pair(options)
-        let large = Self.bytes(carrier == .loopback ? 20_000_000 : carrier.large)
+        let pair = try await carrier.pair(.withSmallBuffers)
+        let large = Self.bytes(carrier.moreThanFitsAnywhere)
         let begun = Task { try await pair.client.send(large) }
         var received = Array(try await pair.server.receive(exactly: 1).readableBytesView)
         let behind = Task { try await pair.client.send("never") }
@@ -276,5 +270,14 @@ import Testing
         } catch {
             #expect((error as? SecureSocketError)?.code == code)
         }
+    }
+}
+
+extension SocketOptions {
+    fileprivate static var withSmallBuffers: SocketOptions {
+        var options = SocketOptions.patient
+        options.sendHighWaterMark = 10_000
+        options.readAhead = 1000
+        return options
     }
 }
