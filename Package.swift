@@ -37,6 +37,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(name: "CEpoll"),
         .target(
             name: "SocketCore",
             dependencies: [
@@ -48,7 +49,8 @@ let package = Package(
         .target(
             name: "SecureSockets",
             dependencies: [
-                "TLSEngine", "SocketCore",
+                "TLSEngine", "SocketCore", "CEpoll",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),

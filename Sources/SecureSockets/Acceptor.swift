@@ -1,6 +1,5 @@
 import DequeModule
 import NIOCore
-import NIOPosix
 import TLSEngine
 
 /// The listening side's state: who waits for a connection, and which connections wait for somebody.
@@ -27,9 +26,10 @@ final class Acceptor: @unchecked Sendable {
     private var isRelieving = false
 
     let loop: any EventLoop
+    let turn: LoopTurn
     private let tls: TLSConfiguration
-    private let options: SocketOptions
-    private var channel: (any Channel)?
+    let options: SocketOptions
+    private var port: (any ListeningPort)?
     private var accepting: Deque<Waiter<SecureSocket>> = []
     private var waitingConnections: Deque<Connection> = []
     private var serving: Serving?
@@ -45,16 +45,17 @@ final class Acceptor: @unchecked Sendable {
 
     init(loop: any EventLoop, tls: TLSConfiguration, options: SocketOptions) {
         self.loop = loop
+        self.turn = LoopTurn.of(loop)
         self.tls = tls
         self.options = options
     }
 
     func onLoop(_ body: @escaping @Sendable () -> Void) {
-        LoopTurn.of(self.loop).onLoop(body)
+        self.turn.onLoop(body)
     }
 
-    func listen(with channel: any Channel) {
-        self.channel = channel
+    func listen(at port: any ListeningPort) {
+        self.port = port
     }
 
     // MARK: The operating system's queue
@@ -71,14 +72,14 @@ final class Acceptor: @unchecked Sendable {
         guard !self.isClosed, !self.isAskedToRead, !self.isOutOfResources else { return }
         guard self.wantsMore else { return self.relieveTheCrowd() }
         self.isAskedToRead = true
-        self.channel?.read()
+        self.port?.takeOne()
     }
 
     /// Sees to it that silent clients do not keep the others out until the end of their time: the slow ones give way.
     private func relieveTheCrowd() {
         guard !self.isRelieving, let serving, serving.handshaking.count >= self.handshakesAtOnce else { return }
         self.isRelieving = true
-        self.loop.assumeIsolated().scheduleTask(in: Self.patienceInACrowd) {
+        self.turn.after(Self.patienceInACrowd) {
             self.isRelieving = false
             let latest = self.loop.now - Self.patienceInACrowd
             for (connection, begun) in self.serving?.handshaking.values ?? [:].values where begun <= latest {
@@ -90,14 +91,12 @@ final class Acceptor: @unchecked Sendable {
         }
     }
 
-    func taken(_ channel: any Channel) {
-        let id = ObjectIdentifier(channel)
+    func taken(_ id: ObjectIdentifier) {
         self.underway.insert(id)
-        // It may go before it is a connection.
-        channel.closeFuture.whenComplete { _ in self.onLoop { self.leftTheWay(id) } }
     }
 
-    private func leftTheWay(_ id: ObjectIdentifier) {
+    /// It will not be a connection, or has been one.
+    func leftTheWay(_ id: ObjectIdentifier) {
         if self.underway.remove(id) != nil { self.readOn() }
     }
 
@@ -114,13 +113,11 @@ final class Acceptor: @unchecked Sendable {
         } else {
             self.serving?.failed?(failure, nil)
         }
-        // Trying again at once would only burn time. The channel waits for readability as long as a read is asked for; to switch
-        // automatic reading on and off takes that back.
+        // Trying again at once would only burn time.
         self.isOutOfResources = true
         self.isAskedToRead = false
-        try? self.channel?.syncOptions?.setOption(.autoRead, value: true)
-        try? self.channel?.syncOptions?.setOption(.autoRead, value: false)
-        self.loop.assumeIsolated().scheduleTask(in: .milliseconds(50)) {
+        self.port?.pause()
+        self.turn.after(.milliseconds(50)) {
             self.isOutOfResources = false
             self.readOn()
         }
@@ -128,12 +125,11 @@ final class Acceptor: @unchecked Sendable {
 
     // MARK: Connections
 
-    /// Makes the connection of a channel that has been accepted. On the channel's own loop.
-    func makeConnection(of channel: any Channel, _ transport: any Transport) -> Connection? {
+    /// Makes the connection of a transport that was `taken` under this name. On the transport's own loop.
+    func makeConnection(as id: ObjectIdentifier, over transport: any Transport) -> Connection? {
         guard let engine = try? TLSEngine(server: self.tls.context) else { return nil }
         let connection = Connection(transport: transport, engine: engine, options: self.options)
         connection.gone = { self.onLoop { self.connectionGone(connection) } }
-        let id = ObjectIdentifier(channel)
         self.onLoop { self.arrived(connection, id) }
         return connection
     }
@@ -202,7 +198,7 @@ final class Acceptor: @unchecked Sendable {
             self.readOn()
         }
         guard let timeout, waiter.isWaiting else { return }
-        waiter.limit(to: max(timeout, .zero), on: self.loop) {
+        waiter.limit(to: max(timeout, .zero), on: self.turn) {
             self.giveUp(attempt, .timedOut(.accepting, "no client completed a connection within \(timeout)"))
         }
     }
@@ -335,7 +331,7 @@ final class Acceptor: @unchecked Sendable {
     func close() {
         guard !self.isClosed else { return }
         self.isClosed = true
-        self.channel?.close(promise: nil)
+        self.port?.close()
         for waiter in self.accepting { waiter.resume(.failure(Self.closed)) }
         self.accepting.removeAll()
         for connection in self.waitingConnections { connection.onLoop { connection.drop() } }
@@ -345,49 +341,31 @@ final class Acceptor: @unchecked Sendable {
         self.serving?.waiter = nil
     }
 
+    // MARK: The port
+
+    private var isPortFree = false
+    private var portWaiters: [Waiter<Void>] = []
+
+    /// The port's last word.
+    func portIsFree() {
+        self.isPortFree = true
+        self.port = nil
+        for waiter in self.portWaiters { waiter.resume(.success(())) }
+        self.portWaiters.removeAll()
+        self.close()
+    }
+
+    /// Waits until the port is free. Not to be cancelled: a port that is closed is free at once.
+    nonisolated(nonsending) func waitUntilPortIsFree() async {
+        let waiter = Waiter<Void>()
+        _ = await withUnsafeContinuation { continuation in
+            self.onLoop {
+                guard waiter.wait(continuation, step: .closing) else { return }
+                if self.isPortFree { waiter.resume(.success(())) } else { self.portWaiters.append(waiter) }
+            }
+        }
+    }
+
     private static let closed = SecureSocketError(
         .closed, blame: .caller, step: .accepting, "the listener has been closed", classicReason: "closed")
-}
-
-/// Tells the acceptor what happens at its listening channel.
-final class ListeningHandler: ChannelInboundHandler {
-    typealias InboundIn = any Channel
-
-    private let acceptor: Acceptor
-
-    init(_ acceptor: Acceptor) {
-        self.acceptor = acceptor
-    }
-
-    func channelReadComplete(context: ChannelHandlerContext) {
-        self.acceptor.readCompleted()
-        context.fireChannelReadComplete()
-    }
-
-    /// The channel has closed, by itself or because it was asked to.
-    func channelInactive(context: ChannelHandlerContext) {
-        self.acceptor.close()
-        context.fireChannelInactive()
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // An accepted connection that was gone before it was ours is no fault of the listener's.
-        if let error = error as? IOError { self.acceptor.readFailed(error) }
-    }
-}
-
-/// Counts the connections that are taken, before anything is done with them.
-final class TakingHandler: ChannelInboundHandler {
-    typealias InboundIn = any Channel
-
-    private let acceptor: Acceptor
-
-    init(_ acceptor: Acceptor) {
-        self.acceptor = acceptor
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        self.acceptor.taken(Self.unwrapInboundIn(data))
-        context.fireChannelRead(data)
-    }
 }

@@ -1,18 +1,18 @@
 public import NIOCore
-public import NIOPosix
+import SocketCore
 import TLSEngine
 
 /// One call of `connect`: name, transport and handshake under one deadline.
 ///
-/// Sendable without a check because all of its state is touched on `loop` only: the bootstrap uses this one loop for everything.
+/// Sendable without a check because all of its state is touched on `loop` only, which its connector and its connection are on as well.
 final class ConnectAttempt: @unchecked Sendable {
     private let host: String
     private let port: Int
     private let tls: TLSConfiguration
     private let options: SocketOptions
     private let loop: any EventLoop
-    /// The attempts to connect that are under way: two kinds of addresses are tried side by side.
-    private var channels: [any Channel] = []
+    private let turn: LoopTurn
+    private var connector: (any Connector)?
     private var connection: Connection?
     private var waiter: Waiter<SecureSocket>?
     private var step = SecureSocketError.Step.resolving
@@ -24,6 +24,7 @@ final class ConnectAttempt: @unchecked Sendable {
         self.tls = tls
         self.options = options
         self.loop = loop
+        self.turn = LoopTurn.of(loop)
     }
 
     private var target: String { SocketEndpoint(host: self.host, port: self.port).description }
@@ -43,40 +44,41 @@ final class ConnectAttempt: @unchecked Sendable {
     }
 
     private func onLoop(_ body: @escaping @Sendable () -> Void) {
-        LoopTurn.of(self.loop).onLoop(body)
+        self.turn.onLoop(body)
     }
 
     private func start(_ waiter: Waiter<SecureSocket>, _ timeout: Duration?) {
         self.waiter = waiter
         if let timeout {
             if timeout <= .zero { return self.timedOut(timeout) }
-            waiter.limit(to: timeout, on: self.loop) { self.timedOut(timeout) }
+            waiter.limit(to: timeout, on: self.turn) { self.timedOut(timeout) }
         }
-        let bootstrap = ClientBootstrap(group: self.loop)
-            .connectTimeout(timeout.map { TimeAmount($0) } ?? .hours(24))
-            .resolver(HostResolver(loop: self.loop, family: self.options.addressFamily))
-            .applyingStreamOptions(self.options)
-            .channelInitializer { channel in
-                // Somebody who has given up wants no further attempts.
-                guard !self.isOver else { return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel) }
-                self.channels.append(channel)
-                return channel.eventLoop.makeSucceededVoidFuture()
-            }
         do {
-            let bound = try self.options.localEndpoint.map { bootstrap.bind(to: try $0.socketAddress()) } ?? bootstrap
-            let literal = PeerName(self.host)
-            let connected: EventLoopFuture<any Channel>
-            // An address with a zone (`fe80::1%eth0`) is left to the system's resolver, which knows the links' names.
-            if case .address = literal, !self.host.contains("%") {
-                self.step = .connecting
-                connected = bound.connect(to: try SocketAddress(ipAddress: literal.description, port: self.port))
-            } else {
-                connected = bound.connect(host: self.host, port: self.port)
-            }
-            connected.assumeIsolated().whenComplete { self.connected($0) }
+            let target = try self.connectTarget()
+            if case .address = target.host { self.step = .connecting }
+            let connector = self.makeConnector(timeout)
+            self.connector = connector
+            connector.start(target) { self.connected($0) }
         } catch {
             self.end(.failure(.transport(error, step: self.step, "cannot connect to \(self.target)")))
         }
+    }
+
+    private func connectTarget() throws -> ConnectTarget {
+        let local = try self.options.localEndpoint?.socketAddress()
+        // An address with a zone (`fe80::1%eth0`) is left to the system's resolver, which knows the links' names.
+        guard case .address(let literal) = PeerName(self.host), !self.host.contains("%") else {
+            return ConnectTarget(host: .name(self.host), port: self.port, local: local)
+        }
+        let address = try SocketAddress(ipAddress: literal.description, port: self.port)
+        return ConnectTarget(host: .address(address), port: self.port, local: local)
+    }
+
+    private func makeConnector(_ timeout: Duration?) -> any Connector {
+        #if os(Linux)
+            if let loop = self.loop as? EpollEventLoop { return EpollConnector(on: loop, options: self.options) }
+        #endif
+        return ChannelConnector(on: self.loop, options: self.options, timeout: timeout)
     }
 
     private func timedOut(_ timeout: Duration) {
@@ -93,17 +95,17 @@ final class ConnectAttempt: @unchecked Sendable {
                     classicReason: "timeout")))
     }
 
-    private func connected(_ result: Result<any Channel, any Error>) {
+    private func connected(_ result: Result<ConnectedTransport, any Error>) {
+        self.connector = nil
         switch result {
         case .failure(let error): self.end(.failure(self.error(of: error)))
-        case .success(let channel):
-            guard !self.isOver else { return channel.close(promise: nil) }
+        case .success(let transport):
+            guard !self.isOver else { return transport.close() }
             self.step = .handshake
             do {
-                try channel.pipeline.syncOperations.addHandler(
-                    ChannelTransport(channel) { transport in self.handshake(over: transport) })
+                try transport.begin { self.handshake(over: $0) }
             } catch {
-                channel.close(promise: nil)
+                transport.close()
                 self.end(.failure(.transport(error, step: .connecting, "cannot connect to \(self.target)")))
             }
         }
@@ -139,18 +141,18 @@ final class ConnectAttempt: @unchecked Sendable {
             if let connection {
                 connection.abandonHandshake(error)
             } else {
-                for channel in self.channels { channel.close(promise: nil) }
+                self.connector?.giveUp()
             }
         }
-        self.channels.removeAll()
+        self.connector = nil
         self.connection = nil
         self.waiter?.resume(outcome)
         self.waiter = nil
     }
 
     private func error(of error: any Error) -> SecureSocketError {
-        if let failure = error as? NIOConnectionError, failure.connectionErrors.isEmpty {
-            let reasons = [failure.dnsAError, failure.dnsAAAAError].compactMap { $0 as? HostResolver.Failure }
+        if let failure = error as? ConnectFailure, failure.attempts.isEmpty, !failure.isTimeout {
+            let reasons = failure.lookups
             let text = reasons.first.map { " (\($0.text))" } ?? ""
             if let first = reasons.first, !reasons.contains(where: \.isAboutTheName) {
                 return SecureSocketError(
@@ -186,28 +188,11 @@ extension Connection {
     }
 }
 
-extension ClientBootstrap {
-    func applyingStreamOptions(_ options: SocketOptions) -> ClientBootstrap {
-        self.channelOption(.autoRead, value: false)
-            .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.tcpOption(.tcp_nodelay), value: options.noDelay ? 1 : 0)
-            .channelOption(.socketOption(.so_keepalive), value: options.keepAlive ? 1 : 0)
-            .channelOption(.writeBufferWaterMark, value: options.writeBufferWaterMark)
-    }
-}
-
-extension SocketOptions {
-    var writeBufferWaterMark: ChannelOptions.Types.WriteBufferWaterMark {
-        ChannelOptions.Types.WriteBufferWaterMark(
-            low: max(self.sendHighWaterMark / 2, 1), high: max(self.sendHighWaterMark, 1))
-    }
-}
-
 extension SocketEndpoint {
     /// The address itself, without a look-up.
     func socketAddress() throws(SecureSocketError) -> SocketAddress {
         do {
-            if self.host.contains("%"), let scoped = try HostResolver.lookUp(self.host, self.port, AF_INET6).first {
+            if self.host.contains("%"), let scoped = try HostResolver.lookUp(self.host, self.port, .v6).first {
                 return scoped
             }
             return try SocketAddress(ipAddress: PeerName(self.host).description, port: self.port)
@@ -238,7 +223,7 @@ extension SecureSocket {
         tls: TLSConfiguration? = nil,
         options: SocketOptions = SocketOptions(),
         timeout: Duration? = .seconds(30),
-        on group: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup
+        on group: any EventLoopGroup = SocketEventLoopGroup.shared
     ) async throws(SecureSocketError) -> SecureSocket {
         guard (1...65_535).contains(port) else {
             throw SecureSocketError(

@@ -94,14 +94,12 @@ extension Connection {
         let deadline = self.lingerDeadline ?? self.loop.now + timeout * Self.longestLingerInTimeouts
         self.lingerDeadline = deadline
         let pause = TimeAmount.nanoseconds(max(timeout.nanoseconds / Self.looksInATimeout, 1))
-        self.lingerTimer = self.loop.assumeIsolated().scheduleTask(in: min(pause, last.when + timeout - self.loop.now)) {
-            self.turn.run {
-                guard self.phase == .closing else { return }
-                let now = self.delivery(isFirst: false)
-                let hasProgressed = now.undelivered < last.undelivered || now.acknowledged ?? 0 > last.acknowledged ?? 0
-                let standsStill = !hasProgressed && now.when - last.when >= timeout
-                if standsStill || now.when >= deadline { self.drop() } else { self.linger(since: hasProgressed ? now : last) }
-            }
+        self.lingerTimer = self.turn.after(min(pause, last.when + timeout - self.loop.now)) {
+            guard self.phase == .closing else { return }
+            let now = self.delivery(isFirst: false)
+            let hasProgressed = now.undelivered < last.undelivered || now.acknowledged ?? 0 > last.acknowledged ?? 0
+            let standsStill = !hasProgressed && now.when - last.when >= timeout
+            if standsStill || now.when >= deadline { self.drop() } else { self.linger(since: hasProgressed ? now : last) }
         }
     }
 

@@ -9,7 +9,7 @@ extension Connection {
     nonisolated(nonsending) func receive(
         _ request: ReceiveQueue.Request, timeout: Duration?
     ) async throws(SecureSocketError) -> ByteBuffer? {
-        let isOnLoop = self.loop.inEventLoop
+        let isOnLoop = self.turn.isOnLoop
         if isOnLoop, let outcome = self.receiveAtOnce(request) { return try outcome.get() }
         let waiter = Waiter<ByteBuffer?>()
         let outcome = await withTaskCancellationHandler {
@@ -54,7 +54,7 @@ extension Connection {
         self.resumeDecrypting()
         guard waiter.isWaiting, let timeout else { return }
         if timeout <= .zero { return self.receivingTimedOut(waiter, timeout) }
-        waiter.limit(to: timeout, on: self.loop) { self.turn.run { self.receivingTimedOut(waiter, timeout) } }
+        waiter.limit(to: timeout, on: self.turn) { self.receivingTimedOut(waiter, timeout) }
     }
 
     private func receivingTimedOut(_ waiter: Waiter<ByteBuffer?>, _ timeout: Duration) {

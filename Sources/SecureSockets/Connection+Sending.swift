@@ -7,7 +7,7 @@ extension Connection {
 
     /// Sends one unit; returns when all of it has been accepted.
     nonisolated(nonsending) func send(_ payload: ByteBuffer, timeout: Duration?) async throws(SecureSocketError) {
-        if self.loop.inEventLoop, let outcome = self.sendAtOnce(payload) { return try outcome.get() }
+        if self.turn.isOnLoop, let outcome = self.sendAtOnce(payload) { return try outcome.get() }
         try await self.wait(.sending) { waiter in
             self.startSending(waiter, payload, timeout)
         } forget: { (waiter: Waiter<Void>) in
@@ -32,11 +32,9 @@ extension Connection {
         self.sendQueue.append(waiter.id, self.framed(payload), hasBegun: false)
         self.pump()
         guard waiter.isWaiting, let timeout else { return }
-        waiter.limit(to: timeout, on: self.loop) {
-            self.turn.run {
-                let error = SecureSocketError.timedOut(.sending, "\(self.peerText) did not take the bytes within \(timeout)")
-                if waiter.isWaiting, let outcome = self.forgetSender(waiter, error) { waiter.resume(outcome) }
-            }
+        waiter.limit(to: timeout, on: self.turn) {
+            let error = SecureSocketError.timedOut(.sending, "\(self.peerText) did not take the bytes within \(timeout)")
+            if waiter.isWaiting, let outcome = self.forgetSender(waiter, error) { waiter.resume(outcome) }
         }
     }
 

@@ -50,7 +50,7 @@ final class Connection: @unchecked Sendable {
 
     /// Told once how the handshake has gone.
     private var established: ((Result<Void, SecureSocketError>) -> Void)?
-    private var handshakeTimer: Scheduled<Void>?
+    private var handshakeTimer: LoopTurn.Timer?
     private(set) var information: ConnectionInformation?
 
     /// What ended the peer's stream, where the machine knows only that something did.
@@ -67,7 +67,7 @@ final class Connection: @unchecked Sendable {
     /// Our side's end, and everything before it, has been handed to the operating system.
     var isOutputDelivered = false
     private(set) var isTransportGone = false
-    var lingerTimer: Scheduled<Void>?
+    var lingerTimer: LoopTurn.Timer?
     /// How long closing goes on without progress.
     var lingerTimeout: Duration
     /// When closing ends in any case.
@@ -141,9 +141,7 @@ final class Connection: @unchecked Sendable {
         }
         self.established = completion
         if let timeout {
-            self.handshakeTimer = self.loop.assumeIsolated().scheduleTask(in: TimeAmount(timeout)) {
-                self.turn.run { self.handshakeTimedOut(after: timeout) }
-            }
+            self.handshakeTimer = self.turn.after(TimeAmount(timeout)) { self.handshakeTimedOut(after: timeout) }
         }
         self.turn.run {
             self.updateReading()
@@ -221,6 +219,12 @@ final class Connection: @unchecked Sendable {
         }
     }
 
+    /// The same, of bytes in a buffer that the transport will write into again.
+    func transportLent(_ bytes: ByteBuffer) {
+        self.transportDelivered(bytes)
+        self.engine.keepUnreadInput()
+    }
+
     func transportDrained() {
         self.turn.run { self.pump() }
     }
@@ -241,6 +245,20 @@ final class Connection: @unchecked Sendable {
             self.endTransport(lost.code == .connectionReset ? .reset : .failed)
             self.breakWriting()
         }
+    }
+
+    /// Nothing more can be written; what the peer has sent can still be read.
+    func transportCannotSend(_ error: any Error) {
+        self.turn.run {
+            self.writeFailure =
+                self.writeFailure ?? .transport(error, step: .sending, "the connection to \(self.peerText) was lost")
+            self.breakWriting()
+        }
+    }
+
+    /// Both directions have ended, and nobody reads. Whoever takes a connection that has not begun would only take a dead one.
+    func transportHungUp() {
+        if self.phase == .handshaking, self.established == nil { self.transport.close() }
     }
 
     /// The last report.

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import SocketCore
 
 #if canImport(Darwin)
     import Darwin
@@ -16,17 +17,19 @@ struct HostResolver: Resolver {
     let loop: any EventLoop
     let family: SocketOptions.AddressFamily
 
+    typealias AddressFamily = AddressRace<SocketAddress>.Family
+
     func initiateAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> {
-        self.family == .v6 ? self.loop.makeSucceededFuture([]) : self.query(host, port, AF_INET)
+        self.family == .v6 ? self.loop.makeSucceededFuture([]) : self.query(host, port, .v4)
     }
 
     func initiateAAAAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> {
-        self.family == .v4 ? self.loop.makeSucceededFuture([]) : self.query(host, port, AF_INET6)
+        self.family == .v4 ? self.loop.makeSucceededFuture([]) : self.query(host, port, .v6)
     }
 
     func cancelQueries() {}
 
-    private func query(_ host: String, _ port: Int, _ family: Int32) -> EventLoopFuture<[SocketAddress]> {
+    private func query(_ host: String, _ port: Int, _ family: AddressFamily) -> EventLoopFuture<[SocketAddress]> {
         NIOThreadPool.singleton.runIfActive(eventLoop: self.loop) { try Self.lookUp(host, port, family) }
     }
 
@@ -38,9 +41,9 @@ struct HostResolver: Resolver {
     }
 
     /// All addresses of one kind; an empty list if the name has none of this kind.
-    static func lookUp(_ host: String, _ port: Int, _ family: Int32) throws -> [SocketAddress] {
+    static func lookUp(_ host: String, _ port: Int, _ family: AddressFamily) throws -> [SocketAddress] {
         var hints = addrinfo()
-        hints.ai_family = family
+        hints.ai_family = family == .v6 ? AF_INET6 : AF_INET
         #if canImport(Glibc)
             hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         #else

@@ -12,6 +12,10 @@ import Synchronization
 /// nothing else before it knows which thread it is on.
 final class LoopTurn: TaskExecutor, @unchecked Sendable {
     let loop: any EventLoop
+    #if os(Linux)
+        /// The same loop, if it is one of ours: it looks by itself whether a turn is due. Kept alive by `loop`.
+        private unowned(unsafe) let epollLoop: EpollEventLoop?
+    #endif
     // Unchecked exclusivity is sound: these are touched on the loop only, and no access calls anything.
     @exclusivity(unchecked) private var jobs = Deque<UnownedJob>()
     @exclusivity(unchecked) private var unflushed: [Connection] = []
@@ -24,8 +28,11 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
     /// Jobs run in one go before the loop gets a chance to look at its sockets again.
     private static let jobsPerTurn = 512
 
-    private init(loop: any EventLoop) {
+    init(loop: any EventLoop) {
         self.loop = loop
+        #if os(Linux)
+            self.epollLoop = loop as? EpollEventLoop
+        #endif
     }
 
     // MARK: One for each loop
@@ -34,7 +41,10 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
 
     /// The turns of a loop. Loops live as long as their group, which is as long as the program as a rule.
     static func of(_ loop: any EventLoop) -> LoopTurn {
-        self.turns.withLock { turns in
+        #if os(Linux)
+            if let loop = loop as? EpollEventLoop { return loop.turn }
+        #endif
+        return self.turns.withLock { turns in
             if let turn = turns[ObjectIdentifier(loop)], turn.loop === loop { return turn }
             let turn = LoopTurn(loop: loop)
             turns[ObjectIdentifier(loop)] = turn
@@ -46,7 +56,7 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        if self.loop.inEventLoop {
+        if self.isOnLoop {
             self.jobs.append(job)
             self.schedule()
         } else {
@@ -88,7 +98,7 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
     ///
     /// Tasks that it wakes do not run on the caller's stack: the caller may be in the middle of cancelling one of them.
     func onLoop(_ body: @escaping @Sendable () -> Void) {
-        if self.loop.inEventLoop { self.part(body) } else { self.loop.execute { self.run(body) } }
+        if self.isOnLoop { self.part(body) } else { self.loop.execute { self.run(body) } }
     }
 
     /// Sees to it that `connection` flushes at the end of this turn, or of one that begins soon.
@@ -100,10 +110,55 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
     private func schedule() {
         guard !self.isInTurn, !self.isScheduled else { return }
         self.isScheduled = true
-        self.loop.execute {
-            self.isScheduled = false
-            self.run {}
+        #if os(Linux)
+            if self.epollLoop != nil { return }
+        #endif
+        self.loop.execute { self.runIfDue() }
+    }
+
+    /// Whether a turn is to be run soon.
+    var isDue: Bool { self.isScheduled }
+
+    func runIfDue() {
+        guard self.isScheduled else { return }
+        self.isScheduled = false
+        self.run {}
+    }
+
+    /// Whether this is the loop's thread.
+    var isOnLoop: Bool {
+        #if os(Linux)
+            if let epollLoop { return epollLoop.inEventLoop }
+        #endif
+        return self.loop.inEventLoop
+    }
+
+    // MARK: Timers
+
+    /// Something that will happen on the loop, unless it is cancelled. To be cancelled on the loop.
+    enum Timer {
+        case scheduled(Scheduled<Void>)
+        #if os(Linux)
+            case heap(TimerHeap.Timer, EpollEventLoop)
+        #endif
+
+        func cancel() {
+            switch self {
+            case .scheduled(let task): task.cancel()
+            #if os(Linux)
+                case .heap(let timer, let loop): loop.cancel(timer)
+            #endif
+            }
         }
+    }
+
+    /// Runs `body` as a turn after `delay`. To be called on the loop.
+    @discardableResult
+    func after(_ delay: TimeAmount, _ body: @escaping () -> Void) -> Timer {
+        #if os(Linux)
+            if let epollLoop { return .heap(epollLoop.schedule(at: .now() + delay) { self.run(body) }, epollLoop) }
+        #endif
+        return .scheduled(self.loop.assumeIsolated().scheduleTask(in: delay) { self.run(body) })
     }
 
     // MARK: Memory

@@ -1,6 +1,5 @@
 import DequeModule
 public import NIOCore
-import NIOPosix
 import SocketCore
 import Synchronization
 
@@ -116,7 +115,7 @@ public final class Mailbox: Sendable {
             return state.lastID
         }
         let timer = timeout.map { timeout in
-            MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: TimeAmount(timeout)) {
+            SocketEventLoopGroup.shared.any().scheduleTask(in: TimeAmount(timeout)) {
                 self.endWait(id, Self.timedOut(timeout))
             }
         }

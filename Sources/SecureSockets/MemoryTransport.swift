@@ -1,5 +1,4 @@
 public import NIOCore
-public import NIOPosix
 import TLSEngine
 
 /// A transport in memory: two of them, each the other's peer, on event loops that may differ.
@@ -185,7 +184,7 @@ extension SecureSocket {
         options: SocketOptions = SocketOptions(),
         cut: MemoryCut = .whole,
         timeout: Duration? = .seconds(30),
-        on group: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup
+        on group: any EventLoopGroup = SocketEventLoopGroup.shared
     ) async throws(SecureSocketError) -> (client: SecureSocket, server: SecureSocket) {
         let options = try options.validated()
         try client.require(.client)

@@ -1,6 +1,5 @@
 import Logging
 public import NIOCore
-public import NIOPosix
 import Synchronization
 import TLSEngine
 
@@ -17,7 +16,6 @@ import TLSEngine
 /// When nobody refers to a listener any more, it is closed.
 public final class SecureListener: Sendable {
     let acceptor: Acceptor
-    private let channel: any Channel
     /// Unlike any other socket's, listener's or classic process's of this program.
     package let id = SecureSocket.nextID()
     private let closing = Atomic<Bool>(false)
@@ -26,9 +24,8 @@ public final class SecureListener: Sendable {
     /// Where it listens; the port is the one that was picked if 0 was asked for.
     public let localEndpoint: SocketEndpoint
 
-    private init(_ acceptor: Acceptor, _ channel: any Channel, _ localEndpoint: SocketEndpoint) {
+    private init(_ acceptor: Acceptor, _ localEndpoint: SocketEndpoint) {
         self.acceptor = acceptor
-        self.channel = channel
         self.localEndpoint = localEndpoint
     }
 
@@ -48,7 +45,7 @@ public final class SecureListener: Sendable {
         port: Int,
         tls: TLSConfiguration,
         options: SocketOptions = SocketOptions(),
-        on group: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup
+        on group: any EventLoopGroup = SocketEventLoopGroup.shared
     ) async throws(SecureSocketError) -> SecureListener {
         guard (0...65_535).contains(port) else {
             throw SecureSocketError(
@@ -71,36 +68,10 @@ public final class SecureListener: Sendable {
     ) async throws(SecureSocketError) -> SecureListener {
         let loop = group.next()
         let acceptor = Acceptor(loop: loop, tls: tls, options: options)
-        let bootstrap = ServerBootstrap(group: loop, childGroup: group)
-            .serverChannelOption(.backlog, value: Int32(clamping: options.backlog))
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelOption(.autoRead, value: false)
-            .serverChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.autoRead, value: false)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.writeBufferWaterMark, value: options.writeBufferWaterMark)
-            .childChannelOptions(of: options)
-            .serverChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(TakingHandler(acceptor))
-                }
-            }
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(
-                        ChannelTransport(channel) { acceptor.makeConnection(of: channel, $0) })
-                }
-            }
         let address = try endpoint.socketAddress()
         do {
-            let channel = try await bootstrap.bind(to: address).flatMap { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(ListeningHandler(acceptor))
-                    acceptor.listen(with: channel)
-                    return channel
-                }
-            }.get()
-            return SecureListener(acceptor, channel, SocketEndpoint(channel.localAddress) ?? endpoint)
+            let bound = try await acceptor.bind(to: address, spreadingOver: group)
+            return SecureListener(acceptor, SocketEndpoint(bound) ?? endpoint)
         } catch {
             throw .transport(error, step: .listening, "cannot listen on \(endpoint)")
         }
@@ -146,7 +117,7 @@ public final class SecureListener: Sendable {
         try await acceptor.begin(limit: maximumConnections, failed: handshakeFailed ?? Self.log)
         await withDiscardingTaskGroup { group in
             // On the listener's loop, a new connection reaches its handler without a change of thread.
-            await withTaskExecutorPreference(LoopTurn.of(acceptor.loop)) {
+            await withTaskExecutorPreference(acceptor.turn) {
                 while let socket = try? await acceptor.nextForServing() {
                     group.addTask(executorPreference: socket.connection.turn) {
                         do { try await handler(socket) } catch { Self.logEnd(error) }
@@ -215,11 +186,25 @@ public final class SecureListener: Sendable {
 
     /// Waits until the port is free.
     public func waitUntilClosed() async {
-        try? await self.channel.closeFuture.get()
+        await self.acceptor.waitUntilPortIsFree()
     }
 }
 
 extension Acceptor {
+    /// Listens at an address; the local address is the answer.
+    fileprivate func bind(to address: SocketAddress, spreadingOver group: any EventLoopGroup) async throws -> SocketAddress? {
+        #if os(Linux)
+            if let loop = self.loop as? EpollEventLoop {
+                return try await loop.submit {
+                    let port = try EpollPort(at: address, on: loop, for: self, options: self.options, spreadingOver: group)
+                    self.listen(at: port)
+                    return port.localAddress
+                }.get()
+            }
+        #endif
+        return try await ChannelPort.bind(to: address, on: self.loop, for: self, options: self.options, spreadingOver: group)
+    }
+
     nonisolated(nonsending) func begin(
         limit: Int, failed: (@Sendable (SecureSocketError, SocketEndpoint?) -> Void)?
     ) async throws(SecureSocketError) {
@@ -240,15 +225,5 @@ extension SecureListener: Hashable {
 
     public func hash(into hasher: inout Hasher) {
         hasher.combine(ObjectIdentifier(self))
-    }
-}
-
-extension ServerBootstrap {
-    /// Those that are not the operating system's defaults: each is a system call for each connection.
-    fileprivate func childChannelOptions(of options: SocketOptions) -> ServerBootstrap {
-        var bootstrap = self
-        if options.noDelay { bootstrap = bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1) }
-        if options.keepAlive { bootstrap = bootstrap.childChannelOption(.socketOption(.so_keepalive), value: 1) }
-        return bootstrap
     }
 }

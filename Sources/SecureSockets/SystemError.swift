@@ -1,5 +1,4 @@
 import NIOCore
-import NIOPosix
 
 #if canImport(Darwin)
     import Darwin
@@ -61,18 +60,16 @@ extension SecureSocketError {
             classicReason: SystemError.name(of: number))
     }
 
-    /// Tells what NIO reports.
+    /// Tells what a transport reports.
     static func transport(_ error: any Error, step: Step, _ what: String) -> SecureSocketError {
         switch error {
         case let error as SecureSocketError: return error
         case let error as IOError: return .system(error.errnoCode, step: step, what)
-        case is NIOConnectionError, is ChannelError:
-            if case ChannelError.connectTimeout = error {
-                return SecureSocketError(
-                    .timedOut, blame: .network, step: step, "\(what): no answer in time", classicReason: "timeout")
-            }
-            let numbers = (error as? NIOConnectionError)?.connectionErrors.compactMap { ($0.error as? IOError)?.errnoCode } ?? []
-            if let number = SystemError.mostTelling(of: numbers) { return .system(number, step: step, what) }
+        case let failure as ConnectFailure:
+            if let number = SystemError.mostTelling(of: failure.attempts) { return .system(number, step: step, what) }
+            return SecureSocketError(
+                .timedOut, blame: .network, step: step, "\(what): no answer in time", classicReason: "timeout")
+        case is ChannelError:
             return SecureSocketError(
                 .connectionReset, blame: .network, step: step, "\(what): \(error)", classicReason: "closed")
         default:

@@ -15,7 +15,7 @@ final class Waiter<Success: Sendable>: @unchecked Sendable {
     }
 
     private var state = State.new
-    private var timer: Scheduled<Void>?
+    private var timer: LoopTurn.Timer?
     /// The name under which the connection's queues know this call.
     var id: UInt64 = 0
 
@@ -54,10 +54,10 @@ final class Waiter<Success: Sendable>: @unchecked Sendable {
         if case .waiting = self.state { true } else { false }
     }
 
-    /// Runs `expired` when the call has waited that long.
-    func limit(to timeout: Duration?, on loop: any EventLoop, expired: @escaping () -> Void) {
+    /// Runs `expired`, as a turn, when the call has waited that long.
+    func limit(to timeout: Duration?, on turn: LoopTurn, expired: @escaping () -> Void) {
         guard let timeout, self.isWaiting else { return }
-        self.timer = loop.assumeIsolated().scheduleTask(in: TimeAmount(timeout)) { expired() }
+        self.timer = turn.after(TimeAmount(timeout), expired)
     }
 }
 

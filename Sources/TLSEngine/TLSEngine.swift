@@ -151,6 +151,11 @@ package final class TLSEngine {
         }
     }
 
+    /// Copies what has not been read of a buffer that somebody else will write into.
+    package func keepUnreadInput() {
+        if self.input.readableBytes > 0 { self.input = ByteBuffer(bytes: self.input.readableBytesView) }
+    }
+
     /// Notes that the network will deliver nothing more.
     package func receiveEnd() {
         self.transportHasEnded = true

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOPosix
 import SecureSockets
 import SocketCore
 import TestSupport
@@ -8,7 +9,7 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct `A secure stream` {
     /// What carries the bytes.
     enum Carrier: Sendable, CaseIterable {
-        case memory, memoryByteByByte, memoryInSmallPieces, loopback
+        case memory, memoryByteByByte, memoryInSmallPieces, loopback, loopbackOverNIO
 
         /// Two connected ends, and a place that keeps what has to live as long.
         func pair(_ options: SocketOptions = SocketOptions.patient) async throws -> StreamPair {
@@ -21,6 +22,9 @@ import Testing
             case .memoryByteByByte: cut = .oneByteAtATime
             case .memoryInSmallPieces: cut = .pieces(of: 777)
             case .loopback: return try await .overLoopback(client: client, server: server, options: options)
+            case .loopbackOverNIO:
+                return try await .overLoopback(
+                    client: client, server: server, options: options, on: .singletonMultiThreadedEventLoopGroup)
             }
             let (one, other) = try await SecureSocket.connectedPair(
                 client: client, server: server, options: options, cut: cut)
@@ -30,7 +34,7 @@ import Testing
         var large: Int { self == .memoryByteByByte ? 20_000 : 1_000_000 }
 
         /// So much that a sender has to wait, also for the operating system's buffers.
-        var moreThanFitsAnywhere: Int { self == .loopback ? 20_000_000 : self.large }
+        var moreThanFitsAnywhere: Int { self == .loopback || self == .loopbackOverNIO ? 20_000_000 : self.large }
     }
 
     static func bytes(_ count: Int) -> [UInt8] {

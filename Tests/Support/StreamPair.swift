@@ -1,3 +1,4 @@
+package import NIOCore
 package import SecureSockets
 
 /// Two connected ends.
@@ -13,14 +14,16 @@ package struct StreamPair: Sendable {
     /// Each end with its peer.
     package var bothWays: [(SecureSocket, SecureSocket)] { [(self.client, self.server), (self.server, self.client)] }
 
-    /// Two ends of a connection over the loopback interface.
+    /// Two ends of a connection over the loopback interface, on the event loops of `group`.
     package static func overLoopback(
-        client: TLSConfiguration, server: TLSConfiguration, options: SocketOptions = .patient
+        client: TLSConfiguration, server: TLSConfiguration, options: SocketOptions = .patient,
+        on group: any EventLoopGroup = SocketEventLoopGroup.shared
     ) async throws -> StreamPair {
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server, options: options)
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server, options: options, on: group)
         async let accepted = listener.accept(timeout: Encounter.patience)
         let connected = try await SecureSocket.connect(
-            to: "127.0.0.1", port: listener.localEndpoint.port, tls: client, options: options, timeout: Encounter.patience)
+            to: "127.0.0.1", port: listener.localEndpoint.port, tls: client, options: options, timeout: Encounter.patience,
+            on: group)
         defer { listener.close() }
         return StreamPair(client: connected, server: try await accepted)
     }

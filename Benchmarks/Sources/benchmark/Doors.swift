@@ -1,7 +1,6 @@
 import ArgumentParser
 import ClassicSSL
 import NIOCore
-import NIOPosix
 import SecureSockets
 
 /// The ways in which a program can get its messages from SecureSockets. None should be much dearer than another.
@@ -34,7 +33,7 @@ enum DoorServer {
         options.packetHeader = door.header
         let listener = try await SecureListener.bind(
             host: "127.0.0.1", port: port, tls: .server(identity), options: options,
-            on: MultiThreadedEventLoopGroup(numberOfThreads: 1))
+            on: SocketEventLoopGroup(numberOfLoops: 1))
         ready(listener.localEndpoint.port)
         try await listener.serve { socket in
             switch door {

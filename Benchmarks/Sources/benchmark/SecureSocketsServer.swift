@@ -1,12 +1,11 @@
 import NIOCore
-import NIOPosix
 import SecureSockets
 
 /// The server as a user writes it: `serve` with an async handler and default options.
 enum SecureSocketsServer {
     static func run(host: String, port: Int, certificate: String, key: String, loops: Int, ready: (Int) -> Void) async throws {
         let identity = try TLSIdentity(certificateChain: .file(certificate), privateKey: .file(key))
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
+        let group = try SocketEventLoopGroup(numberOfLoops: loops)
         let listener = try await SecureListener.bind(
             host: host, port: port, tls: .server(identity), options: Self.options, on: group)
         ready(listener.localEndpoint.port)

@@ -1,0 +1,352 @@
+#if os(Linux)
+    import CEpoll
+    import DequeModule
+    import Dispatch
+    import NIOCore
+    import Synchronization
+
+    #if canImport(Musl)
+        import Musl
+    #else
+        import Glibc
+    #endif
+
+    /// An event loop of our own for sockets, over Linux's epoll: one thread, which waits for its descriptors, timers and tasks.
+    ///
+    /// To NIO it is an event loop like any other. It is here because a channel, its pipeline and its selector cost more time than all
+    /// else that we do for a message, and more memory than all else that we keep for a connection.
+    ///
+    /// Theory of operation. Descriptors are registered once, edge-triggered (`epoll(7)`), and told of what has become possible; they note
+    /// it, and ask the kernel again only when it must have news. Nothing is registered anew to pause reading, and nothing to close. One
+    /// round of the loop: tasks that others left here, tasks of its own, timers that are due, then waiting, then what the descriptors
+    /// have to do. A descriptor that has more to do than is fair to the others goes on in the next round (`again`).
+    ///
+    /// Sendable without a check because everything but `inbox` is touched on the loop's thread only.
+    final class EpollEventLoop: EventLoop, @unchecked Sendable {
+        private let epoll: Int32
+        /// Wakes the loop. Edge-triggered as well, and so it need never be read.
+        private let wakeup: Int32
+        private let threadID = Atomic<UInt>(0)
+        private let inbox = Mutex(Inbox())
+
+        private struct Inbox {
+            var tasks: [@Sendable () -> Void] = []
+            var isWoken = false
+            var isOver = false
+        }
+
+        // Unchecked exclusivity is sound: touched on the loop's thread only, and no access calls anything that has another.
+        @exclusivity(unchecked) private var tasks = Deque<() -> Void>()
+        @exclusivity(unchecked) private var timers = TimerHeap()
+        @exclusivity(unchecked) private var slots: ContiguousArray<Slot> = []
+        @exclusivity(unchecked) private var freeSlots: [Int] = []
+        @exclusivity(unchecked) private var unfinished: [any PolledDescriptor] = []
+        @exclusivity(unchecked) private var hasMail = true
+        private var isStopping = false
+        private var stopped: (() -> Void)?
+
+        /// Made in `init`: reading it is safe from any thread.
+        private(set) lazy var turn = LoopTurn(loop: self)
+
+        private struct Slot {
+            var descriptor: (any PolledDescriptor)?
+            /// What the kernel still has to say about a slot's former descriptor is not for its new one.
+            var generation: UInt32 = 0
+        }
+
+        private static let eventsPerWait = 256
+        /// A task may add another for ever; the sockets get their turn in between.
+        private static let tasksPerRound = 4096
+
+        init() throws(SecureSocketError) {
+            func check(_ result: Int32) throws(SecureSocketError) -> Int32 {
+                guard result < 0 else { return result }
+                throw .system(-result, step: .configuring, "cannot make an event loop")
+            }
+            self.epoll = try check(cepoll_create())
+            self.wakeup = try check(cepoll_event_create())
+            _ = try check(cepoll_add(self.epoll, self.wakeup, cepoll_in | cepoll_edge_triggered, Self.wakeupKey))
+            _ = self.turn
+        }
+
+        private static let wakeupKey = UInt64.max
+
+        // MARK: Its thread
+
+        func start() throws(SecureSocketError) {
+            var thread = pthread_t()
+            let argument = Unmanaged.passRetained(self)
+            let result = pthread_create(
+                &thread, nil,
+                { argument in
+                    guard let argument else { return nil }
+                    let loop = Unmanaged<EpollEventLoop>.fromOpaque(argument).takeRetainedValue()
+                    loop.threadID.store(EpollEventLoop.currentThreadID, ordering: .relaxed)
+                    cepoll_name_thread("secure-sockets")
+                    loop.run()
+                    return nil
+                }, argument.toOpaque())
+            guard result == 0 else {
+                argument.release()
+                throw .system(result, step: .configuring, "cannot start an event loop's thread")
+            }
+            pthread_detach(thread)
+        }
+
+        private static var currentThreadID: UInt { UInt(pthread_self()) }
+
+        // Relaxed: the loop's own thread has set it, and on any other thread an old value says the same.
+        var inEventLoop: Bool { self.threadID.load(ordering: .relaxed) == Self.currentThreadID }
+
+        private func run() {
+            withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) { events in
+                while !self.isStopping || self.hasWork {
+                    self.takeMail()
+                    self.runTasks()
+                    let count = cepoll_wait(self.epoll, events.baseAddress, Int32(Self.eventsPerWait), self.timeout())
+                    // Interrupted by a signal, and nothing else can go wrong here.
+                    for index in 0..<Int(max(count, 0)) { self.dispatch(events[index]) }
+                    self.goOn()
+                    self.runTimers()
+                }
+            }
+            self.end()
+        }
+
+        private func dispatch(_ event: epoll_event) {
+            let key = event.data.u64
+            if key == Self.wakeupKey {
+                self.hasMail = true
+                return
+            }
+            let index = Int(truncatingIfNeeded: key & 0xffff_ffff)
+            guard index < self.slots.count, self.slots[index].generation == UInt32(truncatingIfNeeded: key >> 32) else { return }
+            self.slots[index].descriptor?.ready(event.events)
+        }
+
+        private var hasWork: Bool { !self.tasks.isEmpty || !self.unfinished.isEmpty || self.hasMail || self.turn.isDue }
+
+        /// Milliseconds, rounded up: waking before a timer is due would only mean to wait again.
+        private func timeout() -> Int32 {
+            if self.hasWork || self.isStopping { return 0 }
+            guard let next = self.timers.next else { return -1 }
+            let nanoseconds = (next - NIODeadline.now()).nanoseconds
+            return nanoseconds <= 0 ? 0 : Int32(clamping: (nanoseconds + 999_999) / 1_000_000)
+        }
+
+        private func takeMail() {
+            guard self.hasMail else { return }
+            self.hasMail = false
+            let tasks = self.inbox.withLock { inbox in
+                var tasks: [@Sendable () -> Void] = []
+                swap(&tasks, &inbox.tasks)
+                inbox.isWoken = false
+                return tasks
+            }
+            for task in tasks { self.tasks.append(task) }
+        }
+
+        private func runTasks() {
+            for _ in 0..<Self.tasksPerRound {
+                guard let task = self.tasks.popFirst() else { break }
+                task()
+            }
+            self.turn.runIfDue()
+        }
+
+        private func runTimers() {
+            guard self.timers.next != nil else { return }
+            let now = NIODeadline.now()
+            while let body = self.timers.takeDue(at: now) { body() }
+        }
+
+        private func goOn() {
+            guard !self.unfinished.isEmpty else { return }
+            let unfinished = self.unfinished
+            self.unfinished.removeAll(keepingCapacity: true)
+            for descriptor in unfinished { descriptor.goOn() }
+        }
+
+        // MARK: Tasks and timers
+
+        func execute(_ task: @escaping @Sendable () -> Void) {
+            self.leave(task)
+        }
+
+        func _executeIsolatedUnsafeUnchecked(_ task: @escaping () -> Void) {
+            self.tasks.append(task)
+        }
+
+        /// Leaves a task to be run, from whatever thread. A loop that has been shut down drops it.
+        private func leave(_ task: @escaping @Sendable () -> Void) {
+            if self.inEventLoop { return self.tasks.append(task) }
+            let mustWake = self.inbox.withLock { inbox in
+                guard !inbox.isOver else { return false }
+                inbox.tasks.append(task)
+                defer { inbox.isWoken = true }
+                return !inbox.isWoken
+            }
+            if mustWake { _ = cepoll_event_signal(self.wakeup) }
+        }
+
+        func schedule(at deadline: NIODeadline, _ body: @escaping () -> Void) -> TimerHeap.Timer {
+            self.timers.add(at: deadline, body)
+        }
+
+        func cancel(_ timer: TimerHeap.Timer) {
+            self.timers.cancel(timer)
+        }
+
+        func scheduleTask<T>(deadline: NIODeadline, _ task: @escaping @Sendable () throws -> T) -> Scheduled<T> {
+            let promise = self.makePromise(of: T.self)
+            let timer = PendingTimer()
+            let scheduled = Scheduled(promise: promise) { self.onLoop { timer.cancel(on: self) } }
+            self.onLoop {
+                timer.start(on: self, at: deadline) {
+                    promise.assumeIsolated().completeWith(Result { try task() })
+                }
+            }
+            return scheduled
+        }
+
+        func scheduleTask<T>(in delay: TimeAmount, _ task: @escaping @Sendable () throws -> T) -> Scheduled<T> {
+            self.scheduleTask(deadline: .now() + delay, task)
+        }
+
+        /// A timer that may be cancelled before the loop has heard of it.
+        ///
+        /// Sendable without a check because it is touched on the loop's thread only.
+        private final class PendingTimer: @unchecked Sendable {
+            private var timer: TimerHeap.Timer?
+            private var isCancelled = false
+
+            func start(on loop: EpollEventLoop, at deadline: NIODeadline, _ body: @escaping () -> Void) {
+                if !self.isCancelled { self.timer = loop.schedule(at: deadline, body) }
+            }
+
+            func cancel(on loop: EpollEventLoop) {
+                self.isCancelled = true
+                if let timer { loop.cancel(timer) }
+                self.timer = nil
+            }
+        }
+
+        private func onLoop(_ body: @escaping @Sendable () -> Void) {
+            if self.inEventLoop { body() } else { self.leave(body) }
+        }
+
+        // MARK: Descriptors
+
+        /// Where a registered descriptor is found again.
+        struct Registration {
+            fileprivate let index: Int
+            fileprivate let key: UInt64
+        }
+
+        /// Watches a descriptor for `events`, edge-triggered, until it is closed.
+        func register(
+            _ number: Int32, for events: UInt32, _ descriptor: any PolledDescriptor
+        ) throws(IOError) -> Registration {
+            let index: Int
+            if let free = self.freeSlots.popLast() {
+                index = free
+            } else {
+                index = self.slots.count
+                self.slots.append(Slot())
+            }
+            self.slots[index].descriptor = descriptor
+            let registration = Registration(
+                index: index, key: UInt64(self.slots[index].generation) << 32 | UInt64(truncatingIfNeeded: index))
+            let result = cepoll_add(self.epoll, number, events, registration.key)
+            if result < 0 {
+                self.unregister(registration)
+                throw IOError(errnoCode: -result, reason: "epoll_ctl")
+            }
+            return registration
+        }
+
+        /// Watches for other events from now on; also tells of those that are possible already.
+        func change(_ registration: Registration, of number: Int32, to events: UInt32) {
+            _ = cepoll_modify(self.epoll, number, events, registration.key)
+        }
+
+        /// Forgets a descriptor that is about to be closed; the kernel does so by itself.
+        func unregister(_ registration: Registration) {
+            self.slots[registration.index].descriptor = nil
+            self.slots[registration.index].generation &+= 1
+            self.freeSlots.append(registration.index)
+        }
+
+        /// Watches a descriptor no longer; it stays open.
+        func remove(_ registration: Registration, of number: Int32) {
+            _ = cepoll_remove(self.epoll, number)
+            self.unregister(registration)
+        }
+
+        /// Lets a descriptor go on in the next round.
+        func again(_ descriptor: any PolledDescriptor) {
+            self.unfinished.append(descriptor)
+        }
+
+        // MARK: Memory
+
+        /// What comes from the network is read into this buffer, of whichever connection.
+        @exclusivity(unchecked) private var inputBuffer = ByteBuffer()
+        private static let inputCapacity = 64 << 10
+
+        func takeInputBuffer() -> ByteBuffer {
+            var buffer = ByteBuffer()
+            swap(&buffer, &self.inputBuffer)
+            // Whoever kept a part of it has it to themselves: a buffer is copied when it is written into while somebody else has it.
+            buffer.clear(minimumCapacity: Self.inputCapacity)
+            return buffer
+        }
+
+        func giveBackInputBuffer(_ buffer: consuming ByteBuffer) {
+            self.inputBuffer = buffer
+        }
+
+        // MARK: The end
+
+        func shutdownGracefully(queue: DispatchQueue, _ callback: @escaping @Sendable ((any Error)?) -> Void) {
+            queue.async { callback(EventLoopError.unsupportedOperation) }
+        }
+
+        /// Closes everything that is registered and ends the thread; `stopped` is then called, on it.
+        func stop(_ stopped: @escaping @Sendable () -> Void) {
+            let isOver = self.inbox.withLock { $0.isOver }
+            if isOver { return stopped() }
+            self.onLoop {
+                self.stopped = stopped
+                for slot in self.slots { slot.descriptor?.loopStops() }
+                self.isStopping = true
+            }
+        }
+
+        private func end() {
+            let late = self.inbox.withLock { inbox in
+                inbox.isOver = true
+                defer { inbox.tasks.removeAll() }
+                return inbox.tasks
+            }
+            for task in late { task() }
+            while let task = self.tasks.popFirst() { task() }
+            self.timers.removeAll()
+            _ = cepoll_close(self.wakeup)
+            _ = cepoll_close(self.epoll)
+            let stopped = self.stopped
+            self.stopped = nil
+            stopped?()
+        }
+    }
+
+    /// Something with a descriptor that a loop watches.
+    protocol PolledDescriptor: AnyObject {
+        /// What has become possible, as epoll's events.
+        func ready(_ events: UInt32)
+        /// The next round has begun; see `EpollEventLoop.again`.
+        func goOn()
+        /// The loop will not run any more.
+        func loopStops()
+    }
+#endif

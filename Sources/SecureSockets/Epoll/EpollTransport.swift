@@ -1,0 +1,311 @@
+#if os(Linux)
+    import CEpoll
+    import DequeModule
+    import NIOCore
+
+    #if canImport(Musl)
+        import Musl
+    #else
+        import Glibc
+    #endif
+
+    /// A transport over a TCP socket on one of our own loops.
+    ///
+    /// Theory of operation. The descriptor is watched edge-triggered: an event says that something has become possible, and it stays
+    /// possible until the kernel has said that it is not (`mayReceive`). A short read says so as well, unless the peer's end is behind it.
+    /// Pausing is therefore only not to read. Writing is tried at once; whatever the kernel does not take waits in `unsent` until it says
+    /// that there is room, and only from then on is the descriptor watched for that.
+    ///
+    /// Reading and writing fail on their own: after a failed write what the peer had sent can still be received (specification §4.4).
+    final class EpollTransport: Transport, PolledDescriptor {
+        let loop: EpollEventLoop
+        private let descriptor: Int32
+        private(set) var localAddress: SocketAddress?
+        let remoteAddress: SocketAddress?
+        private let sendHighWaterMark: Int
+        private var connection: Connection?
+        private var registration: EpollEventLoop.Registration?
+
+        // Unchecked exclusivity is sound: touched on the loop only, and no access calls anything that has another.
+        @exclusivity(unchecked) private var isReading = false
+        @exclusivity(unchecked) private var mayReceive = false
+        /// A short read is no sign that there is nothing more: the peer's end, or an error, is behind it.
+        @exclusivity(unchecked) private var endIsNear = false
+        @exclusivity(unchecked) private var isReceiving = false
+        @exclusivity(unchecked) private var isUnfinished = false
+        private var hasReceivedEnd = false
+
+        @exclusivity(unchecked) private var unsent = Deque<ByteBuffer>()
+        @exclusivity(unchecked) private(set) var unsentBytes = 0
+        private var isWatchedForRoom = false
+        private var wasFull = false
+        private var isWritingBroken = false
+        /// The kernel tells of a reset once, whoever asks first; to the other it looks like an end.
+        private var hasBeenReset = false
+        private var hasFinishedWriting = false
+        /// Runs when all that was written has been handed over.
+        private var finishing: (() -> Void)?
+        private var isClosed = false
+
+        /// Takes a connected descriptor over; it is closed with this object at the latest.
+        init(_ descriptor: Int32, on loop: EpollEventLoop, peer: SocketAddress?, options: SocketOptions) {
+            self.descriptor = descriptor
+            self.loop = loop
+            self.remoteAddress = peer
+            self.sendHighWaterMark = options.sendHighWaterMark
+        }
+
+        deinit {
+            if !self.isClosed { _ = cepoll_close(self.descriptor) }
+        }
+
+        var eventLoop: any EventLoop { self.loop }
+
+        /// Begins to watch the descriptor for the connection that `connect` makes. On the loop.
+        func begin(_ connect: (EpollTransport) -> Connection?) throws(IOError) {
+            self.localAddress = SocketAddress.local(of: self.descriptor)
+            guard let connection = connect(self) else { return self.close() }
+            self.connection = connection
+            do {
+                self.registration = try self.loop.register(self.descriptor, for: Self.receiving, self)
+            } catch {
+                self.close()
+                throw error
+            }
+        }
+
+        private static let receiving = cepoll_in | cepoll_peer_ended | cepoll_edge_triggered
+
+        // MARK: What becomes possible
+
+        func ready(_ events: UInt32) {
+            let ends = cepoll_peer_ended | cepoll_hang_up | cepoll_error
+            if events & (cepoll_in | ends) != 0 { self.mayReceive = true }
+            if events & ends != 0 { self.endIsNear = true }
+            if events & (cepoll_out | cepoll_error) != 0, self.unsentBytes > 0 { self.sendOn() }
+            if self.isReading {
+                self.receive()
+            } else if events & cepoll_hang_up != 0 {
+                self.connection?.transportHungUp()
+            }
+        }
+
+        func goOn() {
+            self.isUnfinished = false
+            self.receive()
+        }
+
+        func loopStops() {
+            self.close()
+        }
+
+        private func goOnSoon() {
+            guard !self.isUnfinished else { return }
+            self.isUnfinished = true
+            self.loop.again(self)
+        }
+
+        // MARK: Receiving
+
+        /// A connection that has much to say must not keep the loop from the others.
+        private static let receivesPerRound = 4
+
+        func setReading(_ isReading: Bool) {
+            self.isReading = isReading
+            // Not now: whoever asks is in the middle of something.
+            if isReading, self.mayReceive, !self.isReceiving { self.goOnSoon() }
+        }
+
+        private func receive() {
+            guard !self.isReceiving else { return }
+            self.isReceiving = true
+            defer { self.isReceiving = false }
+            var rounds = Self.receivesPerRound
+            while self.isReading, self.mayReceive, !self.isClosed {
+                if rounds == 0 { return self.goOnSoon() }
+                rounds -= 1
+                var buffer = self.loop.takeInputBuffer()
+                let capacity = buffer.writableBytes
+                var result = 0
+                buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: capacity) { bytes in
+                    result = cepoll_receive(self.descriptor, bytes.baseAddress, UInt(capacity))
+                    return max(result, 0)
+                }
+                if result > 0 {
+                    if result < capacity, !self.endIsNear { self.mayReceive = false }
+                    self.connection?.transportLent(buffer)
+                }
+                self.loop.giveBackInputBuffer(buffer)
+                if result == 0, self.hasBeenReset {
+                    self.receivingFailed(ECONNRESET)
+                } else if result == 0 {
+                    self.receivedEnd()
+                } else if result < 0 {
+                    self.receivingFailed(Int32(truncatingIfNeeded: -result))
+                }
+            }
+        }
+
+        private func receivedEnd() {
+            self.mayReceive = false
+            self.hasReceivedEnd = true
+            self.connection?.transportEnded()
+            self.closeIfBothHaveEnded()
+        }
+
+        private func receivingFailed(_ number: Int32) {
+            switch number {
+            case EAGAIN: self.mayReceive = false
+            case EINTR: break
+            default:
+                self.mayReceive = false
+                self.connection?.transportBroke(IOError(errnoCode: number, reason: "recv"))
+                self.close()
+            }
+        }
+
+        // MARK: Sending
+
+        var isWritable: Bool { self.unsentBytes < self.sendHighWaterMark }
+
+        var acknowledgedBytes: UInt64 { self.isClosed ? 0 : cepoll_acknowledged(self.descriptor) }
+
+        func write(_ bytes: ByteBuffer) {
+            guard !self.isClosed, !self.isWritingBroken, !self.hasFinishedWriting, bytes.readableBytes > 0 else { return }
+            guard self.unsent.isEmpty else { return self.keep(bytes) }
+            let sent = self.send(bytes)
+            guard sent < bytes.readableBytes, !self.isWritingBroken else { return }
+            var rest = bytes
+            rest.moveReaderIndex(forwardBy: sent)
+            self.keep(rest)
+            self.watchForRoom()
+        }
+
+        private func keep(_ bytes: ByteBuffer) {
+            self.unsent.append(bytes)
+            self.unsentBytes += bytes.readableBytes
+            if !self.isWritable { self.wasFull = true }
+        }
+
+        /// How many bytes the kernel has taken.
+        private func send(_ bytes: ByteBuffer) -> Int {
+            while true {
+                let result = bytes.withUnsafeReadableBytes { cepoll_send(self.descriptor, $0.baseAddress, UInt($0.count)) }
+                if result >= 0 { return result }
+                switch Int32(truncatingIfNeeded: -result) {
+                case EINTR: continue
+                case EAGAIN: return 0
+                case let number:
+                    self.sendingFailed(number)
+                    return 0
+                }
+            }
+        }
+
+        private func watchForRoom() {
+            guard !self.isWatchedForRoom, let registration else { return }
+            self.isWatchedForRoom = true
+            self.loop.change(registration, of: self.descriptor, to: Self.receiving | cepoll_out)
+        }
+
+        private func sendOn() {
+            while let first = self.unsent.first {
+                let sent = self.send(first)
+                if self.isWritingBroken { return }
+                self.unsentBytes -= sent
+                if sent < first.readableBytes {
+                    self.unsent[0].moveReaderIndex(forwardBy: sent)
+                    break
+                }
+                self.unsent.removeFirst()
+            }
+            if self.unsent.isEmpty { self.allIsSent() }
+            if self.wasFull, self.unsentBytes <= self.sendHighWaterMark / 2 {
+                self.wasFull = false
+                self.connection?.transportDrained()
+            }
+        }
+
+        private func sendingFailed(_ number: Int32) {
+            self.isWritingBroken = true
+            if number == ECONNRESET { self.hasBeenReset = true }
+            self.dropUnsent()
+            self.connection?.transportCannotSend(IOError(errnoCode: number, reason: "send"))
+            self.allIsSent()
+        }
+
+        private func dropUnsent() {
+            self.unsent.removeAll()
+            self.unsentBytes = 0
+        }
+
+        // MARK: The end
+
+        func finishWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) {
+            if let bytes { self.write(bytes) }
+            guard !self.hasFinishedWriting else { return completion() }
+            self.hasFinishedWriting = true
+            self.finishing = completion
+            if self.unsent.isEmpty { self.allIsSent() }
+        }
+
+        private func allIsSent() {
+            guard let finishing else { return }
+            self.finishing = nil
+            finishing()
+            guard !self.isClosed else { return }
+            if !self.hasReceivedEnd { _ = cepoll_finish_writing(self.descriptor) }
+            self.closeIfBothHaveEnded()
+        }
+
+        private func closeIfBothHaveEnded() {
+            if self.hasReceivedEnd, self.hasFinishedWriting, self.finishing == nil { self.close() }
+        }
+
+        func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void) {
+            let result = self.isClosed ? -EBADF : cepoll_set_no_delay(self.descriptor, isOn ? 1 : 0)
+            completion(result < 0 ? .failure(.system(-result, step: .configuring, "cannot set TCP_NODELAY")) : .success(()))
+        }
+
+        func close() {
+            guard !self.isClosed else { return }
+            self.isClosed = true
+            if let registration { self.loop.unregister(registration) }
+            self.registration = nil
+            _ = cepoll_close(self.descriptor)
+            self.dropUnsent()
+            let finishing = self.finishing
+            self.finishing = nil
+            finishing?()
+            // The last report comes after the call that closes.
+            self.loop._executeIsolatedUnsafeUnchecked {
+                self.connection?.transportClosed()
+                self.connection = nil
+            }
+        }
+    }
+
+    extension SocketAddress {
+        init?(_ storage: sockaddr_storage) {
+            var storage = storage
+            switch Int32(storage.ss_family) {
+            case AF_INET:
+                self = withUnsafePointer(to: &storage) {
+                    $0.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { SocketAddress($0.pointee) }
+                }
+            case AF_INET6:
+                self = withUnsafePointer(to: &storage) {
+                    $0.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { SocketAddress($0.pointee) }
+                }
+            default: return nil
+            }
+        }
+
+        /// The local address of a socket.
+        static func local(of descriptor: Int32) -> SocketAddress? {
+            var storage = sockaddr_storage()
+            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+            return cepoll_local_address(descriptor, &storage, &length) < 0 ? nil : SocketAddress(storage)
+        }
+    }
+#endif

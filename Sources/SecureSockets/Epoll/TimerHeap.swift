@@ -1,0 +1,103 @@
+import NIOCore
+
+/// What is to happen later, the earliest first; whatever is cancelled is taken out at once.
+///
+/// Most timers are cancelled: that of a handshake, of a call with a timeout, of a closing connection. So each knows its place.
+struct TimerHeap {
+    final class Timer {
+        let deadline: NIODeadline
+        /// Breaks ties: what was asked for first happens first.
+        fileprivate let number: UInt64
+        fileprivate var place: Int?
+        fileprivate var body: (() -> Void)?
+
+        fileprivate init(_ deadline: NIODeadline, _ number: UInt64, _ body: @escaping () -> Void) {
+            self.deadline = deadline
+            self.number = number
+            self.body = body
+        }
+
+        fileprivate func isBefore(_ other: Timer) -> Bool {
+            self.deadline == other.deadline ? self.number < other.number : self.deadline < other.deadline
+        }
+    }
+
+    private var timers: ContiguousArray<Timer> = []
+    private var lastNumber: UInt64 = 0
+
+    /// When the first one is due.
+    var next: NIODeadline? { self.timers.first?.deadline }
+
+    mutating func add(at deadline: NIODeadline, _ body: @escaping () -> Void) -> Timer {
+        self.lastNumber += 1
+        let timer = Timer(deadline, self.lastNumber, body)
+        self.timers.append(timer)
+        self.rise(timer, from: self.timers.count - 1)
+        return timer
+    }
+
+    /// Forgets a timer; nothing happens if it has been due or cancelled before.
+    mutating func cancel(_ timer: Timer) {
+        guard let place = timer.place else { return }
+        self.remove(at: place)
+    }
+
+    /// Takes the first timer out if it is due.
+    mutating func takeDue(at now: NIODeadline) -> (() -> Void)? {
+        guard let first = self.timers.first, first.deadline <= now else { return nil }
+        let body = first.body
+        self.remove(at: 0)
+        return body
+    }
+
+    mutating func removeAll() {
+        for timer in self.timers {
+            timer.place = nil
+            timer.body = nil
+        }
+        self.timers.removeAll()
+    }
+
+    private mutating func remove(at place: Int) {
+        let timer = self.timers[place]
+        timer.place = nil
+        timer.body = nil
+        let last = self.timers.removeLast()
+        guard last !== timer else { return }
+        // The last one takes the place, and goes to where it belongs.
+        if place > 0, last.isBefore(self.timers[(place - 1) / 2]) {
+            self.rise(last, from: place)
+        } else {
+            self.sink(last, from: place)
+        }
+    }
+
+    private mutating func rise(_ timer: Timer, from start: Int) {
+        var place = start
+        while place > 0 {
+            let parent = (place - 1) / 2
+            guard timer.isBefore(self.timers[parent]) else { break }
+            self.put(self.timers[parent], at: place)
+            place = parent
+        }
+        self.put(timer, at: place)
+    }
+
+    private mutating func sink(_ timer: Timer, from start: Int) {
+        var place = start
+        while true {
+            var child = 2 * place + 1
+            guard child < self.timers.count else { break }
+            if child + 1 < self.timers.count, self.timers[child + 1].isBefore(self.timers[child]) { child += 1 }
+            guard self.timers[child].isBefore(timer) else { break }
+            self.put(self.timers[child], at: place)
+            place = child
+        }
+        self.put(timer, at: place)
+    }
+
+    private mutating func put(_ timer: Timer, at place: Int) {
+        self.timers[place] = timer
+        timer.place = place
+    }
+}

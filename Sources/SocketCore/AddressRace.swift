@@ -1,0 +1,88 @@
+import DequeModule
+
+/// Which of a host's addresses to try, and when: happy eyeballs (RFC 8305).
+///
+/// The addresses of both families are looked up side by side. IPv6 is preferred, but not waited for long; then the families take turns.
+/// The next address is tried when the one before has failed, or has not answered for a while; whichever answers first is used.
+///
+/// Events come in as method calls, what is to be done goes out as a value. The caller keeps the clock, and stops when something has
+/// connected.
+package struct AddressRace<Address> {
+    package enum Family: Hashable, CaseIterable { case v6, v4 }
+
+    package enum Action {
+        case none
+        /// Call `resolutionDelayPassed` after `AddressRaceTiming.resolutionDelay`.
+        case waitForPreferredFamily
+        /// Try this address, and call `attemptDelayPassed` after `AddressRaceTiming.attemptDelay`.
+        case attempt(Address)
+        /// Everything has failed.
+        case exhausted
+    }
+
+    private var unresolved: Set<Family>
+    private var addresses: [Family: Deque<Address>] = [:]
+    private var hasBegun = false
+    private var isDelaying = false
+    private var running = 0
+    private var lastFamily = Family.v4
+
+    /// - Parameter families: Those that are being looked up.
+    package init(families: Set<Family>) {
+        self.unresolved = families
+    }
+
+    /// A lookup has ended, with no addresses if it failed.
+    package mutating func resolved(_ family: Family, _ addresses: some Sequence<Address>) -> Action {
+        guard self.unresolved.remove(family) != nil else { return .none }
+        self.addresses[family] = Deque(addresses)
+        if self.hasBegun { return self.running == 0 ? self.attemptNext() : .none }
+        guard self.hasAddresses else { return self.unresolved.isEmpty ? .exhausted : .none }
+        if family == .v4, self.unresolved.contains(.v6) {
+            self.isDelaying = true
+            return .waitForPreferredFamily
+        }
+        return self.begin()
+    }
+
+    package mutating func resolutionDelayPassed() -> Action {
+        self.isDelaying && !self.hasBegun ? self.begin() : .none
+    }
+
+    package mutating func attemptFailed() -> Action {
+        self.running -= 1
+        return self.attemptNext()
+    }
+
+    package mutating func attemptDelayPassed() -> Action {
+        self.hasAddresses ? self.attemptNext() : .none
+    }
+
+    private var hasAddresses: Bool { self.addresses.values.contains { !$0.isEmpty } }
+
+    private mutating func begin() -> Action {
+        self.hasBegun = true
+        return self.attemptNext()
+    }
+
+    private mutating func attemptNext() -> Action {
+        let other: Family = self.lastFamily == .v4 ? .v6 : .v4
+        for family in [other, self.lastFamily] {
+            guard let address = self.addresses[family]?.popFirst() else { continue }
+            self.lastFamily = family
+            self.running += 1
+            return .attempt(address)
+        }
+        return self.running == 0 && self.unresolved.isEmpty ? .exhausted : .none
+    }
+}
+
+extension AddressRace.Action: Equatable where Address: Equatable {}
+
+/// The delays that RFC 8305 recommends (§8), in milliseconds.
+package enum AddressRaceTiming {
+    /// How long the preferred family is waited for when the other is known (§3).
+    package static let resolutionDelay: Int64 = 50
+    /// How long an attempt is waited for before the next begins beside it (§5).
+    package static let attemptDelay: Int64 = 250
+}
