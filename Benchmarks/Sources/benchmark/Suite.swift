@@ -1,0 +1,18 @@
+/// A set of cases that answers one question.
+enum Suite: String, CaseIterable, Codable, Sendable {
+    case main, doors
+
+    var title: String {
+        switch self {
+        case .main: "Main cases"
+        case .doors: "Ways to get messages"
+        }
+    }
+
+    func cases(_ options: MeasuringOptions) -> [Case] {
+        switch self {
+        case .main: Self.mainCases(options)
+        case .doors: Self.doorCases(options)
+        }
+    }
+}
