@@ -1,10 +1,11 @@
 /// A set of cases that answers one question.
 enum Suite: String, CaseIterable, Codable, Sendable {
-    case main, doors
+    case main, sizes, doors
 
     var title: String {
         switch self {
         case .main: "Main cases"
+        case .sizes: "Echoes by message size"
         case .doors: "Ways to get messages"
         }
     }
@@ -12,6 +13,7 @@ enum Suite: String, CaseIterable, Codable, Sendable {
     func cases(_ options: MeasuringOptions) -> [Case] {
         switch self {
         case .main: Self.mainCases(options)
+        case .sizes: Self.sizeCases(options)
         case .doors: Self.doorCases(options)
         }
     }
