@@ -8,7 +8,7 @@ struct Benchmark: AsyncParsableCommand {
             Figures of work are per CPU second of the server's process (user and system time of all threads), and so do not depend on \
             the load's speed. Rounds alternate between the stacks; the median counts. Ratios are ours divided by the peer's.
             """,
-        subcommands: [Run.self, Sizes.self, Doors.self, Serve.self, ServeDoor.self],
+        subcommands: [Run.self, Sizes.self, Latency.self, Doors.self, Serve.self, ServeDoor.self],
         defaultSubcommand: Run.self)
 }
 
@@ -37,6 +37,12 @@ struct Sizes: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Echoes of 16 B to 1 MiB.")
     @OptionGroup var options: MeasuringOptions
     func run() async throws { try await Runner(self.options).run([.sizes]) }
+}
+
+struct Latency: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "How long an echo takes: the median and the slowest ones.")
+    @OptionGroup var options: MeasuringOptions
+    func run() async throws { try await Runner(self.options).run([.latency]) }
 }
 
 struct Doors: AsyncParsableCommand {

@@ -5,14 +5,29 @@ extension Load {
     /// Ping-pong on all of these connections at once: a message of `size` bytes and its echo, `each` times.
     func echo(_ size: Int, times each: Int, on sockets: [SecureSocket]) async throws -> Work {
         let message = ByteBuffer(repeating: 7, count: size)
-        return try await Self.timed(units: each * sockets.count) {
-            try await withThrowingTaskGroup(of: Void.self) { group in
+        var roundTrips: [Double] = []
+        roundTrips.reserveCapacity(each * sockets.count)
+        let work = try await Self.timed(units: each * sockets.count) {
+            try await withThrowingTaskGroup(of: [Double].self) { group in
                 for socket in sockets {
-                    group.addTask { for _ in 0..<each { try await Self.roundTrip(message, on: socket) } }
+                    group.addTask { try await Self.echo(message, times: each, on: socket) }
                 }
-                try await group.waitForAll()
+                for try await microseconds in group { roundTrips += microseconds }
             }
         }
+        return Work(units: work.units, seconds: work.seconds, roundTrips: roundTrips)
+    }
+
+    private static func echo(_ message: ByteBuffer, times count: Int, on socket: SecureSocket) async throws -> [Double] {
+        let clock = ContinuousClock()
+        var roundTrips: [Double] = []
+        roundTrips.reserveCapacity(count)
+        for _ in 0..<count {
+            let start = clock.now
+            try await Self.roundTrip(message, on: socket)
+            roundTrips.append((clock.now - start).inMicroseconds)
+        }
+        return roundTrips
     }
 
     /// What both ends take in before somebody receives it.

@@ -5,6 +5,8 @@ import SecureSockets
 struct Work {
     let units: Int
     let seconds: Double
+    /// How long each echo took, in microseconds.
+    var roundTrips: [Double] = []
 }
 
 /// The load: our own client.

@@ -1,11 +1,12 @@
 /// A set of cases that answers one question.
 enum Suite: String, CaseIterable, Codable, Sendable {
-    case main, sizes, doors
+    case main, sizes, latency, doors
 
     var title: String {
         switch self {
         case .main: "Main cases"
         case .sizes: "Echoes by message size"
+        case .latency: "Round trips of 128 B"
         case .doors: "Ways to get messages"
         }
     }
@@ -14,6 +15,7 @@ enum Suite: String, CaseIterable, Codable, Sendable {
         switch self {
         case .main: Self.mainCases(options)
         case .sizes: Self.sizeCases(options)
+        case .latency: Self.latencyCases(options)
         case .doors: Self.doorCases(options)
         }
     }
