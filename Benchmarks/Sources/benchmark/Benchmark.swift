@@ -8,7 +8,9 @@ struct Benchmark: AsyncParsableCommand {
             Figures of work are per CPU second of the server's process (user and system time of all threads), and so do not depend on \
             the load's speed. Rounds alternate between the stacks; the median counts. Ratios are ours divided by the peer's.
             """,
-        subcommands: [Run.self, Sizes.self, Latency.self, Doors.self, Serve.self, ServeDoor.self],
+        subcommands: [
+            Run.self, Sizes.self, Latency.self, Scale.self, Doors.self, Serve.self, ServeDoor.self,
+        ],
         defaultSubcommand: Run.self)
 }
 
@@ -43,6 +45,13 @@ struct Latency: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "How long an echo takes: the median and the slowest ones.")
     @OptionGroup var options: MeasuringOptions
     func run() async throws { try await Runner(self.options).run([.latency]) }
+}
+
+struct Scale: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "What a connection costs as connections grow: 100 to 20,000 of them, 5,000 with --quick.")
+    @OptionGroup var options: MeasuringOptions
+    func run() async throws { try await Runner(self.options).run([.scale]) }
 }
 
 struct Doors: AsyncParsableCommand {

@@ -19,15 +19,20 @@ struct Load: Sendable {
     /// Whether the server echoes from the first byte on, instead of reading there what it is to do.
     var echoesAtOnce = false
 
-    func connect() async throws -> SecureSocket {
+    /// - Parameter number: Of the connection, where there are so many that one address has not enough ports for them.
+    func connect(number: Int? = nil) async throws -> SecureSocket {
         var options = SocketOptions()
         options.packetHeader = self.header
+        // All of 127.0.0.0/8 is this machine only on Linux.
+        #if os(Linux)
+            options.localEndpoint = number.map { SocketEndpoint(host: "127.0.0.\(1 + $0 % 4)", port: 0) }
+        #endif
         return try await SecureSocket.connect(to: "127.0.0.1", port: self.port, tls: self.tls, options: options)
     }
 
     /// A connection that has done one echo.
-    private func greet() async throws -> SecureSocket {
-        let socket = try await self.connect()
+    private func greet(number: Int? = nil) async throws -> SecureSocket {
+        let socket = try await self.connect(number: number)
         try await socket.send(self.echoesAtOnce ? [1] : [BenchmarkProtocol.echo, 1])
         guard try await socket.receive()?.readableBytes == 1 else { throw BenchmarkError("the server does not echo") }
         return socket
@@ -59,8 +64,8 @@ struct Load: Sendable {
             for worker in 0..<concurrency {
                 group.addTask {
                     var sockets: [SecureSocket] = []
-                    for _ in stride(from: worker, to: count, by: concurrency) {
-                        sockets.append(try await self.greet())
+                    for number in stride(from: worker, to: count, by: concurrency) {
+                        sockets.append(try await self.greet(number: number))
                     }
                     return sockets
                 }

@@ -5,6 +5,7 @@ struct Runner {
     init(_ options: MeasuringOptions) { self.options = options }
 
     func run(_ suites: [Suite]) async throws {
+        OpenFiles.raiseLimit()
         let identity = try BenchmarkIdentity()
         var report = Report(self.options)
         for suite in suites {

@@ -11,6 +11,7 @@ struct ServerSettings: ParsableArguments {
 
     /// What every server does first.
     func prepare() {
+        OpenFiles.raiseLimit()
         if self.controlled { ServerProcess.answerCommands() }
     }
 }

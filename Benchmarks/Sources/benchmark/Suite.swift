@@ -1,12 +1,13 @@
 /// A set of cases that answers one question.
 enum Suite: String, CaseIterable, Codable, Sendable {
-    case main, sizes, latency, doors
+    case main, sizes, latency, scale, doors
 
     var title: String {
         switch self {
         case .main: "Main cases"
         case .sizes: "Echoes by message size"
         case .latency: "Round trips of 128 B"
+        case .scale: "Costs as open connections grow"
         case .doors: "Ways to get messages"
         }
     }
@@ -16,6 +17,7 @@ enum Suite: String, CaseIterable, Codable, Sendable {
         case .main: Self.mainCases(options)
         case .sizes: Self.sizeCases(options)
         case .latency: Self.latencyCases(options)
+        case .scale: Self.scaleCases(options)
         case .doors: Self.doorCases(options)
         }
     }
