@@ -9,7 +9,7 @@ struct Benchmark: AsyncParsableCommand {
             the load's speed. Rounds alternate between the stacks; the median counts. Ratios are ours divided by the peer's.
             """,
         subcommands: [
-            Run.self, Sizes.self, Latency.self, Scale.self, Doors.self, Serve.self, ServeDoor.self,
+            Run.self, Sizes.self, Latency.self, Scale.self, Loops.self, Doors.self, Serve.self, ServeDoor.self,
         ],
         defaultSubcommand: Run.self)
 }
@@ -52,6 +52,12 @@ struct Scale: AsyncParsableCommand {
         abstract: "What a connection costs as connections grow: 100 to 20,000 of them, 5,000 with --quick.")
     @OptionGroup var options: MeasuringOptions
     func run() async throws { try await Runner(self.options).run([.scale]) }
+}
+
+struct Loops: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "More than one core: event loops, and processes on one port.")
+    @OptionGroup var options: MeasuringOptions
+    func run() async throws { try await Runner(self.options).run([.loops]) }
 }
 
 struct Doors: AsyncParsableCommand {

@@ -7,6 +7,10 @@ struct Case {
     var parameters: [String: Int] = [:]
     /// Who is compared.
     var contenders = Stack.allCases.map(\.contender)
+    /// How their servers are run, beyond the defaults.
+    var serverOptions: [String] = []
+    /// How many processes serve on the same port.
+    var processes = 1
     /// Whether the load resumes its sessions.
     var resumes = false
     /// One round with one contender.

@@ -23,7 +23,7 @@ extension Suite {
             },
             Case(name: "peak of a source") { bench in
                 _ = try await bench.load.source(stream)
-                return [Reading(figure: .peakMemory, value: Double(try bench.server.usage().peakMemory) / 1_048_576)]
+                return [Reading(figure: .peakMemory, value: Double(try bench.servers.usage().peakMemory) / 1_048_576)]
             },
             Self.idle(options.scaled(2000)),
         ]
@@ -42,9 +42,9 @@ extension Suite {
     private static func idle(_ count: Int) -> Case {
         Case(name: "idle connection", parameters: ["connections": count]) { bench in
             _ = try await bench.load.handshakes(50, concurrency: 4)
-            let before = try bench.server.usage().memory
+            let before = try bench.servers.usage().memory
             let sockets = try await bench.load.open(count)
-            let each = Double(try bench.server.usage().memory - before) / 1024 / Double(count)
+            let each = Double(try bench.servers.usage().memory - before) / 1024 / Double(count)
             await bench.load.close(sockets)
             return [Reading(figure: .memory, value: each)]
         }

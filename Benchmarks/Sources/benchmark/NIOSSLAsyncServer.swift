@@ -11,6 +11,7 @@ enum NIOSSLAsyncServer {
         let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup(numberOfThreads: settings.loops))
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(.socketOption(NIOSSLServer.sharingPort), value: settings.sharesPort ? 1 : 0)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .bind(host: settings.host, port: settings.port) { channel in
                 channel.eventLoop.makeCompletedFuture {

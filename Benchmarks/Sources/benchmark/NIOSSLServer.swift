@@ -1,14 +1,19 @@
+import Foundation
 import NIOCore
 import NIOPosix
 import NIOSSL
 
 /// The same server with `NIOSSLHandler` and channel handlers: no async functions, the fastest way that NIO has.
 enum NIOSSLServer {
+    /// Has no name of its own in NIO.
+    static let sharingPort = NIOBSDSocket.Option(rawValue: SO_REUSEPORT)
+
     static func run(_ settings: ServerSettings, ready: (Int) -> Void) async throws {
         let context = try Self.context(settings)
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup(numberOfThreads: settings.loops))
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(.socketOption(NIOSSLServer.sharingPort), value: settings.sharesPort ? 1 : 0)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.maxMessagesPerRead, value: 16)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 128 << 10, high: 512 << 10))

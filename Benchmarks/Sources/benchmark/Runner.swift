@@ -45,13 +45,13 @@ struct Runner {
     private func round(
         of measured: Case, _ contender: Contender, _ identity: BenchmarkIdentity
     ) async throws -> [Reading] {
-        let server = try ServerProcess(contender.command + identity.options)
-        defer { server.stop() }
+        let servers = try Servers(contender.command + identity.options + measured.serverOptions, count: measured.processes)
+        defer { servers.stop() }
         let load = Load(
-            port: server.port, tls: measured.resumes ? identity.resumingClient : identity.client,
+            port: servers.port, tls: measured.resumes ? identity.resumingClient : identity.client,
             header: contender.packetHeader, echoesAtOnce: contender.echoesAtOnce)
         do {
-            return try await measured.measure(Bench(load: load, server: server))
+            return try await measured.measure(Bench(load: load, servers: servers))
         } catch {
             throw BenchmarkError("\(measured.name), \(contender.title): \(error)")
         }

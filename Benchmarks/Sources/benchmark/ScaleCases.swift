@@ -12,12 +12,12 @@ extension Suite {
                 // What the first connections of all need, such as buffers that are kept, is nobody's share.
                 _ = try await bench.handshakes(50)
                 _ = try await bench.echo(1000, size: 128, connections: 32)
-                let empty = try bench.server.usage().memory
+                let empty = try bench.servers.usage().memory
                 var open: [SecureSocket] = []
                 var readings: [Reading] = []
                 for step in steps {
                     open += try await bench.load.open(step - open.count)
-                    let memory = try bench.server.usage().memory - empty
+                    let memory = try bench.servers.usage().memory - empty
                     let handshake = try await bench.handshakes(handshakes)
                     let echo = try await bench.echo(echoes, size: 128, on: Array(open.prefix(32)))
                     let values: [(Figure, Double)] = [

@@ -4,10 +4,14 @@ import SecureSockets
 
 /// The server as a user writes it: `serve` with an async handler and default options, but for a backlog like its peers'.
 enum SecureSocketsServer {
+    /// How several processes come to listen on one port; nil: they cannot.
+    static let sharePort: (@Sendable (inout SocketOptions) -> Void)? = nil
+
     static func run(_ settings: ServerSettings, ready: (Int) -> Void) async throws {
         let identity = try TLSIdentity(certificateChain: .file(settings.certificate), privateKey: .file(settings.key))
         var options = SocketOptions()
         options.backlog = 4096
+        if settings.sharesPort { Self.sharePort?(&options) }
         let listener = try await SecureListener.bind(
             host: settings.host, port: settings.port, tls: .server(identity), options: options,
             on: MultiThreadedEventLoopGroup(numberOfThreads: settings.loops))

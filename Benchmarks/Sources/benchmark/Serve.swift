@@ -7,6 +7,7 @@ struct ServerSettings: ParsableArguments {
     @Option(help: "The certificate chain, PEM.") var certificate: String
     @Option(help: "The private key, PEM.") var key: String
     @Option(help: "Event loops.") var loops = 1
+    @Flag(help: "Lets other processes listen on the same port.") var sharesPort = false
     @Flag(help: .hidden) var controlled = false
 
     /// What every server does first.

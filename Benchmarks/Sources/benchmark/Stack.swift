@@ -14,6 +14,14 @@ enum Stack: String, CaseIterable, ExpressibleByArgument, Sendable {
         }
     }
 
+    /// Whether several processes of it can listen on one port.
+    var canShareAPort: Bool {
+        switch self {
+        case .secureSockets: SecureSocketsServer.sharePort != nil
+        case .niossl, .niosslAsync: true
+        }
+    }
+
     /// Serves until the process ends.
     func serve(_ settings: ServerSettings) async throws {
         switch self {

@@ -1,6 +1,6 @@
 /// A set of cases that answers one question.
 enum Suite: String, CaseIterable, Codable, Sendable {
-    case main, sizes, latency, scale, doors
+    case main, sizes, latency, scale, loops, doors
 
     var title: String {
         switch self {
@@ -8,6 +8,7 @@ enum Suite: String, CaseIterable, Codable, Sendable {
         case .sizes: "Echoes by message size"
         case .latency: "Round trips of 128 B"
         case .scale: "Costs as open connections grow"
+        case .loops: "More than one core"
         case .doors: "Ways to get messages"
         }
     }
@@ -18,6 +19,7 @@ enum Suite: String, CaseIterable, Codable, Sendable {
         case .sizes: Self.sizeCases(options)
         case .latency: Self.latencyCases(options)
         case .scale: Self.scaleCases(options)
+        case .loops: Self.loopCases(options)
         case .doors: Self.doorCases(options)
         }
     }
