@@ -9,7 +9,7 @@ struct Benchmark: AsyncParsableCommand {
             the load's speed. Rounds alternate between the stacks; the median counts. Ratios are ours divided by the peer's.
             """,
         subcommands: [
-            Run.self, Sizes.self, Latency.self, Scale.self, Loops.self, Doors.self, Serve.self, ServeDoor.self,
+            Run.self, Sizes.self, Latency.self, Scale.self, Loops.self, Doors.self, All.self, Serve.self, ServeDoor.self,
         ],
         defaultSubcommand: Run.self)
 }
@@ -64,4 +64,10 @@ struct Doors: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Compares the ways to get messages: echoes through each.")
     @OptionGroup var options: MeasuringOptions
     func run() async throws { try await Runner(self.options).run([.doors]) }
+}
+
+struct All: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Everything above, into one file.")
+    @OptionGroup var options: MeasuringOptions
+    func run() async throws { try await Runner(self.options).run(Suite.allCases) }
 }
