@@ -1,35 +1,51 @@
 import NIOCore
-import NIOPosix
 import SecureSockets
 
-/// What a case did, by the load's count.
+/// What was done, by the load's count.
 struct Work {
-    var units: Int
-    var seconds: Double
+    let units: Int
+    let seconds: Double
+    /// How long each echo took, in microseconds.
+    var roundTrips: [Double] = []
 }
 
-/// The load: our own client, on one event loop.
+/// The load: our own client.
 struct Load: Sendable {
-    let port: Int
-    var tls: TLSConfiguration
-    var header = PacketHeader.none
+    static let description = "SecureSocket.connect with default options, in the process that measures, on an event loop per core"
 
-    private func connect() async throws -> SecureSocket {
+    let port: Int
+    let tls: TLSConfiguration
+    var header = PacketHeader.none
+    /// Whether the server echoes from the first byte on, instead of reading there what it is to do.
+    var echoesAtOnce = false
+
+    /// - Parameter number: Of the connection, where there are so many that one address has not enough ports for them.
+    func connect(number: Int? = nil) async throws -> SecureSocket {
         var options = SocketOptions()
         options.packetHeader = self.header
+        // All of 127.0.0.0/8 is this machine only on Linux.
+        #if os(Linux)
+            options.localEndpoint = number.map { SocketEndpoint(host: "127.0.0.\(1 + $0 % 4)", port: 0) }
+        #endif
         return try await SecureSocket.connect(to: "127.0.0.1", port: self.port, tls: self.tls, options: options)
     }
 
-    /// Full handshakes, `concurrency` at a time, each with one byte there and back.
+    /// A connection that has done one echo.
+    private func greet(number: Int? = nil) async throws -> SecureSocket {
+        let socket = try await self.connect(number: number)
+        try await socket.send(self.echoesAtOnce ? [1] : [BenchmarkProtocol.echo, 1])
+        guard try await socket.receive()?.readableBytes == 1 else { throw BenchmarkError("the server does not echo") }
+        return socket
+    }
+
+    /// Handshakes, `concurrency` at a time, each with one byte there and back.
     func handshakes(_ count: Int, concurrency: Int) async throws -> Work {
-        try await self.timed(units: count) {
+        try await Self.timed(units: count) {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for worker in 0..<concurrency {
                     group.addTask {
                         for _ in stride(from: worker, to: count, by: concurrency) {
-                            let socket = try await self.connect()
-                            try await socket.send([BenchmarkProtocol.echo, 1])
-                            _ = try await socket.receive(exactly: 1)
+                            let socket = try await self.greet()
                             try await socket.closeWriting()
                             _ = try await socket.receive()
                             socket.close()
@@ -41,80 +57,31 @@ struct Load: Sendable {
         }
     }
 
-    /// Ping-pong of small messages over `connections` at a time.
-    func echo(_ count: Int, size: Int, connections: Int) async throws -> Work {
-        let message = ByteBuffer(repeating: 7, count: size)
-        let each = count / connections
-        return try await self.timed(units: each * connections) {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for _ in 0..<connections {
-                    group.addTask {
-                        let socket = try await self.connect()
-                        // A door's server echoes from the first byte on.
-                        try await socket.send([BenchmarkProtocol.echo])
-                        var left = each * size
-                        try await socket.send(message)
-                        var expected = size
-                        while left > 0, let bytes = try await socket.receive() {
-                            expected -= bytes.readableBytes
-                            if expected > 0 { continue }
-                            left -= size
-                            // An extra byte is the first one's echo.
-                            expected += size
-                            if left > 0 { try await socket.send(message) }
-                        }
-                        socket.close()
+    /// Connections that have done one echo and stay open until they are closed.
+    func open(_ count: Int) async throws -> [SecureSocket] {
+        try await withThrowingTaskGroup(of: [SecureSocket].self) { group in
+            let concurrency = min(count, 16)
+            for worker in 0..<concurrency {
+                group.addTask {
+                    var sockets: [SecureSocket] = []
+                    for number in stride(from: worker, to: count, by: concurrency) {
+                        sockets.append(try await self.greet(number: number))
                     }
+                    return sockets
                 }
-                try await group.waitForAll()
             }
+            return try await group.reduce(into: []) { $0 += $1 }
         }
     }
 
-    /// Bytes to the server.
-    func sink(_ count: Int) async throws -> Work {
-        try await self.timed(units: count) {
-            let socket = try await self.connect()
-            try await socket.send(BenchmarkProtocol.request(BenchmarkProtocol.sink, count: count))
-            var left = count
-            while left > 0 {
-                let size = min(left, BenchmarkProtocol.payload.readableBytes)
-                try await socket.send(BenchmarkProtocol.payload.getSlice(at: 0, length: size) ?? BenchmarkProtocol.payload)
-                left -= size
-            }
-            _ = try await socket.receive(exactly: 1)
-            socket.close()
-        }
+    /// Closes them, and waits until they no longer take part in a limit.
+    func close(_ sockets: [SecureSocket]) async {
+        for socket in sockets { socket.close() }
+        for socket in sockets { try? await socket.waitUntilClosed() }
     }
 
-    /// Bytes from the server.
-    func source(_ count: Int) async throws -> Work {
-        try await self.timed(units: count) {
-            let socket = try await self.connect()
-            try await socket.send(BenchmarkProtocol.request(BenchmarkProtocol.source, count: count))
-            var left = count
-            while left > 0, let bytes = try await socket.receive() { left -= bytes.readableBytes }
-            guard left == 0 else { throw BenchmarkError("\(left) bytes of the source are missing") }
-            socket.close()
-        }
-    }
-
-    /// Connections that have done one echo and are then left alone; they stay open as long as the result is kept.
-    func idle(_ count: Int) async throws -> [SecureSocket] {
-        var sockets: [SecureSocket] = []
-        for _ in 0..<count {
-            let socket = try await self.connect()
-            try await socket.send([BenchmarkProtocol.echo, 1])
-            _ = try await socket.receive(exactly: 1)
-            sockets.append(socket)
-        }
-        return sockets
-    }
-
-    private func timed(units: Int, _ body: () async throws -> Void) async throws -> Work {
-        let clock = ContinuousClock()
-        let elapsed = try await clock.measure { try await body() }
-        return Work(
-            units: units, seconds: Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18)
+    static func timed(units: Int, _ body: () async throws -> Void) async throws -> Work {
+        let elapsed = try await ContinuousClock().measure { try await body() }
+        return Work(units: units, seconds: elapsed.inSeconds)
     }
 }

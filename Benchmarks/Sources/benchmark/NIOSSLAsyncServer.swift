@@ -6,13 +6,14 @@ import NIOSSL
 enum NIOSSLAsyncServer {
     private typealias Connection = NIOAsyncChannel<ByteBuffer, ByteBuffer>
 
-    static func run(host: String, port: Int, certificate: String, key: String, loops: Int, ready: (Int) -> Void) async throws {
-        let context = try NIOSSLServer.context(certificate: certificate, key: key)
-        let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup(numberOfThreads: loops))
+    static func run(_ settings: ServerSettings, ready: (Int) -> Void) async throws {
+        let context = try NIOSSLServer.context(settings)
+        let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup(numberOfThreads: settings.loops))
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(.socketOption(NIOSSLServer.sharingPort), value: settings.sharesPort ? 1 : 0)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .bind(host: host, port: port) { channel in
+            .bind(host: settings.host, port: settings.port) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
                     return try Connection(wrappingChannelSynchronously: channel)

@@ -1,14 +1,19 @@
+import Foundation
 import NIOCore
 import NIOPosix
 import NIOSSL
 
 /// The same server with `NIOSSLHandler` and channel handlers: no async functions, the fastest way that NIO has.
 enum NIOSSLServer {
-    static func run(host: String, port: Int, certificate: String, key: String, loops: Int, ready: (Int) -> Void) async throws {
-        let context = try Self.context(certificate: certificate, key: key)
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup(numberOfThreads: loops))
+    /// Has no name of its own in NIO.
+    static let sharingPort = NIOBSDSocket.Option(rawValue: SO_REUSEPORT)
+
+    static func run(_ settings: ServerSettings, ready: (Int) -> Void) async throws {
+        let context = try Self.context(settings)
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup(numberOfThreads: settings.loops))
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(.socketOption(NIOSSLServer.sharingPort), value: settings.sharesPort ? 1 : 0)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.maxMessagesPerRead, value: 16)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 128 << 10, high: 512 << 10))
@@ -18,15 +23,15 @@ enum NIOSSLServer {
                     try channel.pipeline.syncOperations.addHandler(NIOSSLBenchmarkHandler())
                 }
             }
-            .bind(host: host, port: port).get()
+            .bind(host: settings.host, port: settings.port).get()
         ready(channel.localAddress?.port ?? 0)
         try await channel.closeFuture.get()
     }
 
-    static func context(certificate: String, key: String) throws -> NIOSSLContext {
+    static func context(_ settings: ServerSettings) throws -> NIOSSLContext {
         let configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) },
-            privateKey: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem)))
+            certificateChain: try NIOSSLCertificate.fromPEMFile(settings.certificate).map { .certificate($0) },
+            privateKey: .privateKey(try NIOSSLPrivateKey(file: settings.key, format: .pem)))
         return try NIOSSLContext(configuration: configuration)
     }
 }

@@ -1,21 +1,21 @@
 import NIOCore
 import SecureSockets
 
-/// The server as a user writes it: `serve` with an async handler and default options.
+/// The server as a user writes it: `serve` with an async handler and default options, but for a backlog like its peers'.
 enum SecureSocketsServer {
-    static func run(host: String, port: Int, certificate: String, key: String, loops: Int, ready: (Int) -> Void) async throws {
-        let identity = try TLSIdentity(certificateChain: .file(certificate), privateKey: .file(key))
-        let group = try SocketEventLoopGroup(numberOfLoops: loops)
-        let listener = try await SecureListener.bind(
-            host: host, port: port, tls: .server(identity), options: Self.options, on: group)
-        ready(listener.localEndpoint.port)
-        try await listener.serve { socket in try await Self.handle(socket) }
-    }
+    /// How several processes come to listen on one port; nil: they cannot.
+    static let sharePort: (@Sendable (inout SocketOptions) -> Void)? = nil
 
-    private static var options: SocketOptions {
+    static func run(_ settings: ServerSettings, ready: (Int) -> Void) async throws {
+        let identity = try TLSIdentity(certificateChain: .file(settings.certificate), privateKey: .file(settings.key))
         var options = SocketOptions()
         options.backlog = 4096
-        return options
+        if settings.sharesPort { Self.sharePort?(&options) }
+        let listener = try await SecureListener.bind(
+            host: settings.host, port: settings.port, tls: .server(identity), options: options,
+            on: SocketEventLoopGroup(numberOfLoops: settings.loops))
+        ready(listener.localEndpoint.port)
+        try await listener.serve { socket in try await Self.handle(socket) }
     }
 
     private static func handle(_ socket: SecureSocket) async throws {

@@ -12,6 +12,7 @@ final class ServerProcess {
     }
 
     let port: Int
+    var identifier: Int32 { self.process.processIdentifier }
     private let process: Process
     private let commands: FileHandle
     private let answers: FileHandle

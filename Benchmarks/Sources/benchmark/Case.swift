@@ -1,0 +1,35 @@
+import SecureSockets
+
+/// One thing that is measured.
+struct Case {
+    let name: String
+    /// What a plot needs to know of it, such as the size of its messages.
+    var parameters: [String: Int] = [:]
+    /// Who is compared.
+    var contenders = Stack.allCases.map(\.contender)
+    /// How their servers are run, beyond the defaults.
+    var serverOptions: [String] = []
+    /// How many processes serve on the same port.
+    var processes = 1
+    /// Whether the load resumes its sessions.
+    var resumes = false
+    /// One round with one contender.
+    let measure: (Bench) async throws -> [Reading]
+}
+
+/// A server that is compared with others.
+struct Contender {
+    /// Its name in files.
+    let id: String
+    /// Its name in tables.
+    let title: String
+    /// What makes this program its server.
+    let command: [String]
+    /// How its load talks.
+    var packetHeader = PacketHeader.none
+    var echoesAtOnce = false
+}
+
+extension Stack {
+    var contender: Contender { Contender(id: self.rawValue, title: self.title, command: ["serve", self.rawValue]) }
+}

@@ -1,0 +1,81 @@
+import ArgumentParser
+import ClassicSSL
+import NIOCore
+import SecureSockets
+
+/// The ways in which a program can get its messages from SecureSockets. None should be much dearer than another.
+enum Door: String, CaseIterable, ExpressibleByArgument, Sendable {
+    case incoming, receive, mailbox
+    case framed1 = "framed-1"
+    case framed2 = "framed-2"
+    case framed4 = "framed-4"
+    case classicRecv = "classic-recv"
+    case classicActive = "classic-active"
+
+    var header: PacketHeader {
+        switch self {
+        case .framed1: .oneByte
+        case .framed2: .twoBytes
+        case .framed4: .fourBytes
+        default: .none
+        }
+    }
+
+    var isClassic: Bool { self == .classicRecv || self == .classicActive }
+}
+
+/// A server that echoes through one door, and nothing else.
+enum DoorServer {
+    static func run(_ door: Door, _ settings: ServerSettings, ready: (Int) -> Void) async throws {
+        if door.isClassic { return try await Self.serveClassic(door, settings, ready) }
+        let identity = try TLSIdentity(certificateChain: .file(settings.certificate), privateKey: .file(settings.key))
+        var options = SocketOptions()
+        options.packetHeader = door.header
+        let listener = try await SecureListener.bind(
+            host: settings.host, port: settings.port, tls: .server(identity), options: options,
+            on: SocketEventLoopGroup(numberOfLoops: settings.loops))
+        ready(listener.localEndpoint.port)
+        try await listener.serve { socket in
+            switch door {
+            case .receive: while let bytes = try await socket.receive() { try await socket.send(bytes) }
+            case .mailbox:
+                let mailbox = Mailbox()
+                try await socket.deliver(to: mailbox)
+                while case .received(_, let bytes) = try await mailbox.next() { try await socket.send(bytes) }
+            default: for try await bytes in socket.incoming { try await socket.send(bytes) }
+            }
+        }
+    }
+
+    private static func serveClassic(_ door: Door, _ settings: ServerSettings, _ ready: (Int) -> Void) async throws {
+        let listener = try await SSL.listen(
+            settings.port,
+            [
+                .certfile(settings.certificate), .keyfile(settings.key), .ip("127.0.0.1"), .binary, .nodelay(true),
+                .active(door == .classicActive), .backlog(1024),
+            ])
+        ready(try SSL.port(listener))
+        // As many processes accept as the load has connections; each serves one after the other.
+        await withDiscardingTaskGroup { group in
+            for _ in 0..<64 {
+                group.addTask {
+                    let process = SSL.spawn {
+                        while true {
+                            guard let socket = try? await SSL.accept(listener) else { continue }
+                            try? await Self.echo(socket, door)
+                            SSL.close(socket)
+                        }
+                    }
+                    try? await process.task.value
+                }
+            }
+        }
+    }
+
+    private static func echo(_ socket: SSL.Socket, _ door: Door) async throws {
+        if door == .classicRecv {
+            while true { try await SSL.send(socket, try await SSL.recv(socket, 0)) }
+        }
+        while case .ssl(_, let bytes) = try await SSL.receive() { try await SSL.send(socket, bytes) }
+    }
+}

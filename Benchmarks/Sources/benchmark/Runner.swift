@@ -1,0 +1,59 @@
+/// Measures cases in rounds, in which the contenders take turns.
+struct Runner {
+    let options: MeasuringOptions
+
+    init(_ options: MeasuringOptions) { self.options = options }
+
+    func run(_ suites: [Suite]) async throws {
+        OpenFiles.raiseLimit()
+        let identity = try BenchmarkIdentity()
+        var report = Report(self.options)
+        for suite in suites {
+            let cases = suite.cases(self.options).filter { self.isWanted($0, of: suite) }
+            guard !cases.isEmpty else { continue }
+            let table = Table(of: suite)
+            table.begin()
+            for measured in cases {
+                let results = try await self.results(of: measured, suite, identity)
+                table.add(results)
+                report.results += results
+            }
+            // What is there so far is kept if a later suite fails.
+            if let file = self.options.json { try report.write(to: file) }
+        }
+    }
+
+    private func isWanted(_ measured: Case, of suite: Suite) -> Bool {
+        self.options.only.map { "\(suite.rawValue): \(measured.name)".contains($0) } ?? true
+    }
+
+    private func results(of measured: Case, _ suite: Suite, _ identity: BenchmarkIdentity) async throws -> [Result] {
+        var results: [Result] = []
+        for _ in 0..<self.options.rounds {
+            for contender in measured.contenders {
+                for reading in try await self.round(of: measured, contender, identity) {
+                    let name = reading.name ?? measured.name
+                    let known = results.firstIndex { $0.name == name && $0.figure == reading.figure.name }
+                    if known == nil { results.append(Result(of: reading, named: name, in: measured, of: suite)) }
+                    results[known ?? results.count - 1].add(reading.value, of: contender)
+                }
+            }
+        }
+        return results
+    }
+
+    private func round(
+        of measured: Case, _ contender: Contender, _ identity: BenchmarkIdentity
+    ) async throws -> [Reading] {
+        let servers = try Servers(contender.command + identity.options + measured.serverOptions, count: measured.processes)
+        defer { servers.stop() }
+        let load = Load(
+            port: servers.port, tls: measured.resumes ? identity.resumingClient : identity.client,
+            header: contender.packetHeader, echoesAtOnce: contender.echoesAtOnce)
+        do {
+            return try await measured.measure(Bench(load: load, servers: servers))
+        } catch {
+            throw BenchmarkError("\(measured.name), \(contender.title): \(error)")
+        }
+    }
+}

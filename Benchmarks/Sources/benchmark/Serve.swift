@@ -1,0 +1,45 @@
+import ArgumentParser
+
+/// How a server is to be run.
+struct ServerSettings: ParsableArguments {
+    @Option var host = "127.0.0.1"
+    @Option var port = 0
+    @Option(help: "The certificate chain, PEM.") var certificate: String
+    @Option(help: "The private key, PEM.") var key: String
+    @Option(help: "Event loops.") var loops = 1
+    @Flag(help: "Lets other processes listen on the same port.") var sharesPort = false
+    @Flag(help: .hidden) var controlled = false
+
+    /// What every server does first.
+    func prepare() {
+        OpenFiles.raiseLimit()
+        if self.controlled { ServerProcess.answerCommands() }
+    }
+}
+
+/// One stack's server, in this process.
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Runs one server, for a load of your own.")
+
+    @Argument var stack: Stack
+    @OptionGroup var settings: ServerSettings
+
+    func run() async throws {
+        self.settings.prepare()
+        try await self.stack.serve(self.settings)
+    }
+}
+
+/// One door's server, in this process.
+struct ServeDoor: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "door", abstract: "Echoes through one door.", shouldDisplay: false)
+
+    @Argument var door: Door
+    @OptionGroup var settings: ServerSettings
+
+    func run() async throws {
+        self.settings.prepare()
+        try await DoorServer.run(self.door, self.settings, ready: ServerProcess.tell)
+    }
+}

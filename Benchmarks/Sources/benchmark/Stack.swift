@@ -1,0 +1,33 @@
+import ArgumentParser
+
+/// Who serves.
+enum Stack: String, CaseIterable, ExpressibleByArgument, Sendable {
+    case secureSockets = "secure-sockets"
+    case niossl
+    case niosslAsync = "niossl-async"
+
+    var title: String {
+        switch self {
+        case .secureSockets: "SecureSockets"
+        case .niossl: "NIOSSL"
+        case .niosslAsync: "NIOSSL async"
+        }
+    }
+
+    /// Whether several processes of it can listen on one port.
+    var canShareAPort: Bool {
+        switch self {
+        case .secureSockets: SecureSocketsServer.sharePort != nil
+        case .niossl, .niosslAsync: true
+        }
+    }
+
+    /// Serves until the process ends.
+    func serve(_ settings: ServerSettings) async throws {
+        switch self {
+        case .secureSockets: try await SecureSocketsServer.run(settings, ready: ServerProcess.tell)
+        case .niossl: try await NIOSSLServer.run(settings, ready: ServerProcess.tell)
+        case .niosslAsync: try await NIOSSLAsyncServer.run(settings, ready: ServerProcess.tell)
+        }
+    }
+}

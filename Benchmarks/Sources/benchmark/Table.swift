@@ -1,0 +1,65 @@
+import Foundation
+
+/// Results for people, a line at a time as they come.
+///
+/// Stacks stand in columns, with the ratio of ours to each peer; the doors, which are all ours, in lines.
+struct Table {
+    private let suite: Suite
+    private static let peers = Stack.allCases.filter { $0 != .secureSockets }
+    private static let widths = [41, 15] + Self.peers.flatMap { _ in [14, 8] } + [0]
+    private static let doorWidths = [17, 19, 0]
+
+    init(of suite: Suite) { self.suite = suite }
+
+    func begin() {
+        Terminal.say("\n\(self.suite.title)")
+        if self.suite == .doors {
+            Terminal.say(row: ["door", "CPU µs a message", "of the cheapest"], widths: Self.doorWidths)
+        } else {
+            let peers = Self.peers.flatMap { [$0.title, "ratio"] }
+            Terminal.say(row: ["case", Stack.secureSockets.title] + peers + ["unit"], widths: Self.widths)
+        }
+    }
+
+    func add(_ results: [Result]) {
+        for result in results { self.suite == .doors ? self.addDoors(result) : self.add(result) }
+    }
+
+    private func add(_ result: Result) {
+        let ours = result.medians[Stack.secureSockets.rawValue]
+        var columns = [result.name, Self.number(ours)]
+        for peer in Self.peers {
+            let theirs = result.medians[peer.rawValue]
+            let ratio = ours.flatMap { ours in theirs.map { ours / $0 } }
+            columns += [Self.number(theirs), Self.number(ratio)]
+        }
+        columns.append(result.unit + (result.lowerIsBetter ? " (less is better)" : ""))
+        Terminal.say(row: columns, widths: Self.widths)
+    }
+
+    private func addDoors(_ result: Result) {
+        let cheapest = result.medians.values.min() ?? 1
+        for door in Door.allCases {
+            guard let figure = result.medians[door.rawValue] else { continue }
+            Terminal.say(
+                row: [door.rawValue, Self.number(figure), Self.number(figure / cheapest)], widths: Self.doorWidths)
+        }
+    }
+
+    private static func number(_ figure: Double?) -> String {
+        guard let figure, figure.isFinite else { return "–" }
+        if figure >= 100 { return String(Int(figure.rounded())) }
+        return String(format: figure < 0.1 ? "%.4f" : "%.2f", figure)
+    }
+}
+
+/// Where lines for people go: at once, also into a file or a pipe.
+enum Terminal {
+    static func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+
+    static func say(row columns: [String], widths: [Int]) {
+        self.say(zip(columns, widths).map { $0.padding(toLength: max($1, $0.count), withPad: " ", startingAt: 0) }.joined())
+    }
+
+    static func warn(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+}
