@@ -1,6 +1,14 @@
 import NIOCore
 import NIOPosix
 
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
 /// A listening NIO channel.
 final class ChannelPort: ListeningPort {
     private let channel: any Channel
@@ -17,6 +25,9 @@ final class ChannelPort: ListeningPort {
         let bootstrap = ServerBootstrap(group: loop, childGroup: group)
             .serverChannelOption(.backlog, value: Int32(clamping: options.backlog))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(
+                .socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: options.reusePort ? 1 : 0
+            )
             .serverChannelOption(.autoRead, value: false)
             .serverChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.autoRead, value: false)

@@ -91,8 +91,8 @@ public final class SecureListener: Sendable {
         try await self.acceptor.accept(timeout: timeout)
     }
 
-    /// Accepts connections and runs `handler` for each, as a child task on the connection's own event loop: a reply leaves without a
-    /// change of thread. The handler must not block its thread. When it returns or throws, its socket is closed.
+    /// Accepts connections and runs `handler` for each, as a task on the connection's own event loop: a reply leaves without a change
+    /// of thread. The tasks inherit priority and task-local values, as children do. The handler must not block its thread. When it returns or throws, its socket is closed.
     ///
     /// Handshakes run side by side; one that fails concerns nobody else. Returns when the listener is closed and all handlers have
     /// returned, which is the graceful way to stop. **Cancelling** the task cancels the handlers as well. In both cases the listener is
@@ -115,11 +115,12 @@ public final class SecureListener: Sendable {
         }
         let acceptor = self.acceptor
         try await acceptor.begin(limit: maximumConnections, failed: handshakeFailed ?? Self.log)
-        await withDiscardingTaskGroup { group in
+        let handlers = HandlerTasks()
+        await withTaskCancellationHandler {
             // On the listener's loop, a new connection reaches its handler without a change of thread.
             await withTaskExecutorPreference(acceptor.turn) {
                 while let socket = try? await acceptor.nextForServing() {
-                    group.addTask(executorPreference: socket.connection.turn) {
+                    handlers.add(socket.id, on: socket.connection.turn) {
                         do { try await handler(socket) } catch { Self.logEnd(error) }
                         socket.close()
                         acceptor.onLoop { acceptor.handlerEnded() }
@@ -128,6 +129,9 @@ public final class SecureListener: Sendable {
             }
             self.close()
             acceptor.onLoop { acceptor.endServing() }
+            await handlers.waitForAll()
+        } onCancel: {
+            handlers.cancelAll()
         }
         await acceptor.waitUntilAllAreGone()
     }

@@ -45,6 +45,10 @@ public struct SocketOptions: Sendable, Hashable {
     /// How many connections may wait at a listener to be accepted. Default: 1024; the operating system may have a lower limit.
     public var backlog: Int = 1024
 
+    /// Whether several listeners, also of other processes of the same user, may listen on one port; new connections are spread over them
+    /// (`SO_REUSEPORT`). Each of them has to ask for it. Default: false.
+    public var reusePort: Bool = false
+
     /// Bytes that are taken from the network before anybody receives them; then the peer has to wait. Default: 64 KiB.
     ///
     /// A whole packet is gathered even if it is larger.

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOPosix
 import Synchronization
 import TestSupport
 import Testing
@@ -104,6 +105,60 @@ import Testing
         socket.close()
         try await serving.value
         #expect(listener.isClosed)
+    }
+
+    @Test func `gives its handlers the task-local values of whoever serves`() async throws {
+        enum Local { @TaskLocal static var name = "none" }
+        let listener = try await self.listener()
+        let serving = Task {
+            try await Local.$name.withValue("of the server") {
+                try await listener.serve { socket in try await socket.send(Local.name) }
+            }
+        }
+        let socket = try await self.connect(to: listener)
+        #expect(try await socket.receive(exactly: 13) == ByteBuffer(string: "of the server"))
+        listener.close()
+        try await serving.value
+    }
+
+    @Test func `returns from serving when the last of many handlers has returned`() async throws {
+        let listener = try await self.listener()
+        let ended = Mutex(0)
+        let serving = Task {
+            try await listener.serve { socket in
+                defer { ended.withLock { $0 += 1 } }
+                while try await socket.receive() != nil {}
+            }
+            #expect(ended.withLock { $0 } == 20)
+        }
+        var sockets: [SecureSocket] = []
+        for _ in 0..<20 { sockets.append(try await self.connect(to: listener)) }
+        listener.close()
+        for socket in sockets { socket.close() }
+        try await serving.value
+    }
+
+    @Test(arguments: [true, false])
+    func `shares its port with another, if both are asked to`(isOnNIO: Bool) async throws {
+        let group: any EventLoopGroup = isOnNIO ? .singletonMultiThreadedEventLoopGroup : SocketEventLoopGroup.shared
+        var options = SocketOptions.patient
+        options.reusePort = true
+        let tls = try self.certificates.serverConfiguration()
+        let one = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: options, on: group)
+        let port = one.localEndpoint.port
+        let other = try await SecureListener.bind(host: "127.0.0.1", port: port, tls: tls, options: options, on: group)
+        #expect(other.localEndpoint.port == port)
+        let error = await #expect(throws: SecureSocketError.self) {
+            _ = try await SecureListener.bind(host: "127.0.0.1", port: port, tls: tls, on: group)
+        }
+        #expect(error?.code == .addressInUse)
+        one.close()
+        await one.waitUntilClosed()
+        async let accepted = other.accept(timeout: Encounter.patience)
+        let client = try await self.connect(to: other)
+        try await accepted.send("from the one that is left")
+        #expect(try await client.receive(exactly: 4) == ByteBuffer(string: "from"))
+        other.close()
     }
 
     @Test func `ends the accepts that wait when it is closed, also those in a handshake`() async throws {

@@ -4,7 +4,7 @@ import SecureSockets
 /// The server as a user writes it: `serve` with an async handler and default options, but for a backlog like its peers'.
 enum SecureSocketsServer {
     /// How several processes come to listen on one port; nil: they cannot.
-    static let sharePort: (@Sendable (inout SocketOptions) -> Void)? = nil
+    static let sharePort: (@Sendable (inout SocketOptions) -> Void)? = { $0.reusePort = true }
 
     static func run(_ settings: ServerSettings, ready: (Int) -> Void) async throws {
         let identity = try TLSIdentity(certificateChain: .file(settings.certificate), privateKey: .file(settings.key))

@@ -53,6 +53,7 @@
                     _ = try IOError.check(cepoll_set_option(descriptor, SOL_SOCKET, name, 1), reason)
                 }
                 try set(SO_REUSEADDR, "setsockopt")
+                if options.reusePort { try set(SO_REUSEPORT, "setsockopt") }
                 // Accepted sockets inherit these two (tcp(7)), which saves a system call for each.
                 if options.keepAlive { try set(SO_KEEPALIVE, "setsockopt") }
                 if options.noDelay { _ = try IOError.check(cepoll_set_no_delay(descriptor, 1), "setsockopt") }
