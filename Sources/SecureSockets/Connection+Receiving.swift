@@ -166,6 +166,7 @@ extension Connection {
                 advice: "Use receive()", classicReason: "einval")
         case .writingEnded:
             self.writeFailure
+                ?? (self.machine.isWritingBroken ? self.connectionLost(.sending) : nil)
                 ?? SecureSocketError(
                     .writingEnded, blame: .caller, step: step, "nothing more can be sent: writing has ended",
                     classicReason: "closed")

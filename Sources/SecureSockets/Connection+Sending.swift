@@ -118,13 +118,14 @@ extension Connection {
     func breakWriting() {
         guard !self.machine.isWritingBroken, !self.machine.hasFinishedWriting else { return }
         self.machine.writingBroke()
-        let error = self.writeFailure ?? self.connectionLost(.sending)
-        self.writeFailure = error
         _ = self.sendQueue.dropAll()
-        let waiting = self.senders + self.finishers
-        self.senders.removeAll()
-        self.finishers.removeAll()
-        for waiter in waiting { waiter.resume(.failure(error)) }
+        if !self.senders.isEmpty || !self.finishers.isEmpty {
+            let error = self.writeFailure ?? self.connectionLost(.sending)
+            let waiting = self.senders + self.finishers
+            self.senders.removeAll()
+            self.finishers.removeAll()
+            for waiter in waiting { waiter.resume(.failure(error)) }
+        }
         if self.phase == .closing { self.transport.close() }
     }
 

@@ -219,10 +219,17 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    /// The same, of bytes in a buffer that the transport will write into again.
-    func transportLent(_ bytes: ByteBuffer) {
-        self.transportDelivered(bytes)
-        self.engine.keepUnreadInput()
+    /// The same, of bytes that the transport will write over when this returns.
+    func transportLent(_ bytes: UnsafeRawBufferPointer) {
+        self.turn.run {
+            switch self.phase {
+            case .handshaking:
+                self.engine.withLent(bytes) { if self.established != nil { self.continueHandshake() } }
+            case .open:
+                self.engine.withLent(bytes) { self.decrypt() }
+            case .closing, .closed: break
+            }
+        }
     }
 
     func transportDrained() {

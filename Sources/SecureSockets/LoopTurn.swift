@@ -20,7 +20,7 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
     @exclusivity(unchecked) private var jobs = Deque<UnownedJob>()
     @exclusivity(unchecked) private var unflushed: [Connection] = []
     /// Those whose flush is under way; empty between flushes.
-    private var flushing: [Connection] = []
+    @exclusivity(unchecked) private var flushing: [Connection] = []
     @exclusivity(unchecked) private var isInTurn = false
     @exclusivity(unchecked) private var isScheduled = false
 

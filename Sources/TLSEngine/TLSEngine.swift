@@ -53,6 +53,8 @@ package final class TLSEngine {
     private var hasCounted = false
 
     // Unchecked exclusivity is sound: an engine belongs to one loop, and no access to these calls anything that has another.
+    /// What somebody else's buffer holds, for as long as `withLent` runs; otherwise empty. Read before `input`, which is then empty.
+    @exclusivity(unchecked) fileprivate var lent = UnsafeRawBufferPointer(start: nil, count: 0)
     @exclusivity(unchecked) fileprivate var input = ByteBuffer()
     @exclusivity(unchecked) fileprivate var output = ByteBuffer()
     @exclusivity(unchecked) fileprivate var transportHasEnded = false
@@ -151,9 +153,31 @@ package final class TLSEngine {
         }
     }
 
-    /// Copies what has not been read of a buffer that somebody else will write into.
-    package func keepUnreadInput() {
-        if self.input.readableBytes > 0 { self.input = ByteBuffer(bytes: self.input.readableBytesView) }
+    /// Reads from `bytes` while `body` runs, and copies what is left of them then: whoever has lent them writes into them again.
+    package func withLent(_ bytes: UnsafeRawBufferPointer, _ body: () -> Void) {
+        if self.input.readableBytes > 0 || self.lent.count > 0 {
+            self.input.writeBytes(bytes)
+            return body()
+        }
+        self.lent = bytes
+        body()
+        if self.lent.count > 0 { self.input = ByteBuffer(bytes: self.lent) }
+        self.lent = UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+
+    fileprivate var availableInput: Int { self.lent.count + self.input.readableBytes }
+
+    /// Copies input to the library; not more than is available.
+    fileprivate func takeInput(_ count: Int, into target: UnsafeMutableRawPointer) {
+        if self.lent.count > 0, let start = self.lent.baseAddress {
+            copyInPieces(start, to: target, count: count)
+            self.lent = UnsafeRawBufferPointer(rebasing: self.lent[count...])
+        } else {
+            self.input.readWithUnsafeReadableBytes { source in
+                if let start = source.baseAddress { copyInPieces(start, to: target, count: count) }
+                return count
+            }
+        }
     }
 
     /// Notes that the network will deliver nothing more.
@@ -162,7 +186,7 @@ package final class TLSEngine {
     }
 
     /// Bytes that have come and have not been handed out by `read`: not decrypted, or decrypted beyond its limit.
-    package var unreadInput: Int { self.input.readableBytes + Int(SSL_pending(self.ssl)) }
+    package var unreadInput: Int { self.availableInput + Int(SSL_pending(self.ssl)) }
 
     /// Bytes that wait to be sent.
     package var pendingOutput: Int { self.output.readableBytes }
@@ -212,12 +236,17 @@ package final class TLSEngine {
     /// Decrypts what has arrived, until the input is used up or `buffer` holds `limit` bytes.
     package func read(into buffer: inout ByteBuffer, limit: Int) -> ReadProgress {
         // Plaintext is never longer than the records it came in.
-        buffer.reserveCapacity(minimumWritableBytes: min(self.input.readableBytes, max(limit - buffer.readableBytes, 0)))
+        let expected = min(self.availableInput, max(limit - buffer.readableBytes, 0))
+        if buffer.capacity == 0 {
+            buffer = ByteBufferAllocator().buffer(capacity: expected)
+        } else {
+            buffer.reserveCapacity(minimumWritableBytes: expected)
+        }
         while buffer.readableBytes < limit {
             let pending = Int(SSL_pending(self.ssl))
-            guard self.input.readableBytes > 0 || pending > 0 || self.transportHasEnded else { return .waiting }
+            guard self.availableInput > 0 || pending > 0 || self.transportHasEnded else { return .waiting }
             let room = limit - buffer.readableBytes
-            let wanted = min(room, max(pending, min(self.input.readableBytes, Self.largestPlaintext), 1))
+            let wanted = min(room, max(pending, min(self.availableInput, Self.largestPlaintext), 1))
             var result: Int32 = 0
             buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: wanted) { bytes in
                 result = SSL_read(self.ssl, bytes.baseAddress, Int32(min(bytes.count, room)))
@@ -288,6 +317,19 @@ package final class TLSEngine {
     }
 }
 
+/// Copies bytes that do not overlap, a little at a time.
+///
+/// For more than a few KiB some C libraries use an instruction (`rep movsb`) that is several times slower on some processors when the two
+/// addresses are alike in their lower bits (https://sourceware.org/bugzilla/show_bug.cgi?id=30994).
+private func copyInPieces(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, count: Int) {
+    var done = 0
+    while done < count {
+        let length = min(count - done, 2048)
+        (target + done).copyMemory(from: source + done, byteCount: length)
+        done += length
+    }
+}
+
 /// The library's view of an engine's buffers.
 private enum EngineBIO {
     /// Made once a process and never freed. Sound to share: nothing changes it after it is made.
@@ -296,7 +338,7 @@ private enum EngineBIO {
         BIO_meth_set_read(method) { bio, bytes, count in
             guard let bio, let bytes, count > 0, let engine = EngineBIO.engine(of: bio) else { return 0 }
             BIO_clear_retry_flags(bio)
-            let available = engine.input.readableBytes
+            let available = engine.availableInput
             guard available > 0 else {
                 // 0 without a retry flag is the end of the stream.
                 if engine.transportHasEnded { return 0 }
@@ -304,23 +346,21 @@ private enum EngineBIO {
                 return -1
             }
             let taken = min(Int(count), available)
-            engine.input.readWithUnsafeReadableBytes { source in
-                if let start = source.baseAddress {
-                    UnsafeMutableRawPointer(bytes).copyMemory(from: start, byteCount: taken)
+            engine.takeInput(taken, into: bytes)
+            if engine.isInHandshake {
+                for byte in UnsafeRawBufferPointer(start: bytes, count: taken).suffix(8) {
+                    engine.lastHandshakeBytes = engine.lastHandshakeBytes << 8 | UInt64(byte)
                 }
-                if engine.isInHandshake {
-                    for byte in source[..<taken].suffix(8) {
-                        engine.lastHandshakeBytes = engine.lastHandshakeBytes << 8 | UInt64(byte)
-                    }
-                }
-                return taken
             }
             return Int32(taken)
         }
         BIO_meth_set_write(method) { bio, bytes, count in
             guard let bio, let bytes, count >= 0, let engine = EngineBIO.engine(of: bio) else { return -1 }
             BIO_clear_retry_flags(bio)
-            engine.output.writeBytes(UnsafeRawBufferPointer(start: bytes, count: Int(count)))
+            engine.output.writeWithUnsafeMutableBytes(minimumWritableBytes: Int(count)) { target in
+                if let start = target.baseAddress { copyInPieces(bytes, to: start, count: Int(count)) }
+                return Int(count)
+            }
             return count
         }
         BIO_meth_set_ctrl(method) { _, command, _, _ in command == BIO_CTRL_FLUSH ? 1 : 0 }

@@ -290,21 +290,10 @@
 
         // MARK: Memory
 
-        /// What comes from the network is read into this buffer, of whichever connection.
-        @exclusivity(unchecked) private var inputBuffer = ByteBuffer()
-        private static let inputCapacity = 64 << 10
+        /// What comes from the network is read into this buffer, of whichever connection. Its bytes count until the next read.
+        let inputBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 64)
 
-        func takeInputBuffer() -> ByteBuffer {
-            var buffer = ByteBuffer()
-            swap(&buffer, &self.inputBuffer)
-            // Whoever kept a part of it has it to themselves: a buffer is copied when it is written into while somebody else has it.
-            buffer.clear(minimumCapacity: Self.inputCapacity)
-            return buffer
-        }
-
-        func giveBackInputBuffer(_ buffer: consuming ByteBuffer) {
-            self.inputBuffer = buffer
-        }
+        deinit { self.inputBuffer.deallocate() }
 
         // MARK: The end
 

@@ -23,7 +23,7 @@
         private(set) var localAddress: SocketAddress?
         let remoteAddress: SocketAddress?
         private let sendHighWaterMark: Int
-        private var connection: Connection?
+        @exclusivity(unchecked) private var connection: Connection?
         private var registration: EpollEventLoop.Registration?
 
         // Unchecked exclusivity is sound: touched on the loop only, and no access calls anything that has another.
@@ -124,19 +124,12 @@
             while self.isReading, self.mayReceive, !self.isClosed {
                 if rounds == 0 { return self.goOnSoon() }
                 rounds -= 1
-                var buffer = self.loop.takeInputBuffer()
-                let capacity = buffer.writableBytes
-                var result = 0
-                buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: capacity) { bytes in
-                    result = cepoll_receive(self.descriptor, bytes.baseAddress, UInt(capacity))
-                    return max(result, 0)
-                }
+                let buffer = self.loop.inputBuffer
+                let result = cepoll_receive(self.descriptor, buffer.baseAddress, UInt(buffer.count))
                 if result > 0 {
-                    if result < capacity, !self.endIsNear { self.mayReceive = false }
-                    self.connection?.transportLent(buffer)
-                }
-                self.loop.giveBackInputBuffer(buffer)
-                if result == 0, self.hasBeenReset {
+                    if result < buffer.count, !self.endIsNear { self.mayReceive = false }
+                    self.connection?.transportLent(UnsafeRawBufferPointer(rebasing: buffer[..<result]))
+                } else if result == 0, self.hasBeenReset {
                     self.receivingFailed(ECONNRESET)
                 } else if result == 0 {
                     self.receivedEnd()
