@@ -18,7 +18,8 @@ extension SSL {
         if secureListener.isClosed { throw .closed }
         let duration = try timeout.duration()
         do {
-            return try await Self.own(try await secureListener.accept(timeout: duration))
+            let isForCaller = !Process.current.passesSocketsOn
+            return try await Self.own(try await secureListener.accept(timeout: duration, isForCaller: isForCaller))
         } catch {
             throw Reason(error, call: "accept")
         }
@@ -72,7 +73,9 @@ extension SSL {
         do {
             switch socket.kind {
             case .listener(let listener): try listener.setOwner(newOwner.mailbox, from: caller)
-            case .stream(let stream): try await stream.setOwner(newOwner.mailbox, from: caller)
+            case .stream(let stream):
+                try await stream.setOwner(newOwner.mailbox, from: caller)
+                if newOwner.mailbox !== caller { Process.current.passesSocketsOn = true }
             }
         } catch {
             throw Reason(error, call: "controlling_process")

@@ -55,6 +55,7 @@ extension SSL {
             var links: [Pid: Link] = [:]
             var end: ExitReason?
             var cancel: (@Sendable () -> Void)?
+            var passesSocketsOn = false
         }
 
         /// A link must not keep a process alive.
@@ -96,6 +97,12 @@ extension SSL {
 
         /// Whether the process has ended.
         public var hasEnded: Bool { self.state.withLock { $0.end != nil } }
+
+        /// Whether it accepts sockets for others.
+        var passesSocketsOn: Bool {
+            get { self.state.withLock { $0.passesSocketsOn } }
+            set { self.state.withLock { $0.passesSocketsOn = newValue } }
+        }
 
         // MARK: Messages
 
@@ -186,13 +193,19 @@ extension SSL {
 
     /// Starts a task that is a process of its own.
     ///
+    /// It runs on one of the event loops of sockets, each process on the next, and the sockets that it connects or accepts are on the same
+    /// loop: a message reaches it without a change of thread. So its code must not block. Sockets of a process that passes them on
+    /// (`controlling_process`) are spread over the loops.
+    ///
     /// - Returns: The process; `task.value` of ``Spawned`` waits for its end.
     @discardableResult
     public static func spawn(
         trapExit: Bool = false, _ body: @escaping @Sendable () async throws -> Void
     ) -> Spawned {
         let process = Process(trapExit: trapExit)
-        let task = Task { try await Self.run(body, as: process) }
+        let task = Task(executorPreference: SocketEventLoopGroup.shared.nextTaskExecutor()) {
+            try await Self.run(body, as: process)
+        }
         process.whenToldToEnd { task.cancel() }
         return Spawned(process: process, task: task)
     }

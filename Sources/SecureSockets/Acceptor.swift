@@ -19,6 +19,13 @@ final class Acceptor: @unchecked Sendable {
         var waiter: Waiter<SecureSocket?>?
     }
 
+    /// A call of `accept` that has no connection yet.
+    private struct Accepting {
+        let waiter: Waiter<SecureSocket>
+        /// Where its connection is to be; nil: wherever.
+        let loop: (any EventLoop)?
+    }
+
     /// Handshakes and waiting sockets at one time while serving; more stay in the operating system's queue.
     var handshakesAtOnce = 1024
     /// How long a handshake may take while there are so many that nobody else gets a turn.
@@ -30,7 +37,7 @@ final class Acceptor: @unchecked Sendable {
     private let tls: TLSConfiguration
     let options: SocketOptions
     private var port: (any ListeningPort)?
-    private var accepting: Deque<Waiter<SecureSocket>> = []
+    private var accepting: Deque<Accepting> = []
     private var waitingConnections: Deque<Connection> = []
     private var serving: Serving?
     private var isClosed = false
@@ -91,6 +98,11 @@ final class Acceptor: @unchecked Sendable {
         }
     }
 
+    /// Where the connection that is taken next should be: nil, wherever. It goes to the first call that waits, behind those under way.
+    var wantedLoop: (any EventLoop)? {
+        self.underway.count < self.accepting.count ? self.accepting[self.underway.count].loop : nil
+    }
+
     func taken(_ id: ObjectIdentifier) {
         self.underway.insert(id)
     }
@@ -108,8 +120,8 @@ final class Acceptor: @unchecked Sendable {
     /// Taking a connection has failed: no descriptors, as a rule. The connection stays in the operating system's queue.
     func readFailed(_ error: any Error) {
         let failure = SecureSocketError.transport(error, step: .accepting, "cannot accept a connection")
-        if let waiter = self.accepting.popFirst() {
-            waiter.resume(.failure(failure))
+        if let accepting = self.accepting.popFirst() {
+            accepting.waiter.resume(.failure(failure))
         } else {
             self.serving?.failed?(failure, nil)
         }
@@ -139,8 +151,8 @@ final class Acceptor: @unchecked Sendable {
         defer { self.readOn() }
         if self.isClosed {
             connection.onLoop { connection.drop() }
-        } else if let waiter = self.accepting.popFirst() {
-            self.handshake(connection, for: waiter)
+        } else if let accepting = self.accepting.popFirst() {
+            self.handshake(connection, for: accepting.waiter)
         } else if self.serving != nil {
             self.handshakeForServing(connection)
         } else {
@@ -157,12 +169,14 @@ final class Acceptor: @unchecked Sendable {
 
     // MARK: Accept
 
-    nonisolated(nonsending) func accept(timeout: Duration?) async throws(SecureSocketError) -> SecureSocket {
+    nonisolated(nonsending) func accept(
+        timeout: Duration?, on loop: (any EventLoop)?
+    ) async throws(SecureSocketError) -> SecureSocket {
         let attempt = AcceptAttempt()
         let outcome = await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 self.onLoop {
-                    if attempt.waiter.wait(continuation, step: .accepting) { self.start(attempt, timeout) }
+                    if attempt.waiter.wait(continuation, step: .accepting) { self.start(attempt, timeout, on: loop) }
                 }
             }
         } onCancel: {
@@ -181,7 +195,7 @@ final class Acceptor: @unchecked Sendable {
     /// The connections whose handshake is for a call of `accept`.
     private var handshaking: [ObjectIdentifier: Connection] = [:]
 
-    private func start(_ attempt: AcceptAttempt, _ timeout: Duration?) {
+    private func start(_ attempt: AcceptAttempt, _ timeout: Duration?, on loop: (any EventLoop)?) {
         let waiter = attempt.waiter
         if self.isClosed { return waiter.resume(.failure(Self.closed)) }
         if self.tls.context.settings.identity?.hasCertificate != true {
@@ -194,7 +208,7 @@ final class Acceptor: @unchecked Sendable {
         if let connection = self.waitingConnections.popFirst() {
             self.handshake(connection, for: waiter)
         } else {
-            self.accepting.append(waiter)
+            self.accepting.append(Accepting(waiter: waiter, loop: loop))
             self.readOn()
         }
         guard let timeout, waiter.isWaiting else { return }
@@ -214,7 +228,7 @@ final class Acceptor: @unchecked Sendable {
 
     private func giveUp(_ attempt: AcceptAttempt, _ error: SecureSocketError) {
         guard attempt.waiter.isWaiting else { return }
-        self.accepting.removeAll { $0 === attempt.waiter }
+        self.accepting.removeAll { $0.waiter === attempt.waiter }
         if let connection = self.handshaking.removeValue(forKey: ObjectIdentifier(attempt.waiter)) {
             connection.onLoop { connection.abandonHandshake(error) }
         }
@@ -332,7 +346,7 @@ final class Acceptor: @unchecked Sendable {
         guard !self.isClosed else { return }
         self.isClosed = true
         self.port?.close()
-        for waiter in self.accepting { waiter.resume(.failure(Self.closed)) }
+        for accepting in self.accepting { accepting.waiter.resume(.failure(Self.closed)) }
         self.accepting.removeAll()
         for connection in self.waitingConnections { connection.onLoop { connection.drop() } }
         self.waitingConnections.removeAll()

@@ -238,7 +238,8 @@ extension SecureSocket {
         let options = try options.validated()
         let tls = if let tls { tls } else { try TLSConfiguration.client() }
         try tls.require(.client)
-        let loop = group.next()
+        // A task that runs on one of these loops keeps its sockets there.
+        let loop = group.any()
         return try await ConnectAttempt(host: host, port: port, tls: tls, options: options, loop: loop).run(timeout: timeout)
     }
 }

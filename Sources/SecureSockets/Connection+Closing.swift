@@ -84,13 +84,15 @@ extension Connection {
 
     /// A peer that takes a little now and then must not hold a connection, and whoever waits for its end, for ever.
     private static let longestLingerInTimeouts = 12
+    /// Longer than any connection, and short enough to be reckoned with.
+    private static let longestTimeout = TimeAmount.hours(24 * 365 * 8)
 
     /// Looks several times within the timeout, so that the last progress is known to a fraction of it.
     private static let looksInATimeout: Int64 = 4
 
     /// Waits for the end, as long as something is added to the delivery.
     private func linger(since last: Delivery) {
-        let timeout = TimeAmount(self.lingerTimeout)
+        let timeout = min(TimeAmount(self.lingerTimeout), Self.longestTimeout)
         let deadline = self.lingerDeadline ?? self.loop.now + timeout * Self.longestLingerInTimeouts
         self.lingerDeadline = deadline
         let pause = TimeAmount.nanoseconds(max(timeout.nanoseconds / Self.looksInATimeout, 1))

@@ -16,6 +16,7 @@ import TLSEngine
 /// When nobody refers to a listener any more, it is closed.
 public final class SecureListener: Sendable {
     let acceptor: Acceptor
+    private let group: any EventLoopGroup
     /// Unlike any other socket's, listener's or classic process's of this program.
     package let id = SecureSocket.nextID()
     private let closing = Atomic<Bool>(false)
@@ -24,8 +25,9 @@ public final class SecureListener: Sendable {
     /// Where it listens; the port is the one that was picked if 0 was asked for.
     public let localEndpoint: SocketEndpoint
 
-    private init(_ acceptor: Acceptor, _ localEndpoint: SocketEndpoint) {
+    private init(_ acceptor: Acceptor, _ group: any EventLoopGroup, _ localEndpoint: SocketEndpoint) {
         self.acceptor = acceptor
+        self.group = group
         self.localEndpoint = localEndpoint
     }
 
@@ -71,7 +73,7 @@ public final class SecureListener: Sendable {
         let address = try endpoint.socketAddress()
         do {
             let bound = try await acceptor.bind(to: address, spreadingOver: group)
-            return SecureListener(acceptor, SocketEndpoint(bound) ?? endpoint)
+            return SecureListener(acceptor, group, SocketEndpoint(bound) ?? endpoint)
         } catch {
             throw .transport(error, step: .listening, "cannot listen on \(endpoint)")
         }
@@ -88,7 +90,16 @@ public final class SecureListener: Sendable {
     ///   any case. A connection in its handshake is then dropped; one that still waits in the queue is left for the next call.
     /// - Throws: ``SecureSocketError``: `timedOut`, `closed`, `cancelled`, and the reasons of a failed handshake.
     nonisolated(nonsending) public func accept(timeout: Duration? = nil) async throws(SecureSocketError) -> SecureSocket {
-        try await self.acceptor.accept(timeout: timeout)
+        try await self.accept(timeout: timeout, isForCaller: true)
+    }
+
+    /// - Parameter isForCaller: Whether the caller will use the socket itself, which is then on the caller's event loop, if that is one of
+    ///   the listener's; otherwise the sockets are spread over the loops.
+    package nonisolated(nonsending) func accept(
+        timeout: Duration?, isForCaller: Bool
+    ) async throws(SecureSocketError) -> SecureSocket {
+        let loop = isForCaller ? self.group.makeIterator().first { $0.inEventLoop } : nil
+        return try await self.acceptor.accept(timeout: timeout, on: loop)
     }
 
     /// Accepts connections and runs `handler` for each, as a task on the connection's own event loop: a reply leaves without a change

@@ -11,6 +11,7 @@ import Synchronization
 public final class SocketEventLoopGroup: EventLoopGroup {
     private let loops: [any EventLoop]
     private let position = Atomic<Int>(0)
+    private let isShared: Bool
     /// NIO's group, where the loops are NIO's.
     private let channelGroup: MultiThreadedEventLoopGroup?
 
@@ -22,6 +23,26 @@ public final class SocketEventLoopGroup: EventLoopGroup {
     /// - Parameter numberOfLoops: At least 1; each is a thread. Default: as many as the machine has cores.
     /// - Throws: ``SecureSocketError``: `invalidArgument`, `tooManyOpenFiles`.
     public convenience init(numberOfLoops: Int = System.coreCount) throws(SecureSocketError) {
+        let (loops, channelGroup) = try Self.start(numberOfLoops)
+        self.init(loops, channelGroup, isShared: false)
+    }
+
+    private init(_ loops: [any EventLoop], _ channelGroup: MultiThreadedEventLoopGroup?, isShared: Bool) {
+        self.loops = loops
+        self.channelGroup = channelGroup
+        self.isShared = isShared
+    }
+
+    /// A machine without descriptors to spare still gets NIO's loops, which were made before or will say what is wrong.
+    private static func ofProgram() -> SocketEventLoopGroup {
+        let (loops, channelGroup) =
+            (try? Self.start(System.coreCount)) ?? (Array(MultiThreadedEventLoopGroup.singleton.makeIterator()), nil)
+        return SocketEventLoopGroup(loops, channelGroup, isShared: true)
+    }
+
+    private static func start(
+        _ numberOfLoops: Int
+    ) throws(SecureSocketError) -> (loops: [any EventLoop], channelGroup: MultiThreadedEventLoopGroup?) {
         guard numberOfLoops > 0 else {
             throw SecureSocketError(
                 .invalidArgument, blame: .caller, step: .configuring, "\(numberOfLoops) event loops are too few; 1 is the least",
@@ -32,29 +53,25 @@ public final class SocketEventLoopGroup: EventLoopGroup {
             do {
                 for _ in 0..<numberOfLoops {
                     let loop = try EpollEventLoop()
-                    loops.append(loop)
                     try loop.start()
+                    loops.append(loop)
                 }
             } catch {
                 for loop in loops { loop.stop {} }
                 throw error
             }
-            self.init(loops, nil)
+            return (loops, nil)
         #else
             let group = MultiThreadedEventLoopGroup(numberOfThreads: numberOfLoops)
-            self.init(Array(group.makeIterator()), group)
+            return (Array(group.makeIterator()), group)
         #endif
     }
 
-    private init(_ loops: [any EventLoop], _ channelGroup: MultiThreadedEventLoopGroup?) {
-        self.loops = loops
-        self.channelGroup = channelGroup
-    }
+    /// The loop that the caller runs on, if it is one of these; otherwise the next.
+    public func any() -> any EventLoop { self.loops.first { $0.inEventLoop } ?? self.next() }
 
-    /// A machine without descriptors to spare still gets NIO's loops, which were made before or will say what is wrong.
-    private static func ofProgram() -> SocketEventLoopGroup {
-        (try? SocketEventLoopGroup()) ?? SocketEventLoopGroup(Array(MultiThreadedEventLoopGroup.singleton.makeIterator()), nil)
-    }
+    /// Where tasks run whose sockets shall be on the same loop: each call answers the next loop's.
+    package func nextTaskExecutor() -> any TaskExecutor { LoopTurn.of(self.next()) }
 
     /// The loops in turn.
     public func next() -> any EventLoop {
@@ -64,9 +81,10 @@ public final class SocketEventLoopGroup: EventLoopGroup {
 
     public func makeIterator() -> EventLoopIterator { EventLoopIterator(self.loops) }
 
-    /// Ends the loops: their sockets are closed at once, and no task runs on them any more. Not possible for ``shared``.
+    /// Ends the loops: their sockets are closed at once, and nothing can be opened on them any more. Calls that wait end with an error, and
+    /// tasks that prefer these loops go on elsewhere. Not possible for ``shared``.
     public func shutdownGracefully(queue: DispatchQueue, _ callback: @escaping @Sendable ((any Error)?) -> Void) {
-        guard self !== Self.shared else { return queue.async { callback(EventLoopError.unsupportedOperation) } }
+        guard !self.isShared else { return queue.async { callback(EventLoopError.unsupportedOperation) } }
         if let channelGroup { return channelGroup.shutdownGracefully(queue: queue, callback) }
         #if os(Linux)
             let stopped = DispatchGroup()

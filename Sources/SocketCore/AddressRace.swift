@@ -25,6 +25,8 @@ package struct AddressRace<Address> {
     private var hasBegun = false
     private var isDelaying = false
     private var running = 0
+    /// The next address was due, and there was none.
+    private var isOverdue = false
     private var lastFamily = Family.v4
 
     /// - Parameter families: Those that are being looked up.
@@ -36,7 +38,7 @@ package struct AddressRace<Address> {
     package mutating func resolved(_ family: Family, _ addresses: some Sequence<Address>) -> Action {
         guard self.unresolved.remove(family) != nil else { return .none }
         self.addresses[family] = Deque(addresses)
-        if self.hasBegun { return self.running == 0 ? self.attemptNext() : .none }
+        if self.hasBegun { return self.running == 0 || self.isOverdue ? self.attemptNext() : .none }
         guard self.hasAddresses else { return self.unresolved.isEmpty ? .exhausted : .none }
         if family == .v4, self.unresolved.contains(.v6) {
             self.isDelaying = true
@@ -55,7 +57,8 @@ package struct AddressRace<Address> {
     }
 
     package mutating func attemptDelayPassed() -> Action {
-        self.hasAddresses ? self.attemptNext() : .none
+        self.isOverdue = !self.hasAddresses
+        return self.hasAddresses ? self.attemptNext() : .none
     }
 
     private var hasAddresses: Bool { self.addresses.values.contains { !$0.isEmpty } }
@@ -71,6 +74,7 @@ package struct AddressRace<Address> {
             guard let address = self.addresses[family]?.popFirst() else { continue }
             self.lastFamily = family
             self.running += 1
+            self.isOverdue = false
             return .attempt(address)
         }
         return self.running == 0 && self.unresolved.isEmpty ? .exhausted : .none

@@ -29,6 +29,19 @@ import Testing
         #expect(self.network.isClosed)
     }
 
+    @Test func `can wait practically for ever`() throws {
+        var options = SocketOptions()
+        options.lingerTimeout = .seconds(Int64.max)
+        let network = StandingTransport(on: self.loop)
+        let connection = Connection(
+            transport: network, engine: try TLSEngine(server: try TestCertificates.shared.get().serverConfiguration().context),
+            options: options, peerName: "a peer")
+        network.unsentBytes = 1
+        connection.beginClosing()
+        self.wait(1_000_000)
+        #expect(!network.isClosed)
+    }
+
     @Test func `waits as long as the operating system takes more`() {
         self.network.unsentBytes = 100_000
         self.connection.beginClosing()

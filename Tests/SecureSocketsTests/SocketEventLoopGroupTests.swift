@@ -70,6 +70,94 @@ import Testing
         _ = server
     }
 
+    @Test func `that is shut down twice at a time tells both callers`() async throws {
+        for _ in 0..<20 {
+            let group = try SocketEventLoopGroup(numberOfLoops: 2)
+            async let once: Void = group.shutdownGracefully()
+            async let twice: Void = group.shutdownGracefully()
+            _ = try await (once, twice)
+            try await group.shutdownGracefully()
+        }
+    }
+
+    @Test func `that has been shut down answers whoever asks it for something`() async throws {
+        let certificates = try TestCertificates.shared.get()
+        let (server, client) = (try certificates.serverConfiguration(), try certificates.clientConfiguration())
+        let group = try SocketEventLoopGroup(numberOfLoops: 2)
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server, on: group)
+        let port = listener.localEndpoint.port
+        async let accepted = listener.accept()
+        let socket = try await SecureSocket.connect(to: "127.0.0.1", port: port, tls: client, on: group)
+        _ = try await accepted
+        let waiting = Task { try await listener.accept() }
+        let task = group.next().scheduleTask(in: .hours(1)) {}
+        try await group.shutdownGracefully()
+
+        await #expect(throws: SecureSocketError.self) { _ = try await waiting.value }
+        await #expect(throws: EventLoopError.shutdown) { try await task.futureResult.get() }
+        await #expect(throws: SecureSocketError.self) { _ = try await socket.receive() }
+        await #expect(throws: SecureSocketError.self) { try await socket.send("is anybody there?") }
+        try await socket.waitUntilClosed()
+        await listener.waitUntilClosed()
+        await #expect(throws: SecureSocketError.self) { _ = try await listener.accept() }
+        for host in ["127.0.0.1", "localhost"] {
+            await #expect(throws: SecureSocketError.self) {
+                _ = try await SecureSocket.connect(to: host, port: port, tls: client, on: group)
+            }
+        }
+        await #expect(throws: SecureSocketError.self) {
+            _ = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server, on: group)
+        }
+        #expect(try await group.next().submit { 42 }.get() == 42)
+    }
+
+    @Test func `ends serving when it is shut down`() async throws {
+        let certificates = try TestCertificates.shared.get()
+        let group = try SocketEventLoopGroup(numberOfLoops: 2)
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), on: group)
+        let serving = Task {
+            try await listener.serve { socket in for try await bytes in socket.incoming { try await socket.send(bytes) } }
+        }
+        var clients: [SecureSocket] = []
+        for _ in 0..<4 {
+            let client = try await SecureSocket.connect(
+                to: "127.0.0.1", port: listener.localEndpoint.port, tls: certificates.clientConfiguration())
+            try await client.send("x")
+            _ = try await client.receive(exactly: 1)
+            clients.append(client)
+        }
+        try await group.shutdownGracefully()
+        try await serving.value
+        for client in clients {
+            await #expect(throws: SecureSocketError.self) { while try await client.receive() != nil {} }
+        }
+    }
+
+    @Test func `keeps its timers when one that is cancelled lets go of something that sets another`() async throws {
+        /// Sets a timer in its last moment, as a closing connection does.
+        final class Last: Sendable {
+            let loop: any EventLoop
+            init(_ loop: any EventLoop) { self.loop = loop }
+            deinit { self.loop.scheduleTask(in: .hours(1)) {} }
+        }
+        let group = try SocketEventLoopGroup(numberOfLoops: 1)
+        let loop = group.next()
+        for count in 1...40 {
+            var expected: [Scheduled<Void>] = []
+            var cancelled: [Scheduled<Void>] = []
+            try await loop.submit {}.get()
+            for index in 0..<count {
+                let last = Last(loop)
+                cancelled.append(loop.scheduleTask(in: .minutes(Int64(index))) { withExtendedLifetime(last) {} })
+                expected.append(loop.scheduleTask(in: .milliseconds(Int64(index % 3))) {})
+            }
+            for timer in cancelled.dropFirst() { timer.cancel() }
+            for timer in expected { try await timer.futureResult.get() }
+        }
+        try await group.shutdownGracefully()
+    }
+
     @Test func `of the program is never shut down`() async throws {
         await #expect(throws: EventLoopError.unsupportedOperation) { try await SocketEventLoopGroup.shared.shutdownGracefully() }
         let answer = try await SocketEventLoopGroup.shared.next().submit { 42 }.get()

@@ -40,6 +40,16 @@ import Testing
         #expect(race.attemptFailed() == .exhausted)
     }
 
+    @Test(arguments: [Race.Family.v6, .v4])
+    func `tries what a late lookup brings beside an attempt that does not answer`(_ first: Race.Family) {
+        var race = Race(families: [.v6, .v4])
+        _ = race.resolved(first, ["silent"])
+        if first == .v4 { #expect(race.resolutionDelayPassed() == .attempt("silent")) }
+        #expect(race.attemptDelayPassed() == .none)
+        #expect(race.resolved(first == .v6 ? .v4 : .v6, ["good", "better"]) == .attempt("good"))
+        #expect(race.attemptDelayPassed() == .attempt("better"))
+    }
+
     @Test func `is over when a late lookup brings none`() {
         var race = Race(families: [.v6, .v4])
         #expect(race.resolved(.v6, ["a6"]) == .attempt("a6"))

@@ -20,7 +20,8 @@
         private var attempts: [ConnectingDescriptor] = []
         private var failure = ConnectFailure()
         private var local: SocketAddress?
-        private var timers: [TimerHeap.Timer] = []
+        /// The next event of the race: one at a time.
+        private var timer: TimerHeap.Timer?
         private var completion: ((Result<ConnectedTransport, any Error>) -> Void)?
 
         init(on loop: EpollEventLoop, options: SocketOptions) {
@@ -70,14 +71,15 @@
         }
 
         private func after(_ milliseconds: Int64, _ body: @escaping () -> Void) {
-            self.timers.append(self.loop.schedule(at: .now() + .milliseconds(milliseconds), body))
+            if let timer { self.loop.cancel(timer) }
+            self.timer = self.loop.schedule(at: .now() + .milliseconds(milliseconds), body)
         }
 
         private func attempt(_ address: SocketAddress) {
             do {
                 let descriptor = try ConnectingDescriptor(to: address, from: self.local, on: self.loop, options: self.options)
-                self.attempts.append(descriptor)
                 try descriptor.start { result in self.tried(descriptor, address, result) }
+                self.attempts.append(descriptor)
             } catch {
                 self.failed(error)
             }
@@ -112,10 +114,11 @@
 
         func giveUp() {
             self.completion = nil
-            for timer in self.timers { self.loop.cancel(timer) }
-            self.timers.removeAll()
-            for attempt in self.attempts { attempt.close() }
+            if let timer { self.loop.cancel(timer) }
+            self.timer = nil
+            let attempts = self.attempts
             self.attempts.removeAll()
+            for attempt in attempts { attempt.close() }
         }
     }
 

@@ -18,10 +18,14 @@
     ///
     /// Theory of operation. Descriptors are registered once, edge-triggered (`epoll(7)`), and told of what has become possible; they note
     /// it, and ask the kernel again only when it must have news. Nothing is registered anew to pause reading, and nothing to close. One
-    /// round of the loop: tasks that others left here, tasks of its own, timers that are due, then waiting, then what the descriptors
-    /// have to do. A descriptor that has more to do than is fair to the others goes on in the next round (`again`).
+    /// round of the loop: tasks that others left here, tasks of its own, then waiting, then what the descriptors have to do, then timers
+    /// that are due. A descriptor that has more to do than is fair to the others goes on in the next round (`again`).
     ///
-    /// Sendable without a check because everything but `inbox` is touched on the loop's thread only.
+    /// A loop that has been shut down has no descriptors and takes none, but what is left with it still runs, on a queue that all such
+    /// loops share: whoever waits for an answer gets one.
+    ///
+    /// Sendable without a check because everything but `inbox` and `threadID` is touched on the loop's thread only, and after its end by
+    /// one thread at a time.
     final class EpollEventLoop: EventLoop, @unchecked Sendable {
         private let epoll: Int32
         /// Wakes the loop. Edge-triggered as well, and so it need never be read.
@@ -33,17 +37,21 @@
             var tasks: [@Sendable () -> Void] = []
             var isWoken = false
             var isOver = false
+            /// Told when the loop has ended.
+            var stopWaiters: [@Sendable () -> Void] = []
         }
 
-        // Unchecked exclusivity is sound: touched on the loop's thread only, and no access calls anything that has another.
+        // Unchecked exclusivity is sound: touched by one thread at a time, and nothing is released while one of them is changed that
+        // could run code of somebody else's.
         @exclusivity(unchecked) private var tasks = Deque<() -> Void>()
         @exclusivity(unchecked) private var timers = TimerHeap()
         @exclusivity(unchecked) private var slots: ContiguousArray<Slot> = []
         @exclusivity(unchecked) private var freeSlots: [Int] = []
         @exclusivity(unchecked) private var unfinished: [any PolledDescriptor] = []
         @exclusivity(unchecked) private var hasMail = true
+        /// Nothing is registered any more.
         private var isStopping = false
-        private var stopped: (() -> Void)?
+        private var hasEnded = false
 
         /// Made in `init`: reading it is safe from any thread.
         private(set) lazy var turn = LoopTurn(loop: self)
@@ -57,22 +65,39 @@
         private static let eventsPerWait = 256
         /// A task may add another for ever; the sockets get their turn in between.
         private static let tasksPerRound = 4096
+        /// For the same reason: what is left after so many rounds of stopping runs after the end.
+        private static let roundsOfStopping = 64
 
         init() throws(SecureSocketError) {
-            func check(_ result: Int32) throws(SecureSocketError) -> Int32 {
-                guard result < 0 else { return result }
-                throw .system(-result, step: .configuring, "cannot make an event loop")
+            let epoll = try Self.check(cepoll_create())
+            do throws(SecureSocketError) {
+                self.wakeup = try Self.makeWakeup(for: epoll)
+            } catch {
+                _ = cepoll_close(epoll)
+                throw error
             }
-            self.epoll = try check(cepoll_create())
-            self.wakeup = try check(cepoll_event_create())
-            _ = try check(cepoll_add(self.epoll, self.wakeup, cepoll_in | cepoll_edge_triggered, Self.wakeupKey))
+            self.epoll = epoll
             _ = self.turn
+        }
+
+        private static func makeWakeup(for epoll: Int32) throws(SecureSocketError) -> Int32 {
+            let wakeup = try Self.check(cepoll_event_create())
+            let result = cepoll_add(epoll, wakeup, cepoll_in | cepoll_edge_triggered, Self.wakeupKey)
+            if result < 0 { _ = cepoll_close(wakeup) }
+            _ = try Self.check(result)
+            return wakeup
+        }
+
+        private static func check(_ result: Int32) throws(SecureSocketError) -> Int32 {
+            guard result < 0 else { return result }
+            throw .system(-result, step: .configuring, "cannot make an event loop")
         }
 
         private static let wakeupKey = UInt64.max
 
         // MARK: Its thread
 
+        /// Starts the thread; a loop without one ends at once.
         func start() throws(SecureSocketError) {
             var thread = pthread_t()
             let argument = Unmanaged.passRetained(self)
@@ -88,6 +113,7 @@
                 }, argument.toOpaque())
             guard result == 0 else {
                 argument.release()
+                self.end()
                 throw .system(result, step: .configuring, "cannot start an event loop's thread")
             }
             pthread_detach(thread)
@@ -99,8 +125,9 @@
         var inEventLoop: Bool { self.threadID.load(ordering: .relaxed) == Self.currentThreadID }
 
         private func run() {
+            var roundsLeft = Self.roundsOfStopping
             withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) { events in
-                while !self.isStopping || self.hasWork {
+                while !self.isStopping || (self.hasWork && roundsLeft > 0) {
                     self.takeMail()
                     self.runTasks()
                     let count = cepoll_wait(self.epoll, events.baseAddress, Int32(Self.eventsPerWait), self.timeout())
@@ -108,6 +135,7 @@
                     for index in 0..<Int(max(count, 0)) { self.dispatch(events[index]) }
                     self.goOn()
                     self.runTimers()
+                    if self.isStopping { roundsLeft -= 1 }
                 }
             }
             self.end()
@@ -177,24 +205,37 @@
             self.tasks.append(task)
         }
 
-        /// Leaves a task to be run, from whatever thread. A loop that has been shut down drops it.
+        /// Leaves a task to be run, from whatever thread.
         private func leave(_ task: @escaping @Sendable () -> Void) {
             if self.inEventLoop { return self.tasks.append(task) }
-            let mustWake = self.inbox.withLock { inbox in
-                guard !inbox.isOver else { return false }
+            let isOver = self.inbox.withLock { inbox in
+                if inbox.isOver { return true }
                 inbox.tasks.append(task)
-                defer { inbox.isWoken = true }
-                return !inbox.isWoken
+                // While the lock is held the descriptor is ours; it is closed by nobody who has not taken the lock before.
+                if !inbox.isWoken { _ = cepoll_event_signal(self.wakeup) }
+                inbox.isWoken = true
+                return false
             }
-            if mustWake { _ = cepoll_event_signal(self.wakeup) }
+            if isOver { self.runAfterEnd(task) }
         }
 
-        func schedule(at deadline: NIODeadline, _ body: @escaping () -> Void) -> TimerHeap.Timer {
-            self.timers.add(at: deadline, body)
+        private func onLoop(_ body: @escaping @Sendable () -> Void) {
+            if self.inEventLoop { body() } else { self.leave(body) }
+        }
+
+        /// To be called on the loop, as is `cancel`.
+        func schedule(
+            at deadline: NIODeadline, _ body: @escaping () -> Void, orWhenTheLoopEnds abandon: (() -> Void)? = nil
+        ) -> TimerHeap.Timer {
+            let timer = self.timers.add(at: deadline, body, orWhenItIsAbandoned: abandon)
+            if self.hasEnded { self.lookAtTimersAfterEnd(at: deadline) }
+            return timer
         }
 
         func cancel(_ timer: TimerHeap.Timer) {
-            self.timers.cancel(timer)
+            // What the timer holds is released when the heap is in order again: that may run code which sets another timer.
+            let bodies = self.timers.cancel(timer)
+            withExtendedLifetime(bodies) {}
         }
 
         func scheduleTask<T>(deadline: NIODeadline, _ task: @escaping @Sendable () throws -> T) -> Scheduled<T> {
@@ -204,6 +245,8 @@
             self.onLoop {
                 timer.start(on: self, at: deadline) {
                     promise.assumeIsolated().completeWith(Result { try task() })
+                } abandon: {
+                    promise.fail(EventLoopError.shutdown)
                 }
             }
             return scheduled
@@ -220,19 +263,20 @@
             private var timer: TimerHeap.Timer?
             private var isCancelled = false
 
-            func start(on loop: EpollEventLoop, at deadline: NIODeadline, _ body: @escaping () -> Void) {
-                if !self.isCancelled { self.timer = loop.schedule(at: deadline, body) }
+            func start(
+                on loop: EpollEventLoop, at deadline: NIODeadline, _ body: @escaping () -> Void, abandon: @escaping () -> Void
+            ) {
+                if self.isCancelled { return }
+                if loop.hasEnded { return abandon() }
+                self.timer = loop.schedule(at: deadline, body, orWhenTheLoopEnds: abandon)
             }
 
             func cancel(on loop: EpollEventLoop) {
                 self.isCancelled = true
-                if let timer { loop.cancel(timer) }
+                let timer = self.timer
                 self.timer = nil
+                if let timer { loop.cancel(timer) }
             }
-        }
-
-        private func onLoop(_ body: @escaping @Sendable () -> Void) {
-            if self.inEventLoop { body() } else { self.leave(body) }
         }
 
         // MARK: Descriptors
@@ -247,6 +291,7 @@
         func register(
             _ number: Int32, for events: UInt32, _ descriptor: any PolledDescriptor
         ) throws(IOError) -> Registration {
+            guard !self.isStopping else { throw IOError(errnoCode: ECANCELED, reason: "the event loop has been shut down") }
             let index: Int
             if let free = self.freeSlots.popLast() {
                 index = free
@@ -272,9 +317,11 @@
 
         /// Forgets a descriptor that is about to be closed; the kernel does so by itself.
         func unregister(_ registration: Registration) {
+            let descriptor = self.slots[registration.index].descriptor
             self.slots[registration.index].descriptor = nil
             self.slots[registration.index].generation &+= 1
             self.freeSlots.append(registration.index)
+            withExtendedLifetime(descriptor) {}
         }
 
         /// Watches a descriptor no longer; it stays open.
@@ -291,9 +338,7 @@
         // MARK: Memory
 
         /// What comes from the network is read into this buffer, of whichever connection. Its bytes count until the next read.
-        let inputBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 64)
-
-        deinit { self.inputBuffer.deallocate() }
+        private(set) var inputBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 64)
 
         // MARK: The end
 
@@ -301,31 +346,76 @@
             queue.async { callback(EventLoopError.unsupportedOperation) }
         }
 
-        /// Closes everything that is registered and ends the thread; `stopped` is then called, on it.
+        /// Closes everything that is registered and ends the thread; `stopped` is called when that is done.
         func stop(_ stopped: @escaping @Sendable () -> Void) {
-            let isOver = self.inbox.withLock { $0.isOver }
+            let isOver = self.inbox.withLock { inbox in
+                if !inbox.isOver { inbox.stopWaiters.append(stopped) }
+                return inbox.isOver
+            }
             if isOver { return stopped() }
             self.onLoop {
-                self.stopped = stopped
-                for slot in self.slots { slot.descriptor?.loopStops() }
                 self.isStopping = true
+                self.closeDescriptors()
             }
         }
 
+        private func closeDescriptors() {
+            // By index: closing one may close others.
+            for index in self.slots.indices { self.slots[index].descriptor?.loopStops() }
+        }
+
         private func end() {
-            let late = self.inbox.withLock { inbox in
+            self.isStopping = true
+            self.closeDescriptors()
+            let timers = self.timers.takeAll()
+            let (late, waiters) = self.inbox.withLock { inbox in
                 inbox.isOver = true
-                defer { inbox.tasks.removeAll() }
-                return inbox.tasks
+                defer {
+                    inbox.tasks.removeAll()
+                    inbox.stopWaiters.removeAll()
+                }
+                return (inbox.tasks, inbox.stopWaiters)
             }
-            for task in late { task() }
-            while let task = self.tasks.popFirst() { task() }
-            self.timers.removeAll()
+            self.hasMail = false
+            for task in late { self.tasks.append(task) }
+            for timer in timers { timer.abandon() }
+            self.hasEnded = true
+            self.threadID.store(0, ordering: .relaxed)
             _ = cepoll_close(self.wakeup)
             _ = cepoll_close(self.epoll)
-            let stopped = self.stopped
-            self.stopped = nil
-            stopped?()
+            self.slots.removeAll()
+            self.freeSlots.removeAll()
+            self.inputBuffer.deallocate()
+            self.inputBuffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+            // Whatever is still to be run comes before whoever hears of the end.
+            self.runAfterEnd { for waiter in waiters { waiter() } }
+        }
+
+        // MARK: After the end
+
+        /// One queue for all loops that have ended: each may leave something with another.
+        private static let afterlife = DispatchQueue(label: "secure-sockets.ended-loops")
+
+        /// Runs a task behind all that is left.
+        private func runAfterEnd(_ task: @escaping @Sendable () -> Void) {
+            Self.afterlife.async {
+                self.tasks.append(task)
+                self.roundAfterEnd()
+            }
+        }
+
+        private func roundAfterEnd() {
+            self.threadID.store(Self.currentThreadID, ordering: .relaxed)
+            self.runTasks()
+            self.goOn()
+            self.runTimers()
+            self.threadID.store(0, ordering: .relaxed)
+            if self.hasWork { Self.afterlife.async { self.roundAfterEnd() } }
+        }
+
+        private func lookAtTimersAfterEnd(at deadline: NIODeadline) {
+            let delay = max((deadline - .now()).nanoseconds, 0)
+            Self.afterlife.asyncAfter(deadline: .now() + .nanoseconds(Int(delay))) { self.roundAfterEnd() }
         }
     }
 
@@ -335,7 +425,7 @@
         func ready(_ events: UInt32)
         /// The next round has begun; see `EpollEventLoop.again`.
         func goOn()
-        /// The loop will not run any more.
+        /// The loop watches no descriptors any more.
         func loopStops()
     }
 #endif

@@ -115,7 +115,7 @@
 
         /// Gives a connection to the loop that is next.
         private func hand(_ descriptor: Int32, _ peer: SocketAddress?) {
-            let loop = self.group.next() as? EpollEventLoop ?? self.loop
+            let loop = (self.acceptor.wantedLoop ?? self.group.next()) as? EpollEventLoop ?? self.loop
             let transport = EpollTransport(descriptor, on: loop, peer: peer, options: self.options)
             let id = ObjectIdentifier(transport)
             let acceptor = self.acceptor

@@ -40,8 +40,8 @@
         private var isWatchedForRoom = false
         private var wasFull = false
         private var isWritingBroken = false
-        /// The kernel tells of a reset once, whoever asks first; to the other it looks like an end.
-        private var hasBeenReset = false
+        /// Why the connection was lost. The kernel tells that once, to whoever asks first; to the other it looks like an end.
+        private var loss: Int32?
         private var hasFinishedWriting = false
         /// Runs when all that was written has been handed over.
         private var finishing: (() -> Void)?
@@ -61,10 +61,13 @@
 
         var eventLoop: any EventLoop { self.loop }
 
-        /// Begins to watch the descriptor for the connection that `connect` makes. On the loop.
+        /// Begins to watch the descriptor for the connection that `connect` makes. Closed if that makes none, or if this throws. On the loop.
         func begin(_ connect: (EpollTransport) -> Connection?) throws(IOError) {
             self.localAddress = SocketAddress.local(of: self.descriptor)
-            guard let connection = connect(self) else { return self.close() }
+            guard let connection = connect(self), !self.isClosed else {
+                self.close()
+                throw IOError(errnoCode: ECANCELED, reason: "there is no connection for it")
+            }
             self.connection = connection
             do {
                 self.registration = try self.loop.register(self.descriptor, for: Self.receiving, self)
@@ -129,8 +132,8 @@
                 if result > 0 {
                     if result < buffer.count, !self.endIsNear { self.mayReceive = false }
                     self.connection?.transportLent(UnsafeRawBufferPointer(rebasing: buffer[..<result]))
-                } else if result == 0, self.hasBeenReset {
-                    self.receivingFailed(ECONNRESET)
+                } else if result == 0, let loss {
+                    self.receivingFailed(loss)
                 } else if result == 0 {
                     self.receivedEnd()
                 } else if result < 0 {
@@ -221,7 +224,8 @@
 
         private func sendingFailed(_ number: Int32) {
             self.isWritingBroken = true
-            if number == ECONNRESET { self.hasBeenReset = true }
+            // EPIPE says no more than that writing is over: the peer may have ended in order before.
+            if number != EPIPE { self.loss = number }
             self.dropUnsent()
             self.connection?.transportCannotSend(IOError(errnoCode: number, reason: "send"))
             self.allIsSent()

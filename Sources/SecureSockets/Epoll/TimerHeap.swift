@@ -9,17 +9,30 @@ struct TimerHeap {
         /// Breaks ties: what was asked for first happens first.
         fileprivate let number: UInt64
         fileprivate var place: Int?
-        fileprivate var body: (() -> Void)?
+        fileprivate var bodies: Bodies?
 
-        fileprivate init(_ deadline: NIODeadline, _ number: UInt64, _ body: @escaping () -> Void) {
+        fileprivate init(_ deadline: NIODeadline, _ number: UInt64, _ bodies: Bodies) {
             self.deadline = deadline
             self.number = number
-            self.body = body
+            self.bodies = bodies
+        }
+
+        /// Says that it will never happen.
+        func abandon() {
+            let bodies = self.bodies
+            self.bodies = nil
+            bodies?.abandon?()
         }
 
         fileprivate func isBefore(_ other: Timer) -> Bool {
             self.deadline == other.deadline ? self.number < other.number : self.deadline < other.deadline
         }
+    }
+
+    /// What a timer holds. Released only outside of the heap: that may run code which uses the heap.
+    struct Bodies {
+        fileprivate let happen: () -> Void
+        fileprivate let abandon: (() -> Void)?
     }
 
     private var timers: ContiguousArray<Timer> = []
@@ -28,48 +41,51 @@ struct TimerHeap {
     /// When the first one is due.
     var next: NIODeadline? { self.timers.first?.deadline }
 
-    mutating func add(at deadline: NIODeadline, _ body: @escaping () -> Void) -> Timer {
+    /// - Parameter abandon: Runs if the timer is abandoned instead (`takeAll`).
+    mutating func add(
+        at deadline: NIODeadline, _ body: @escaping () -> Void, orWhenItIsAbandoned abandon: (() -> Void)? = nil
+    ) -> Timer {
         self.lastNumber += 1
-        let timer = Timer(deadline, self.lastNumber, body)
+        let timer = Timer(deadline, self.lastNumber, Bodies(happen: body, abandon: abandon))
         self.timers.append(timer)
         self.rise(timer, from: self.timers.count - 1)
         return timer
     }
 
-    /// Forgets a timer; nothing happens if it has been due or cancelled before.
-    mutating func cancel(_ timer: Timer) {
-        guard let place = timer.place else { return }
-        self.remove(at: place)
+    /// Forgets a timer, and answers what it held; nothing happens if it has been due or cancelled before.
+    mutating func cancel(_ timer: Timer) -> Bodies? {
+        guard let place = timer.place else { return nil }
+        return self.remove(at: place)
     }
 
     /// Takes the first timer out if it is due.
     mutating func takeDue(at now: NIODeadline) -> (() -> Void)? {
         guard let first = self.timers.first, first.deadline <= now else { return nil }
-        let body = first.body
-        self.remove(at: 0)
-        return body
+        return self.remove(at: 0)?.happen
     }
 
-    mutating func removeAll() {
-        for timer in self.timers {
-            timer.place = nil
-            timer.body = nil
-        }
+    /// Takes all timers out, for the caller to abandon.
+    mutating func takeAll() -> [Timer] {
+        let timers = Array(self.timers)
+        for timer in timers { timer.place = nil }
         self.timers.removeAll()
+        return timers
     }
 
-    private mutating func remove(at place: Int) {
+    private mutating func remove(at place: Int) -> Bodies? {
         let timer = self.timers[place]
+        let bodies = timer.bodies
         timer.place = nil
-        timer.body = nil
+        timer.bodies = nil
         let last = self.timers.removeLast()
-        guard last !== timer else { return }
+        guard last !== timer else { return bodies }
         // The last one takes the place, and goes to where it belongs.
         if place > 0, last.isBefore(self.timers[(place - 1) / 2]) {
             self.rise(last, from: place)
         } else {
             self.sink(last, from: place)
         }
+        return bodies
     }
 
     private mutating func rise(_ timer: Timer, from start: Int) {
