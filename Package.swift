@@ -127,6 +127,14 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(name: "CallCounter", path: "Tests/CallCounter"),
+        .testTarget(
+            name: "CostTests",
+            dependencies: [
+                "CallCounter", "SecureSockets", "TestSupport", .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "ClassicSSLTests",
             dependencies: [
