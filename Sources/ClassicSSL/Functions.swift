@@ -18,7 +18,8 @@ extension SSL {
         if secureListener.isClosed { throw .closed }
         let duration = try timeout.duration()
         do {
-            let isForCaller = !Process.current.passesSocketsOn
+            // A process that has a socket already and accepts another does not serve it alone.
+            let isForCaller = !Process.current.passesSocketsOn && !Process.current.mailbox.ownsSockets
             return try await Self.own(try await secureListener.accept(timeout: duration, isForCaller: isForCaller))
         } catch {
             throw Reason(error, call: "accept")
@@ -50,7 +51,7 @@ extension SSL {
         guard (1...65_535).contains(port) else { throw .einval }
         let host = try address.host()
         do {
-            let tls = try TLSConfiguration.client(options.files)
+            let tls = try await Self.load { () throws(SecureSocketError) in try .client(options.files) }
             if options.verify == 0 {
                 Self.logger.warning("connecting without verification", metadata: ["host": "\(host)", "port": "\(port)"])
             }
@@ -91,7 +92,7 @@ extension SSL {
         let options = try Options(options, for: .listen)
         guard (0...65_535).contains(port) else { throw .einval }
         do {
-            let tls = try TLSConfiguration.server(options.files)
+            let tls = try await Self.load { () throws(SecureSocketError) in try .server(options.files) }
             let listener = try await SecureListener.bind(
                 host: options.ip, port: port, tls: tls, options: options.socketOptions)
             try listener.setOwner(Process.current.mailbox)
@@ -201,6 +202,16 @@ extension SSL {
     // MARK: Helpers
 
     private static let logger = Logger(label: "ClassicSSL")
+
+    /// Reads files and derives keys from passwords, which takes its time: not on an event loop.
+    nonisolated(nonsending) private static func load(
+        _ make: @escaping @Sendable () throws(SecureSocketError) -> TLSConfiguration
+    ) async throws(SecureSocketError) -> TLSConfiguration {
+        let loaded = await withTaskExecutorPreference(globalConcurrentExecutor) {
+            Result { () throws(SecureSocketError) in try make() }
+        }
+        return try loaded.get()
+    }
 
     /// Gives a new connection to the caller's process.
     nonisolated(nonsending) private static func own(

@@ -194,8 +194,8 @@ extension SSL {
     /// Starts a task that is a process of its own.
     ///
     /// It runs on one of the event loops of sockets, each process on the next, and the sockets that it connects or accepts are on the same
-    /// loop: a message reaches it without a change of thread. So its code must not block. Sockets of a process that passes them on
-    /// (`controlling_process`) are spread over the loops.
+    /// loop: a message reaches it without a change of thread. So its code must not block. A process that passes its sockets on
+    /// (`controlling_process`), or has several, gets them on all loops in turn.
     ///
     /// - Returns: The process; `task.value` of ``Spawned`` waits for its end.
     @discardableResult

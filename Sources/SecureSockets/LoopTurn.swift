@@ -163,20 +163,18 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
 
     // MARK: Memory
 
-    /// The buffer that the last connection of this loop wrote into; the next one writes into it again, while it is warm.
-    @exclusivity(unchecked) private var spareOutput = ByteBuffer()
+    /// Buffers that connections of this loop wrote into; others write into them again, while they are warm. A sender of much has two or
+    /// three under way, and new ones of that size would be new pages each time.
+    @exclusivity(unchecked) private var spareOutputs: [ByteBuffer] = []
+    private static let mostSpareOutputs = 4
     private static let largestSpareOutput = 512 << 10
 
-    func takeSpareOutput() -> ByteBuffer {
-        var spare = ByteBuffer()
-        swap(&spare, &self.spareOutput)
-        return spare
-    }
+    func takeSpareOutput() -> ByteBuffer { self.spareOutputs.popLast() ?? ByteBuffer() }
 
     /// Keeps a buffer whose bytes have been written, if nobody else has it.
     func recycle(_ output: consuming ByteBuffer) {
-        guard output.capacity <= Self.largestSpareOutput else { return }
-        if output.modifyIfUniquelyOwned({ $0.clear() }) != nil { self.spareOutput = output }
+        guard output.capacity <= Self.largestSpareOutput, self.spareOutputs.count < Self.mostSpareOutputs else { return }
+        if output.modifyIfUniquelyOwned({ $0.clear() }) != nil { self.spareOutputs.append(output) }
     }
 
     private func runJobs() {

@@ -61,6 +61,15 @@ public final class Mailbox: Sendable {
         var ledger = MailboxLedger<ObjectIdentifier>()
         var lastID: UInt64 = 0
         var isClosed = false
+        /// Messages that were taken without waiting since somebody yielded.
+        var takenAtOnce = 0
+
+        mutating func isDueToYield() -> Bool {
+            self.takenAtOnce += 1
+            guard self.takenAtOnce >= 128 else { return false }
+            self.takenAtOnce = 0
+            return true
+        }
 
         typealias Taken = (outcome: Result<Message, SecureSocketError>, advice: MailboxLedger<ObjectIdentifier>.Advice)
 
@@ -108,7 +117,11 @@ public final class Mailbox: Sendable {
         timeout: Duration? = nil,
         where accepts: (@Sendable (Message) -> Bool)? = nil
     ) async throws(SecureSocketError) -> Message {
-        if let message = try self.takeNow(accepts) { return message }
+        if let message = try self.takeNow(accepts) {
+            // A reader that never waits must let others have the thread as well: it may be an event loop's.
+            if self.state.withLock({ $0.isDueToYield() }) { await Task.yield() }
+            return message
+        }
         if let timeout, timeout <= .zero { throw Self.timedOut(timeout) }
         let id = self.state.withLock { state in
             state.lastID += 1
@@ -205,6 +218,9 @@ public final class Mailbox: Sendable {
     }
 
     // MARK: Owning
+
+    /// Whether it owns a socket, not counting listeners.
+    package var ownsSockets: Bool { self.state.withLock { $0.owned.values.contains { $0 is SecureSocket } } }
 
     /// Takes over a socket or a listener; false if this mailbox is closed.
     func adopt(_ owned: any MailboxOwned) -> Bool {

@@ -53,7 +53,7 @@ package final class TLSEngine {
     private var hasCounted = false
 
     // Unchecked exclusivity is sound: an engine belongs to one loop, and no access to these calls anything that has another.
-    /// What somebody else's buffer holds, for as long as `withLent` runs; otherwise empty. Read before `input`, which is then empty.
+    /// What somebody else's buffer holds, for as long as `withLent` runs; otherwise empty. Read before `input`.
     @exclusivity(unchecked) fileprivate var lent = UnsafeRawBufferPointer(start: nil, count: 0)
     @exclusivity(unchecked) fileprivate var input = ByteBuffer()
     @exclusivity(unchecked) fileprivate var output = ByteBuffer()
@@ -161,11 +161,16 @@ package final class TLSEngine {
         }
         self.lent = bytes
         body()
-        if self.lent.count > 0 { self.input = ByteBuffer(bytes: self.lent) }
+        if self.lent.count > 0 {
+            var rest = ByteBuffer(bytes: self.lent)
+            rest.writeImmutableBuffer(self.input)
+            self.input = rest
+        }
         self.lent = UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
-    fileprivate var availableInput: Int { self.lent.count + self.input.readableBytes }
+    /// What can be read in one piece.
+    fileprivate var availableInput: Int { self.lent.count > 0 ? self.lent.count : self.input.readableBytes }
 
     /// Copies input to the library; not more than is available.
     fileprivate func takeInput(_ count: Int, into target: UnsafeMutableRawPointer) {

@@ -32,6 +32,7 @@ extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
+extern void __libc_free(void *);
 
 void *malloc(size_t size) {
     counts.allocations++;
@@ -48,6 +49,9 @@ void *realloc(void *block, size_t size) {
     return __libc_realloc(block, size);
 }
 
+// Not counted; here so that one allocator gives and takes.
+void free(void *block) { __libc_free(block); }
+
 void *memalign(size_t alignment, size_t size) {
     counts.allocations++;
     return __libc_memalign(alignment, size);
@@ -56,7 +60,7 @@ void *memalign(size_t alignment, size_t size) {
 void *aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }
 
 int posix_memalign(void **block, size_t alignment, size_t size) {
-    if (alignment % sizeof(void *) != 0 || (alignment & (alignment - 1)) != 0) return EINVAL;
+    if (alignment == 0 || alignment % sizeof(void *) != 0 || (alignment & (alignment - 1)) != 0) return EINVAL;
     void *memory = memalign(alignment, size);
     if (!memory) return ENOMEM;
     *block = memory;

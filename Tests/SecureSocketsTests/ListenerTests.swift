@@ -127,12 +127,17 @@ import Testing
         let serving = Task {
             try await listener.serve { socket in
                 defer { ended.withLock { $0 += 1 } }
-                while try await socket.receive() != nil {}
+                for try await bytes in socket.incoming { try await socket.send(bytes) }
             }
             #expect(ended.withLock { $0 } == 20)
         }
         var sockets: [SecureSocket] = []
-        for _ in 0..<20 { sockets.append(try await self.connect(to: listener)) }
+        for _ in 0..<20 {
+            let socket = try await self.connect(to: listener)
+            try await socket.send("served")
+            _ = try await socket.receive(exactly: 6)
+            sockets.append(socket)
+        }
         listener.close()
         for socket in sockets { socket.close() }
         try await serving.value

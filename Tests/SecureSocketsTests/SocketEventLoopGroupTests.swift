@@ -111,6 +111,25 @@ import Testing
         #expect(try await group.next().submit { 42 }.get() == 42)
     }
 
+    @Test func `that has been shut down ends what waits for a time, also what is asked for meanwhile`() async throws {
+        let certificates = try TestCertificates.shared.get()
+        let group = try SocketEventLoopGroup(numberOfLoops: 1)
+        let loop = group.next()
+        let again = loop.makePromise(of: Void.self)
+        loop.scheduleTask(in: .hours(1)) {}.futureResult.whenFailure { _ in
+            loop.scheduleTask(in: .hours(1)) {}.futureResult.cascade(to: again)
+        }
+        let pair = try await SecureSocket.connectedPair(
+            client: certificates.clientConfiguration(), server: certificates.serverConfiguration(), on: group)
+        // A connection in memory has nothing to be closed by the group; its calls keep their time.
+        let waiting = Task { try await pair.client.receive(timeout: .milliseconds(200)) }
+        try await group.shutdownGracefully()
+        await #expect(throws: EventLoopError.shutdown) { try await again.futureResult.get() }
+        let error = await #expect(throws: SecureSocketError.self) { _ = try await waiting.value }
+        #expect(error?.code == .timedOut)
+        _ = pair.server
+    }
+
     @Test func `ends serving when it is shut down`() async throws {
         let certificates = try TestCertificates.shared.get()
         let group = try SocketEventLoopGroup(numberOfLoops: 2)
@@ -176,6 +195,17 @@ import Testing
                     _ = try await group.next().submit {}.get()
                     try await group.shutdownGracefully()
                 }
+                // Nor does a loop that has ended keep what it cannot use.
+                let tls = try TestCertificates.shared.get()
+                let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls.serverConfiguration())
+                let group = try SocketEventLoopGroup(numberOfLoops: 1)
+                try await group.shutdownGracefully()
+                await #expect(throws: SecureSocketError.self) {
+                    _ = try await SecureSocket.connect(
+                        to: "127.0.0.1", port: listener.localEndpoint.port, tls: tls.clientConfiguration(), on: group)
+                }
+                listener.close()
+                await listener.waitUntilClosed()
                 #expect(try count() == before)
             }
         }

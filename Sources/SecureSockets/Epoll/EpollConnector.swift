@@ -164,9 +164,9 @@
         func start(_ completion: @escaping (Result<Int32, IOError>) -> Void) throws(IOError) {
             let result = self.address.withSockAddr { cepoll_connect(self.descriptor, $0, socklen_t($1)) }
             if result < 0, result != -EINPROGRESS { throw IOError(errnoCode: -result, reason: "connect") }
-            self.completion = completion
-            // Connected already or not, the loop tells.
+            // Connected already or not, the loop tells, and not before this has returned.
             self.registration = try self.loop.register(self.descriptor, for: cepoll_out | cepoll_edge_triggered, self)
+            self.completion = completion
         }
 
         func ready(_ events: UInt32) {

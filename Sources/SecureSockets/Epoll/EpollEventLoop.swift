@@ -21,8 +21,8 @@
     /// round of the loop: tasks that others left here, tasks of its own, then waiting, then what the descriptors have to do, then timers
     /// that are due. A descriptor that has more to do than is fair to the others goes on in the next round (`again`).
     ///
-    /// A loop that has been shut down has no descriptors and takes none, but what is left with it still runs, on a queue that all such
-    /// loops share: whoever waits for an answer gets one.
+    /// A loop that has been shut down has no descriptors and takes none, but what is left with it still runs, on a queue of its own:
+    /// whoever waits for an answer gets one.
     ///
     /// Sendable without a check because everything but `inbox` and `threadID` is touched on the loop's thread only, and after its end by
     /// one thread at a time.
@@ -51,6 +51,8 @@
         @exclusivity(unchecked) private var hasMail = true
         /// Nothing is registered any more.
         private var isStopping = false
+        /// What is to be run at some time is abandoned at once.
+        private var takesNoTasksForLater = false
         private var hasEnded = false
 
         /// Made in `init`: reading it is safe from any thread.
@@ -77,6 +79,7 @@
                 throw error
             }
             self.epoll = epoll
+            self.inputBuffer = .allocate(byteCount: Self.inputBufferSize, alignment: 64)
             _ = self.turn
         }
 
@@ -267,7 +270,7 @@
                 on loop: EpollEventLoop, at deadline: NIODeadline, _ body: @escaping () -> Void, abandon: @escaping () -> Void
             ) {
                 if self.isCancelled { return }
-                if loop.hasEnded { return abandon() }
+                if loop.takesNoTasksForLater { return abandon() }
                 self.timer = loop.schedule(at: deadline, body, orWhenTheLoopEnds: abandon)
             }
 
@@ -338,7 +341,8 @@
         // MARK: Memory
 
         /// What comes from the network is read into this buffer, of whichever connection. Its bytes count until the next read.
-        private(set) var inputBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 64)
+        private(set) var inputBuffer: UnsafeMutableRawBufferPointer
+        private static let inputBufferSize = 64 << 10
 
         // MARK: The end
 
@@ -367,38 +371,39 @@
         private func end() {
             self.isStopping = true
             self.closeDescriptors()
-            let timers = self.timers.takeAll()
-            let (late, waiters) = self.inbox.withLock { inbox in
-                inbox.isOver = true
-                defer {
-                    inbox.tasks.removeAll()
-                    inbox.stopWaiters.removeAll()
-                }
-                return (inbox.tasks, inbox.stopWaiters)
-            }
-            self.hasMail = false
-            for task in late { self.tasks.append(task) }
-            for timer in timers { timer.abandon() }
-            self.hasEnded = true
-            self.threadID.store(0, ordering: .relaxed)
-            _ = cepoll_close(self.wakeup)
-            _ = cepoll_close(self.epoll)
+            self.takesNoTasksForLater = true
+            for timer in self.timers.takeAbandonable() { timer.abandon() }
             self.slots.removeAll()
             self.freeSlots.removeAll()
             self.inputBuffer.deallocate()
             self.inputBuffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-            // Whatever is still to be run comes before whoever hears of the end.
-            self.runAfterEnd { for waiter in waiters { waiter() } }
+            self.hasMail = false
+            self.hasEnded = true
+            self.threadID.store(0, ordering: .relaxed)
+            let waiters = self.inbox.withLock { inbox in
+                for task in inbox.tasks { self.tasks.append(task) }
+                inbox.tasks.removeAll()
+                inbox.isOver = true
+                defer { inbox.stopWaiters.removeAll() }
+                return inbox.stopWaiters
+            }
+            // From here on what is left of the loop belongs to its queue.
+            _ = cepoll_close(self.wakeup)
+            _ = cepoll_close(self.epoll)
+            self.runAfterEnd {
+                for deadline in self.timers.deadlines { self.lookAtTimersAfterEnd(at: deadline) }
+                for waiter in waiters { waiter() }
+            }
         }
 
         // MARK: After the end
 
-        /// One queue for all loops that have ended: each may leave something with another.
-        private static let afterlife = DispatchQueue(label: "secure-sockets.ended-loops")
+        /// Where what is left with the loop runs when its thread has gone.
+        private let afterlife = DispatchQueue(label: "secure-sockets.ended-loop")
 
         /// Runs a task behind all that is left.
         private func runAfterEnd(_ task: @escaping @Sendable () -> Void) {
-            Self.afterlife.async {
+            self.afterlife.async {
                 self.tasks.append(task)
                 self.roundAfterEnd()
             }
@@ -410,12 +415,12 @@
             self.goOn()
             self.runTimers()
             self.threadID.store(0, ordering: .relaxed)
-            if self.hasWork { Self.afterlife.async { self.roundAfterEnd() } }
+            if self.hasWork { self.afterlife.async { self.roundAfterEnd() } }
         }
 
         private func lookAtTimersAfterEnd(at deadline: NIODeadline) {
             let delay = max((deadline - .now()).nanoseconds, 0)
-            Self.afterlife.asyncAfter(deadline: .now() + .nanoseconds(Int(delay))) { self.roundAfterEnd() }
+            self.afterlife.asyncAfter(deadline: .now() + .nanoseconds(Int(delay))) { self.roundAfterEnd() }
         }
     }
 

@@ -64,11 +64,11 @@
         /// Begins to watch the descriptor for the connection that `connect` makes. Closed if that makes none, or if this throws. On the loop.
         func begin(_ connect: (EpollTransport) -> Connection?) throws(IOError) {
             self.localAddress = SocketAddress.local(of: self.descriptor)
-            guard let connection = connect(self), !self.isClosed else {
+            self.connection = connect(self)
+            guard self.connection != nil, !self.isClosed else {
                 self.close()
                 throw IOError(errnoCode: ECANCELED, reason: "there is no connection for it")
             }
-            self.connection = connection
             do {
                 self.registration = try self.loop.register(self.descriptor, for: Self.receiving, self)
             } catch {
@@ -205,15 +205,16 @@
         }
 
         private func sendOn() {
-            while let first = self.unsent.first {
-                let sent = self.send(first)
+            // No copy of a buffer is held here: it would not be the only one, and so not be used again.
+            while !self.unsent.isEmpty {
+                let sent = self.send(self.unsent[0])
                 if self.isWritingBroken { return }
                 self.unsentBytes -= sent
-                if sent < first.readableBytes {
+                if sent < self.unsent[0].readableBytes {
                     self.unsent[0].moveReaderIndex(forwardBy: sent)
                     break
                 }
-                self.unsent.removeFirst()
+                self.loop.turn.recycle(self.unsent.removeFirst())
             }
             if self.unsent.isEmpty { self.allIsSent() }
             if self.wasFull, self.unsentBytes <= self.sendHighWaterMark / 2 {

@@ -41,7 +41,7 @@ struct TimerHeap {
     /// When the first one is due.
     var next: NIODeadline? { self.timers.first?.deadline }
 
-    /// - Parameter abandon: Runs if the timer is abandoned instead (`takeAll`).
+    /// - Parameter abandon: Runs if the timer is abandoned instead (`takeAbandonable`).
     mutating func add(
         at deadline: NIODeadline, _ body: @escaping () -> Void, orWhenItIsAbandoned abandon: (() -> Void)? = nil
     ) -> Timer {
@@ -64,12 +64,20 @@ struct TimerHeap {
         return self.remove(at: 0)?.happen
     }
 
-    /// Takes all timers out, for the caller to abandon.
-    mutating func takeAll() -> [Timer] {
-        let timers = Array(self.timers)
-        for timer in timers { timer.place = nil }
+    /// When timers are due, in no special order.
+    var deadlines: [NIODeadline] { self.timers.map(\.deadline) }
+
+    /// Takes out all timers that want to know when they are abandoned, for the caller to do so.
+    mutating func takeAbandonable() -> [Timer] {
+        let all = self.timers
         self.timers.removeAll()
-        return timers
+        for timer in all {
+            timer.place = nil
+            guard timer.bodies?.abandon == nil else { continue }
+            self.timers.append(timer)
+            self.rise(timer, from: self.timers.count - 1)
+        }
+        return all.filter { $0.place == nil }
     }
 
     private mutating func remove(at place: Int) -> Bodies? {
