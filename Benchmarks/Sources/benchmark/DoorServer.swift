@@ -32,8 +32,8 @@ enum DoorServer {
         var options = SocketOptions()
         options.packetHeader = door.header
         let listener = try await SecureListener.bind(
-            host: settings.host, port: settings.port, tls: .server(identity), options: options,
-            on: SocketEventLoopGroup(numberOfLoops: settings.loops))
+            // On the loops of the program, as the classic interface: more loops wake more often for the same messages.
+            host: settings.host, port: settings.port, tls: .server(identity), options: options)
         ready(listener.localEndpoint.port)
         try await listener.serve { socket in
             switch door {
