@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct `A mailbox` {
+@Suite(.timeLimit(.minutes(5))) struct `A mailbox` {
     private func pair(_ options: SocketOptions = SocketOptions.patient) async throws -> StreamPair {
         let certificates = try TestCertificates.shared.get()
         let (client, server) = try await SecureSocket.connectedPair(
