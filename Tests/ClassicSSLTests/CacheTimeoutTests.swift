@@ -4,7 +4,7 @@ import SecureSockets
 import TestSupport
 import Testing
 
-@Suite("§3 cachetimeout, §8 Resumption", .countsRules, .timeLimit(.minutes(5)))
+@Suite("§3 cachetimeout, §8 Resumption", .countsRules, .timeLimit(.minutes(2)))
 struct CacheTimeoutTests {
     private typealias Resumption = ConnectionInformation.Resumption
 

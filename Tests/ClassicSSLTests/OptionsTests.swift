@@ -7,7 +7,7 @@ import Testing
 
 @testable import ClassicSSL
 
-@Suite("§3 Options", .countsRules, .timeLimit(.minutes(5)))
+@Suite("§3 Options", .countsRules, .timeLimit(.minutes(1)))
 struct OptionsTests {
     /// An option in both spellings.
     private static func term(_ name: String, _ value: SSL.Term) -> SSL.Option {

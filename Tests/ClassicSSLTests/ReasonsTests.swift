@@ -7,7 +7,7 @@ import Testing
 @testable import SecureSockets
 @testable import TLSEngine
 
-@Suite("§6.1 Reasons: own configuration", .countsRules, .timeLimit(.minutes(5)))
+@Suite("§6.1 Reasons: own configuration", .countsRules, .timeLimit(.minutes(1)))
 struct ConfigurationReasonsTests {
     /// What is wrong with the files of a call, and the reason.
     struct Case: Sendable, CustomTestStringConvertible {
@@ -75,7 +75,7 @@ struct ConfigurationReasonsTests {
     }
 }
 
-@Suite("§6.2 Reasons: the peer's certificate", .countsRules, .timeLimit(.minutes(5)))
+@Suite("§6.2 Reasons: the peer's certificate", .countsRules, .timeLimit(.minutes(2)))
 struct CertificateReasonsTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let reason: SSL.Reason
@@ -177,7 +177,7 @@ struct CertificateReasonsTests {
     }
 }
 
-@Suite("§6.3 Reasons: handshake and protocol", .countsRules, .timeLimit(.minutes(5)))
+@Suite("§6.3 Reasons: handshake and protocol", .countsRules, .timeLimit(.minutes(1)))
 struct HandshakeReasonsTests {
     @Test func `6_3: esslaccept, the client hangs up in mid-handshake`() async throws {
         #expect(try await self.acceptReason { _ in } == .esslaccept)
@@ -289,7 +289,7 @@ struct HandshakeReasonsTests {
     }
 }
 
-@Suite("§6.4 to §6.6 Reasons: state, call and inet", .countsRules, .timeLimit(.minutes(5)))
+@Suite("§6.4 to §6.6 Reasons: state, call and inet", .countsRules, .timeLimit(.minutes(1)))
 struct OtherReasonsTests {
     @Test func `6_4: badcall names the call`() async throws {
         try await SSL.withProcess { _ in

@@ -7,7 +7,7 @@ import Testing
 ///
 /// Each dialogue is played in a process of its own (an exit test), where nothing else opens or closes anything: there all
 /// descriptors can be counted.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `Descriptors` {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct `Descriptors` {
     @Test(arguments: Dialogue.allCases)
     func `none is left behind after`(_ dialogue: Dialogue) async {
         await #expect(processExitsWith: .success) { [dialogue] in

@@ -6,7 +6,7 @@ import Testing
 
 @testable import SecureSockets
 
-@Suite(.timeLimit(.minutes(5))) struct `A listener` {
+@Suite(.timeLimit(.minutes(1))) struct `A listener` {
     private let certificates: TestCertificates
 
     init() throws { self.certificates = try TestCertificates.shared.get() }
@@ -214,7 +214,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(5))) struct `Receiving` {
+@Suite(.timeLimit(.minutes(1))) struct `Receiving` {
     private func pair(_ options: SocketOptions) async throws -> StreamPair {
         let certificates = try TestCertificates.shared.get()
         let (client, server) = try await SecureSocket.connectedPair(

@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct `A mailbox` {
+@Suite(.timeLimit(.minutes(1))) struct `A mailbox` {
     private func pair(_ options: SocketOptions = SocketOptions.patient) async throws -> StreamPair {
         let certificates = try TestCertificates.shared.get()
         let (client, server) = try await SecureSocket.connectedPair(
@@ -227,7 +227,7 @@ import Testing
 
     @Test func `never overlooks what comes while a call begins to wait`() async throws {
         let mailbox = Mailbox()
-        let count = 20_000
+        let count = 50_000
         let taken = Atomic<Int>(0)
         async let posted: Void = {
             for number in 0..<count {

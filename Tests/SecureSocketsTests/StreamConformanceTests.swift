@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What every stream has to do, whatever carries it (after trio's `check_two_way_stream` and Go's `nettest`).
-@Suite(.timeLimit(.minutes(5))) struct `A secure stream` {
+@Suite(.timeLimit(.minutes(2))) struct `A secure stream` {
     /// What carries the bytes.
     enum Carrier: Sendable, CaseIterable {
         case memory, memoryByteByByte, memoryInSmallPieces, loopback, loopbackOverNIO

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 // One after the other: a hundred handshakes at a time, not optimised, would keep all other tests waiting.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct Verification {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct Verification {
     // MARK: The table
 
     @Test(arguments: VerificationRow.chains + VerificationRow.names, TLSConfiguration.Version.allCases)
