@@ -203,8 +203,13 @@ extension SSL {
         trapExit: Bool = false, _ body: @escaping @Sendable () async throws -> Void
     ) -> Spawned {
         let process = Process(trapExit: trapExit)
-        let task = Task(executorPreference: SocketEventLoopGroup.shared.nextTaskExecutor()) {
-            try await Self.run(body, as: process)
+        let loopTask = SocketEventLoopGroup.shared.nextLoopTask()
+        let task = Task(executorPreference: loopTask.executor) {
+            try await withTaskCancellationHandler {
+                try await loopTask.run { try await Self.run(body, as: process) }
+            } onCancel: {
+                loopTask.cancelWait()
+            }
         }
         process.whenToldToEnd { task.cancel() }
         return Spawned(process: process, task: task)

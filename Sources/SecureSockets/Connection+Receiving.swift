@@ -9,29 +9,48 @@ extension Connection {
     nonisolated(nonsending) func receive(
         _ request: ReceiveQueue.Request, timeout: Duration?
     ) async throws(SecureSocketError) -> ByteBuffer? {
-        let isOnLoop = self.turn.isOnLoop
-        if isOnLoop, let outcome = self.receiveAtOnce(request) { return try outcome.get() }
-        let waiter = Waiter<ByteBuffer?>()
-        let outcome = await withTaskCancellationHandler {
-            await withUnsafeContinuation { (continuation: UnsafeContinuation<Waiter<ByteBuffer?>.Outcome, Never>) in
-                // The same as off the loop, without the closures: a message costs one of these waits.
-                if isOnLoop {
-                    self.turn.part {
-                        guard waiter.wait(continuation, step: .receiving) else { return }
-                        self.waitForBytes(waiter, request, timeout)
-                    }
-                } else {
-                    self.onLoop {
-                        guard waiter.wait(continuation, step: .receiving) else { return }
-                        if let outcome = self.receiveAtOnce(request) { return waiter.resume(outcome) }
-                        self.waitForBytes(waiter, request, timeout)
-                    }
-                }
+        guard self.turn.isOnLoop else { return try await self.receiveWaiting(request, timeout) }
+        if let outcome = self.receiveAtOnce(request) { return try outcome.get() }
+        guard let task = self.callingLoopTask, task.waits(at: self) else {
+            return try await self.receiveWaiting(request, timeout)
+        }
+        let outcome = await withUnsafeContinuation { (continuation: UnsafeContinuation<Waiter<ByteBuffer?>.Outcome, Never>) in
+            let waiter = self.takeSpareWaiter(of: task) ?? Waiter<ByteBuffer?>(of: task)
+            self.turn.part {
+                waiter.waitAgain(continuation)
+                self.waitForBytes(waiter, request, timeout)
             }
-        } onCancel: {
-            self.onLoop { if waiter.cancel() { self.giveUpReceiving(waiter, .cancelled(.receiving)) } }
         }
         return try outcome.get()
+    }
+
+    /// The task that calls, if it needs no cancellation handler here.
+    private var callingLoopTask: LoopTask? {
+        if let handler, handler.isCalling { return handler }
+        return self.turn.callingTask
+    }
+
+    private func takeSpareWaiter(of task: LoopTask) -> Waiter<ByteBuffer?>? {
+        guard let spareWaiter, spareWaiter.task === task else { return nil }
+        self.spareWaiter = nil
+        return spareWaiter
+    }
+
+    func handlerHasEnded() {
+        self.handler = nil
+        self.spareWaiter = nil
+    }
+
+    private nonisolated(nonsending) func receiveWaiting(
+        _ request: ReceiveQueue.Request, _ timeout: Duration?
+    ) async throws(SecureSocketError) -> ByteBuffer? {
+        try await self.wait(.receiving) { waiter in
+            if let outcome = self.receiveAtOnce(request) { return waiter.resume(outcome) }
+            self.waitForBytes(waiter, request, timeout)
+        } forget: { (waiter: Waiter<ByteBuffer?>) in
+            self.giveUpReceiving(waiter, .cancelled(.receiving))
+            return nil
+        }
     }
 
     /// nil if the call has to wait.
@@ -62,7 +81,7 @@ extension Connection {
         self.giveUpReceiving(waiter, .timedOut(.receiving, "nothing came from \(self.peerText) within \(timeout)"))
     }
 
-    private func giveUpReceiving(_ waiter: Waiter<ByteBuffer?>, _ error: SecureSocketError) {
+    fileprivate func giveUpReceiving(_ waiter: Waiter<ByteBuffer?>, _ error: SecureSocketError) {
         _ = self.machine.cancelReceive(waiter.id)
         self.receivers.removeAll { $0 === waiter }
         waiter.resume(.failure(error))
@@ -119,7 +138,10 @@ extension Connection {
     private func settle() {
         while let due = self.machine.nextDue() {
             switch due {
-            case .bytes(let id, let bytes): self.takeReceiver(id)?.resume(.success(bytes))
+            case .bytes(let id, let bytes):
+                guard let waiter = self.takeReceiver(id) else { break }
+                waiter.resume(.success(bytes))
+                if waiter.task != nil { self.spareWaiter = waiter }
             case .end(let id, let end): self.takeReceiver(id)?.resume(self.report(end))
             case .message(let bytes): self.post(bytes)
             case .lastMessage(let end): self.postEnd(end)
@@ -252,4 +274,10 @@ extension ConnectionMachine.StreamEnd {
 extension SecureSocketError {
     static let notOwner = SecureSocketError(
         .notOwner, blame: .caller, step: .receiving, "only the present owner can pass it on", classicReason: "badcall")
+}
+
+extension Connection: WaitingPlace {
+    func endWait(of task: LoopTask) {
+        for waiter in self.receivers where waiter.task === task { self.giveUpReceiving(waiter, .cancelled(.receiving)) }
+    }
 }

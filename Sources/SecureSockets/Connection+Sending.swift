@@ -22,7 +22,7 @@ extension Connection {
             self.phase == .open, self.sendQueue.isEmpty, self.transport.isWritable,
             self.engine.pendingOutput + payload.readableBytes <= self.options.sendHighWaterMark
         else { return nil }
-        return self.encrypt(self.framed(payload))
+        return self.encrypt(self.options.packetHeader == .none ? payload : self.framed(payload))
     }
 
     private func startSending(_ waiter: Waiter<Void>, _ payload: ByteBuffer, _ timeout: Duration?) {

@@ -43,10 +43,14 @@ final class Connection: @unchecked Sendable {
     @exclusivity(unchecked) var sendQueue = SendQueue()
     /// Calls that wait, in no special order: the machine and the queue know whose turn it is.
     @exclusivity(unchecked) var receivers: [Waiter<ByteBuffer?>] = []
-    var senders: [Waiter<Void>] = []
+    @exclusivity(unchecked) var senders: [Waiter<Void>] = []
     var finishers: [Waiter<Void>] = []
     var closers: [Waiter<Void>] = []
     private var lastWaiterID: UInt64 = 0
+    /// The task that runs the handler of this connection, while it runs, if it is one of `serve`.
+    @exclusivity(unchecked) var handler: LoopTask?
+    /// One that has waited for a task of the loop; the next wait of that task takes it.
+    @exclusivity(unchecked) var spareWaiter: Waiter<ByteBuffer?>?
 
     /// Told once how the handshake has gone.
     private var established: ((Result<Void, SecureSocketError>) -> Void)?

@@ -10,14 +10,15 @@ public struct Incoming: AsyncSequence, Sendable {
     public func makeAsyncIterator() -> Iterator { Iterator(socket: self.socket) }
 
     public struct Iterator: AsyncIteratorProtocol {
-        let socket: SecureSocket
+        @usableFromInline let socket: SecureSocket
 
         /// The next chunk or packet; nil when the peer has finished. See ``SecureSocket/receive(timeout:)``.
         nonisolated(nonsending) public mutating func next() async throws(SecureSocketError) -> ByteBuffer? {
             try await self.socket.receive()
         }
 
-        public mutating func next(
+        // In the caller's module, because coming back from another function that might have changed the executor costs a lock.
+        @inlinable public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(SecureSocketError) -> ByteBuffer? {
             try await self.socket.receive()

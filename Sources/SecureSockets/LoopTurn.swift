@@ -67,6 +67,21 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
         }
     }
 
+    // MARK: Tasks of our own
+
+    @exclusivity(unchecked) private var ownTasks: [UInt: LoopTask] = [:]
+
+    func add(_ task: LoopTask, as name: UInt) {
+        if name != 0 { self.ownTasks[name] = task }
+    }
+
+    func removeTask(_ name: UInt) {
+        self.ownTasks[name] = nil
+    }
+
+    /// The task that calls, on the loop, if it is one of them.
+    var callingTask: LoopTask? { self.ownTasks.isEmpty ? nil : self.ownTasks[LoopTask.nameOfCaller] }
+
     // MARK: Turns
 
     /// Runs `body` as a turn, or as a part of the one that is running.
@@ -187,7 +202,6 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
 
     private func flush() {
         swap(&self.unflushed, &self.flushing)
-        for connection in self.flushing { connection.flush() }
-        self.flushing.removeAll(keepingCapacity: true)
+        while let connection = self.flushing.popLast() { connection.flush() }
     }
 }

@@ -48,8 +48,10 @@ public final class Mailbox: Sendable {
 
     private struct Waiting {
         let id: UInt64
+        /// The task that waits, if it needs no cancellation handler.
+        let task: LoopTask?
         let accepts: (@Sendable (Message) -> Bool)?
-        let continuation: UnsafeContinuation<Result<Message, SecureSocketError>, Never>
+        let continuation: UnsafeContinuation<Message, any Error>
     }
 
     private struct State {
@@ -60,6 +62,8 @@ public final class Mailbox: Sendable {
         var owned: [ObjectIdentifier: any MailboxOwned] = [:]
         var ledger = MailboxLedger<ObjectIdentifier>()
         var lastID: UInt64 = 0
+        /// The loop of the socket that came last: where the mailbox's reader is as well, as a rule.
+        var loop: LoopTurn?
         var isClosed = false
         /// Messages that were taken without waiting since somebody yielded.
         var takenAtOnce = 0
@@ -69,6 +73,18 @@ public final class Mailbox: Sendable {
             guard self.takenAtOnce >= 128 else { return false }
             self.takenAtOnce = 0
             return true
+        }
+
+        /// Whether a call without a wish of its own has to wait.
+        var hasNothing: Bool { self.messages.isEmpty && !self.isClosed }
+
+        /// Takes the first call that waits for such a message.
+        mutating func popWaiting(for message: Message) -> Waiting? {
+            guard let first = self.waiting.first else { return nil }
+            // One reader that takes whatever comes, as a rule.
+            if first.accepts == nil { return self.waiting.removeFirst() }
+            guard let index = self.waiting.firstIndex(where: { $0.accepts?(message) ?? true }) else { return nil }
+            return self.waiting.remove(at: index)
         }
 
         typealias Taken = (outcome: Result<Message, SecureSocketError>, advice: MailboxLedger<ObjectIdentifier>.Advice)
@@ -123,26 +139,44 @@ public final class Mailbox: Sendable {
             return message
         }
         if let timeout, timeout <= .zero { throw Self.timedOut(timeout) }
-        let id = self.state.withLock { state in
+        do {
+            return try await self.wait(timeout, accepts)
+        } catch {
+            // Nothing else is thrown by whoever ends a wait.
+            throw error as? SecureSocketError ?? .cancelled(.receiving)
+        }
+    }
+
+    private nonisolated(nonsending) func wait(
+        _ timeout: Duration?, _ accepts: (@Sendable (Message) -> Bool)?
+    ) async throws -> Message {
+        let (id, loop) = self.state.withLock { state in
             state.lastID += 1
-            return state.lastID
+            return (state.lastID, state.loop)
+        }
+        if timeout == nil, let loop, loop.isOnLoop, let task = loop.callingTask, task.waits(at: self) {
+            defer { task.hasWaited() }
+            return try await withUnsafeThrowingContinuation { continuation in
+                self.wait(Waiting(id: id, task: task, accepts: accepts, continuation: continuation))
+            }
         }
         let timer = timeout.map { timeout in
             SocketEventLoopGroup.shared.any().scheduleTask(in: TimeAmount(timeout)) {
                 self.endWait(id, Self.timedOut(timeout))
             }
         }
-        let outcome = await withTaskCancellationHandler {
-            await withUnsafeContinuation { continuation in
-                self.wait(Waiting(id: id, accepts: accepts, continuation: continuation))
+        defer {
+            timer?.cancel()
+            // The end may have been noted after the outcome had come.
+            self.state.withLock { _ = $0.cancelled.removeValue(forKey: id) }
+        }
+        return try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                self.wait(Waiting(id: id, task: nil, accepts: accepts, continuation: continuation))
             }
         } onCancel: {
             self.endWait(id, .cancelled(.receiving))
         }
-        timer?.cancel()
-        // The end may have been noted after the outcome had come.
-        self.state.withLock { _ = $0.cancelled.removeValue(forKey: id) }
-        return try outcome.get()
     }
 
     private static func timedOut(_ timeout: Duration) -> SecureSocketError {
@@ -150,6 +184,7 @@ public final class Mailbox: Sendable {
     }
 
     private func takeNow(_ accepts: (@Sendable (Message) -> Bool)?) throws(SecureSocketError) -> Message? {
+        if accepts == nil, self.state.withLock({ $0.hasNothing }) { return nil }
         guard let outcome = self.take({ $0.takeFirst(accepts) }) else { return nil }
         return try outcome.get()
     }
@@ -158,12 +193,13 @@ public final class Mailbox: Sendable {
     /// came between them would be waited for in vain, and overtaken by the next.
     private func wait(_ waiting: Waiting) {
         let outcome = self.take { state in
-            if let outcome = state.takeFirst(waiting.accepts) { return outcome }
+            let hasNothing = waiting.accepts == nil && state.hasNothing
+            if !hasNothing, let outcome = state.takeFirst(waiting.accepts) { return outcome }
             if let error = state.cancelled.removeValue(forKey: waiting.id) { return (.failure(error), .none) }
             state.waiting.append(waiting)
             return nil
         }
-        if let outcome { waiting.continuation.resume(returning: outcome) }
+        if let outcome { waiting.continuation.resume(with: outcome) }
     }
 
     private func take(_ body: (inout State) -> State.Taken?) -> Result<Message, SecureSocketError>? {
@@ -180,7 +216,7 @@ public final class Mailbox: Sendable {
             }
             return state.waiting.remove(at: index)
         }
-        waiting?.continuation.resume(returning: .failure(error))
+        waiting?.continuation.resume(throwing: error)
     }
 
     // MARK: Putting in
@@ -200,16 +236,14 @@ public final class Mailbox: Sendable {
     func put(_ message: Message, isMoved: Bool = false) -> Bool {
         let (taker, isFull): (Waiting?, Bool) = self.state.withLock { state in
             guard !state.isClosed, isMoved || message.socket?.isClosed != true else { return (nil, false) }
-            if let index = state.waiting.firstIndex(where: { $0.accepts?(message) ?? true }) {
-                return (state.waiting.remove(at: index), false)
-            }
+            if let waiting = state.popWaiting(for: message) { return (waiting, false) }
             state.messages.append(message)
             guard let socket = message.socket else { return (nil, false) }
             let mark = socket.connection.options.mailboxHighWaterMark
             let advice = state.ledger.posted(message.size, by: ObjectIdentifier(socket), highWater: mark)
             return (nil, advice == .pause)
         }
-        taker?.continuation.resume(returning: .success(message))
+        taker?.continuation.resume(returning: message)
         return isFull
     }
 
@@ -225,8 +259,10 @@ public final class Mailbox: Sendable {
     /// Takes over a socket or a listener; false if this mailbox is closed.
     func adopt(_ owned: any MailboxOwned) -> Bool {
         self.state.withLock { state in
-            if !state.isClosed { state.owned[ObjectIdentifier(owned)] = owned }
-            return !state.isClosed
+            guard !state.isClosed else { return false }
+            state.owned[ObjectIdentifier(owned)] = owned
+            if let socket = owned as? SecureSocket { state.loop = socket.connection.turn }
+            return true
         }
     }
 
@@ -261,7 +297,17 @@ public final class Mailbox: Sendable {
             return (Array(state.owned.values), state.waiting)
         }
         for owned in owned { owned.close() }
-        for call in waiting { call.continuation.resume(returning: .failure(.closed(.receiving))) }
+        for call in waiting { call.continuation.resume(throwing: SecureSocketError.closed(.receiving)) }
+    }
+}
+
+extension Mailbox: WaitingPlace {
+    func endWait(of task: LoopTask) {
+        let waiting: Waiting? = self.state.withLock { state in
+            guard let index = state.waiting.firstIndex(where: { $0.task === task }) else { return nil }
+            return state.waiting.remove(at: index)
+        }
+        waiting?.continuation.resume(throwing: SecureSocketError.cancelled(.receiving))
     }
 }
 

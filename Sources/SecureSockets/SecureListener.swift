@@ -131,7 +131,7 @@ public final class SecureListener: Sendable {
             // On the listener's loop, a new connection reaches its handler without a change of thread.
             await withTaskExecutorPreference(acceptor.turn) {
                 while let socket = try? await acceptor.nextForServing() {
-                    handlers.add(socket.id, on: socket.connection.turn) {
+                    handlers.add(socket) {
                         do { try await handler(socket) } catch { Self.logEnd(error) }
                         socket.close()
                         acceptor.onLoop { acceptor.handlerEnded() }

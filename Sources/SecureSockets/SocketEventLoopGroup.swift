@@ -70,8 +70,8 @@ public final class SocketEventLoopGroup: EventLoopGroup {
     /// The loop that the caller runs on, if it is one of these; otherwise the next.
     public func any() -> any EventLoop { self.loops.first { $0.inEventLoop } ?? self.next() }
 
-    /// Where tasks run whose sockets shall be on the same loop: each call answers the next loop's.
-    package func nextTaskExecutor() -> any TaskExecutor { LoopTurn.of(self.next()) }
+    /// Where a task runs whose sockets shall be on the same loop: each call answers the next loop's.
+    package func nextLoopTask() -> LoopTask { LoopTask(on: LoopTurn.of(self.next())) }
 
     /// The loops in turn.
     public func next() -> any EventLoop {

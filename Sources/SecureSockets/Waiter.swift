@@ -19,6 +19,13 @@ final class Waiter<Success: Sendable>: @unchecked Sendable {
     /// The name under which the connection's queues know this call.
     var id: UInt64 = 0
 
+    /// The task whose call it is, if that is one that needs no cancellation handler.
+    let task: LoopTask?
+
+    init(of task: LoopTask? = nil) {
+        self.task = task
+    }
+
     /// Starts to wait; false, and the call ends at once, if it was cancelled already.
     func wait(_ continuation: UnsafeContinuation<Outcome, Never>, step: SecureSocketError.Step) -> Bool {
         if case .cancelledEarly = self.state {
@@ -28,6 +35,11 @@ final class Waiter<Success: Sendable>: @unchecked Sendable {
         }
         self.state = .waiting(continuation)
         return true
+    }
+
+    /// Starts to wait, also if it has waited before. Nobody may know it from then: no timer that has not been cancelled, and no handler.
+    func waitAgain(_ continuation: UnsafeContinuation<Outcome, Never>) {
+        self.state = .waiting(continuation)
     }
 
     /// Ends the call. Only the first end counts.

@@ -37,7 +37,11 @@ package struct ReceiveQueue: Sendable {
     /// come, not with what is announced.
     package func limit(for request: Request?) -> Int {
         var needed = 0
-        if case .exactly(let count) = request { needed = count }
+        switch (self.framing, request) {
+        case (.none, nil), (.none, .next?): return self.readAhead
+        case (_, .exactly(let count)?): needed = count
+        case (_, _): break
+        }
         if let announced = self.framing.announcedLength(in: self.bytes), announced <= self.maximumPacketSize {
             needed = max(needed, self.framing.headerLength + announced)
         }

@@ -177,6 +177,28 @@ struct MessagesTests {
         }
     }
 
+    @Test func `7 cancelled while it waits for data: the wait ends, and the data are the next one's`() async throws {
+        try await SSL.withProcess { test in
+            let listener = try await Pair.listener([.active(false)])
+            let port = try SSL.port(listener)
+            let reader = SSL.spawn {
+                let socket = try await SSL.accept(listener, patience)
+                // So that the socket outlives this process.
+                try await SSL.controllingProcess(socket, test)
+                test.send(socket)
+                _ = try await SSL.recv(socket, 0)
+            }
+            let client = try await SSL.connect("127.0.0.1", port, [.active(false)], patience)
+            guard case .user(let value) = try await SSL.receive(patience), let socket = value as? SSL.Socket else { return }
+            // A call that the socket's loop answers: by then the other has begun to wait.
+            try await SSL.setopts(socket, [.nodelay(true)])
+            reader.task.cancel()
+            await #expect(throws: SSL.Reason.closed) { try await reader.task.value }
+            try await SSL.send(client, "for the next")
+            #expect(try await receive(12, from: socket) == Array("for the next".utf8))
+        }
+    }
+
     @Test func `7 end of another process: nothing changes`() async throws {
         try await SSL.withProcess { _ in
             let pair = try await Pair(both: [.active(false)])

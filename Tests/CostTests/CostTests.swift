@@ -70,7 +70,7 @@ struct `The cost of` {
             #expect(cost.sends <= 1.01)
             #expect(cost.waits <= 1.05)
             #expect(cost.others == 0)
-            #expect(cost.allocations <= 15.5)
+            #expect(cost.allocations <= 13.5)
             socket.close()
         }
     }

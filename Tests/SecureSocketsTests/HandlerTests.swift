@@ -1,0 +1,155 @@
+import NIOCore
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import SecureSockets
+
+/// What `serve` runs for each connection. Its waits have no cancellation handlers of their own (`HandlerTasks`).
+@Suite(.timeLimit(.minutes(1))) struct `A handler` {
+    private let certificates: TestCertificates
+
+    init() throws { self.certificates = try TestCertificates.shared.get() }
+
+    /// Serves one client with `handler` until `dialogue` has ended.
+    private func serve(
+        _ handler: @escaping @Sendable (SecureSocket) async throws -> Void,
+        dialogue: (_ client: SecureSocket, _ serving: Task<Void, any Error>) async throws -> Void
+    ) async throws {
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient)
+        let serving = Task { try await listener.serve(handler) }
+        let client = try await SecureSocket.connect(
+            to: "127.0.0.1", port: listener.localEndpoint.port, tls: self.certificates.clientConfiguration(),
+            timeout: Encounter.patience)
+        try await dialogue(client, serving)
+        client.close()
+        listener.close()
+        try await serving.value
+    }
+
+    @Test(arguments: [false, true])
+    func `that waits for bytes ends its wait when serve is cancelled`(forAnExactNumber: Bool) async throws {
+        let codes = Mutex<[SecureSocketError.Code]>([])
+        try await self.serve { socket in
+            try await socket.send("hello")
+            for _ in 0..<2 {
+                do throws(SecureSocketError) {
+                    if forAnExactNumber { _ = try await socket.receive(exactly: 10) } else { _ = try await socket.receive() }
+                } catch {
+                    codes.withLock { $0.append(error.code) }
+                }
+            }
+        } dialogue: { client, serving in
+            _ = try await client.receive(exactly: 5)
+            serving.cancel()
+            #expect(try await client.receive() == nil)
+        }
+        #expect(codes.withLock { $0 } == [.cancelled, .cancelled])
+    }
+
+    @Test func `that waits at a mailbox ends its wait when serve is cancelled, and lets go of the mailbox before`() async throws {
+        let codes = Mutex<[SecureSocketError.Code?]>([])
+        try await self.serve { socket in
+            weak var former: Mailbox?
+            do {
+                let mailbox = Mailbox()
+                former = mailbox
+                try await socket.deliver(to: mailbox, count: 1)
+                try await socket.send("hello")
+                let message = try await mailbox.next()
+                codes.withLock { $0.append(message.socket == socket ? nil : .wrongMode) }
+                let other = Mailbox()
+                try await socket.setOwner(other)
+                withExtendedLifetime(mailbox) {}
+                try await socket.send("again")
+                do throws(SecureSocketError) { _ = try await other.next() } catch { codes.withLock { $0.append(error.code) } }
+            }
+            codes.withLock { $0.append(former == nil ? nil : .notOwner) }
+        } dialogue: { client, serving in
+            _ = try await client.receive(exactly: 5)
+            try await client.send("a message")
+            _ = try await client.receive(exactly: 5)
+            serving.cancel()
+            #expect(try await client.receive() == nil)
+        }
+        #expect(codes.withLock { $0 } == [nil, .cancelled, nil])
+    }
+
+    @Test func `that was cancelled before it waits for bytes does not wait`() async throws {
+        let codes = Mutex<[SecureSocketError.Code]>([])
+        try await self.serve { socket in
+            try await socket.send("hello")
+            while !Task.isCancelled { await Task.yield() }
+            do throws(SecureSocketError) {
+                _ = try await socket.receive()
+            } catch {
+                codes.withLock { $0.append(error.code) }
+            }
+        } dialogue: { client, serving in
+            _ = try await client.receive(exactly: 5)
+            serving.cancel()
+            #expect(try await client.receive() == nil)
+        }
+        #expect(codes.withLock { $0 } == [.cancelled])
+    }
+
+    @Test func `cancels a child that waits for bytes, and receives what comes then`() async throws {
+        try await self.serve { socket in
+            let child = await withThrowingTaskGroup(of: ByteBuffer?.self) { group in
+                group.addTask { try await socket.receive() }
+                await Self.untilSomebodyWaits(for: socket)
+                group.cancelAll()
+                return await group.nextResult()
+            }
+            try await socket.send(Self.code(child) == .cancelled ? "cancelled" : "not cancelled")
+            try await socket.send(socket.receive() ?? ByteBuffer())
+        } dialogue: { client, _ in
+            #expect(try await client.receive(exactly: 9) == ByteBuffer(string: "cancelled"))
+            try await client.send("echo")
+            #expect(try await client.receive(exactly: 4) == ByteBuffer(string: "echo"))
+        }
+    }
+
+    @Test func `cancels a task that began within its own, and receives what comes then`() async throws {
+        guard #available(macOS 26, *) else { return }
+        try await self.serve { socket in
+            let other = Task.immediate { try await socket.receive() }
+            await Self.untilSomebodyWaits(for: socket)
+            other.cancel()
+            try await socket.send(Self.code(await other.result) == .cancelled ? "cancelled" : "not cancelled")
+            try await socket.send(socket.receive() ?? ByteBuffer())
+        } dialogue: { client, _ in
+            #expect(try await client.receive(exactly: 9) == ByteBuffer(string: "cancelled"))
+            try await client.send("echo")
+            #expect(try await client.receive(exactly: 4) == ByteBuffer(string: "echo"))
+        }
+    }
+
+    @Test func `waits again after a wait that ran out of time, and shares what comes with a child`() async throws {
+        try await self.serve { socket in
+            await #expect(throws: SecureSocketError.self) { try await socket.receive(timeout: .milliseconds(1)) }
+            async let first = socket.receive(exactly: 5)
+            await Self.untilSomebodyWaits(for: socket)
+            try await socket.send("ready")
+            let second = try await socket.receive(exactly: 6)
+            try await socket.send(second)
+            try await socket.send(first)
+        } dialogue: { client, _ in
+            _ = try await client.receive(exactly: 5)
+            try await client.send("first")
+            try await client.send("second")
+            #expect(try await client.receive(exactly: 11) == ByteBuffer(string: "secondfirst"))
+        }
+    }
+
+    /// The handler and its connection are on the same loop.
+    private static func untilSomebodyWaits(for socket: SecureSocket) async {
+        while socket.connection.receivers.isEmpty { await Task.yield() }
+    }
+
+    private static func code(_ result: Result<ByteBuffer?, any Error>?) -> SecureSocketError.Code? {
+        guard case .failure(let error)? = result else { return nil }
+        return (error as? SecureSocketError)?.code
+    }
+}
