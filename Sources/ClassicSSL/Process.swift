@@ -205,11 +205,7 @@ extension SSL {
         let process = Process(trapExit: trapExit)
         let loopTask = SocketEventLoopGroup.shared.nextLoopTask()
         let task = Task(executorPreference: loopTask.executor) {
-            try await withTaskCancellationHandler {
-                try await loopTask.run { try await Self.run(body, as: process) }
-            } onCancel: {
-                loopTask.cancelWait()
-            }
+            try await loopTask.run { try await Self.run(body, as: process) }
         }
         process.whenToldToEnd { task.cancel() }
         return Spawned(process: process, task: task)

@@ -205,6 +205,8 @@ final class Acceptor: @unchecked Sendable {
                         .identityMissing, blame: .configuration, step: .accepting, "this listener has no certificate",
                         advice: "Give the server an identity", classicReason: "enoservercert")))
         }
+        // No handshake takes no time: a client that was taken would only be dropped.
+        if let timeout, timeout <= .zero { return waiter.resume(.failure(Self.timedOut(timeout))) }
         if let connection = self.waitingConnections.popFirst() {
             self.handshake(connection, for: waiter)
         } else {
@@ -212,9 +214,7 @@ final class Acceptor: @unchecked Sendable {
             self.readOn()
         }
         guard let timeout, waiter.isWaiting else { return }
-        waiter.limit(to: max(timeout, .zero), on: self.turn) {
-            self.giveUp(attempt, .timedOut(.accepting, "no client completed a connection within \(timeout)"))
-        }
+        waiter.limit(to: timeout, on: self.turn) { self.giveUp(attempt, Self.timedOut(timeout)) }
     }
 
     private func handshake(_ connection: Connection, for waiter: Waiter<SecureSocket>) {
@@ -378,6 +378,10 @@ final class Acceptor: @unchecked Sendable {
                 if self.isPortFree { waiter.resume(.success(())) } else { self.portWaiters.append(waiter) }
             }
         }
+    }
+
+    private static func timedOut(_ timeout: Duration) -> SecureSocketError {
+        .timedOut(.accepting, "no client completed a connection within \(timeout)")
     }
 
     private static let closed = SecureSocketError(

@@ -21,8 +21,8 @@ extension Connection {
         self.phase = .closing
         self.refuseReceivers(self.machine.close(), .closed(.receiving))
         self.endSenders()
-        if let handle { self.owner?.release(handle) }
-        self.owner = nil
+        self.leaveOwner()
+        self.forgetSpareWaiter()
         if self.isTransportGone {
             self.phase = .closed
             return

@@ -38,6 +38,12 @@ extension Connection {
 
     func handlerHasEnded() {
         self.handler = nil
+        self.forgetSpareWaiter()
+    }
+
+    /// Lets go of the task that has waited here, and it of this connection.
+    func forgetSpareWaiter() {
+        self.spareWaiter?.task?.leaves(self)
         self.spareWaiter = nil
     }
 
@@ -73,7 +79,11 @@ extension Connection {
         self.resumeDecrypting()
         guard waiter.isWaiting, let timeout else { return }
         if timeout <= .zero { return self.receivingTimedOut(waiter, timeout) }
-        waiter.limit(to: timeout, on: self.turn) { self.receivingTimedOut(waiter, timeout) }
+        let id = waiter.id
+        waiter.limit(to: timeout, on: self.turn) {
+            // A loop of NIO's may run a timer that has just been cancelled, and the waiter may be waiting for another call by then.
+            if waiter.id == id { self.receivingTimedOut(waiter, timeout) }
+        }
     }
 
     private func receivingTimedOut(_ waiter: Waiter<ByteBuffer?>, _ timeout: Duration) {
@@ -207,7 +217,9 @@ extension Connection {
     /// Makes `mailbox` the owner, and moves the messages that wait with the former one.
     ///
     /// - Parameter former: Who must be the owner for this to be allowed; nil: whoever is.
-    func setOwner(_ mailbox: Mailbox, of handle: SecureSocket, from former: Mailbox?) -> Result<Void, SecureSocketError> {
+    func setOwner(
+        _ mailbox: MailboxStorage, of handle: SecureSocket, from former: MailboxStorage?
+    ) -> Result<Void, SecureSocketError> {
         guard !self.machine.isClosedHere else { return .failure(.closed(.receiving)) }
         if let former, former !== self.owner { return .failure(.notOwner) }
         let current = self.owner
@@ -216,6 +228,7 @@ extension Connection {
             // As if the new owner had ended just after: the former one has no more to do with it.
             _ = current?.giveUp(handle)
             self.owner = nil
+            self.handle = nil
             handle.close()
             return .success(())
         }
@@ -226,6 +239,14 @@ extension Connection {
         self.machine.mailboxIsFull(isFull)
         self.resumeDecrypting()
         return .success(())
+    }
+
+    /// The socket is closed.
+    func leaveOwner() {
+        guard let owner, let handle else { return }
+        self.owner = nil
+        self.handle = nil
+        owner.release(handle)
     }
 
     /// Delivers to the owner from now on; see `SecureSocket.deliver(to:)`.

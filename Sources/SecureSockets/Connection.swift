@@ -79,9 +79,9 @@ final class Connection: @unchecked Sendable {
     /// Told when the descriptor is free.
     var gone: (() -> Void)?
 
-    /// Who gets messages; the mailbox keeps the handle, and the connection keeps neither alive.
-    weak var owner: Mailbox?
-    weak var handle: SecureSocket?
+    /// Who gets messages, and the handle that comes with them: alive for as long as there is an owner, which closes it when it ends.
+    var owner: MailboxStorage?
+    var handle: SecureSocket?
 
     init(transport: any Transport, engine: TLSEngine, options: SocketOptions, peerName: String? = nil) {
         self.loop = transport.eventLoop

@@ -6,19 +6,9 @@ import Synchronization
 /// took more time than the handshakes. So these are tasks of their own, which inherit priority and task-local values as children would;
 /// being waited for and being cancelled with their parent is what this type does for them.
 final class HandlerTasks: Sendable {
-    private struct Handler {
-        let loopTask: LoopTask
-        /// nil: begun, and not known yet.
-        var task: Task<Void, Never>?
-
-        func cancel() {
-            self.task?.cancel()
-            self.loopTask.cancelWait()
-        }
-    }
-
     private struct State {
-        var handlers: [UInt64: Handler] = [:]
+        /// nil: begun, and not known yet.
+        var tasks: [UInt64: Task<Void, Never>?] = [:]
         var isCancelled = false
         var waiter: UnsafeContinuation<Void, Never>?
     }
@@ -30,25 +20,25 @@ final class HandlerTasks: Sendable {
         let id = socket.id
         let connection = socket.connection
         let loopTask = LoopTask(on: connection.turn)
-        self.state.withLock { $0.handlers[id] = Handler(loopTask: loopTask) }
+        self.state.withLock { $0.tasks[id] = .some(nil) }
         let task = Task(executorPreference: connection.turn) {
             connection.handler = loopTask
             await loopTask.run(handler)
             connection.handlerHasEnded()
             self.ended(id)
         }
-        let cancelled: Handler? = self.state.withLock { state in
+        let isCancelled = self.state.withLock { state in
             // It may have ended by now.
-            state.handlers[id]?.task = task
-            return state.isCancelled ? state.handlers[id] : nil
+            if state.tasks[id] != nil { state.tasks[id] = task }
+            return state.isCancelled
         }
-        cancelled?.cancel()
+        if isCancelled { task.cancel() }
     }
 
     private func ended(_ id: UInt64) {
         let waiter: UnsafeContinuation<Void, Never>? = self.state.withLock { state in
-            state.handlers[id] = nil
-            guard state.handlers.isEmpty else { return nil }
+            state.tasks[id] = nil
+            guard state.tasks.isEmpty else { return nil }
             defer { state.waiter = nil }
             return state.waiter
         }
@@ -57,19 +47,19 @@ final class HandlerTasks: Sendable {
 
     /// Cancels all, and those that are added from now on.
     func cancelAll() {
-        let handlers = self.state.withLock { state in
+        let tasks = self.state.withLock { state in
             state.isCancelled = true
-            return Array(state.handlers.values)
+            return state.tasks.values.compactMap { $0 }
         }
-        for handler in handlers { handler.cancel() }
+        for task in tasks { task.cancel() }
     }
 
     /// Waits until all have ended. To be called once, when no more are added.
     func waitForAll() async {
         await withUnsafeContinuation { continuation in
             let isOver = self.state.withLock { state in
-                if !state.handlers.isEmpty { state.waiter = continuation }
-                return state.handlers.isEmpty
+                if !state.tasks.isEmpty { state.waiter = continuation }
+                return state.tasks.isEmpty
             }
             if isOver { continuation.resume() }
         }

@@ -1,12 +1,12 @@
 import NIOCore
 
-/// A task that runs on an event loop and can be cancelled through this object only: a handler of `serve`, or a classic process.
+/// A task of ours that runs on an event loop: a handler of `serve`, or a classic process.
 ///
-/// Whoever waits installs a cancellation handler, as a rule, and that is a tenth of what a small message costs. For such a task it is not
-/// needed: its waits on its own loop are noted here, and whoever cancels the task ends them. That holds for this very task and not for its
-/// children, or for others that it starts, which are cancelled by whomever they please; they are told apart by asking who is calling.
+/// Whoever waits installs a cancellation handler, as a rule, and that is a tenth of what a small message costs. Such a task has one for all
+/// of its life: its waits on its own loop are noted here, and when it is cancelled they are ended. That holds for this very task and not for
+/// its children, or for others that it starts, which are cancelled on their own; they are told apart by asking who is calling.
 ///
-/// Sendable without a check because everything but `cancel` is called on the loop only.
+/// Sendable without a check because everything is touched on the loop only.
 package final class LoopTask: @unchecked Sendable {
     private let turn: LoopTurn
     /// The task that runs; 0 before its beginning and after its end.
@@ -20,7 +20,7 @@ package final class LoopTask: @unchecked Sendable {
     /// What the task has to prefer.
     package var executor: any TaskExecutor { self.turn }
 
-    /// Runs `body`, whose waits may be noted here meanwhile. To be called once, by a task on the loop, as all of its work.
+    /// Runs `body`, whose waits may be noted here meanwhile. To be called once, by a task that prefers `executor`, as all of its work.
     package func run<Value>(_ body: () async throws -> Value) async rethrows -> Value {
         self.name = Self.nameOfCaller
         self.turn.add(self, as: self.name)
@@ -29,7 +29,11 @@ package final class LoopTask: @unchecked Sendable {
             self.name = 0
             self.place = nil
         }
-        return try await body()
+        return try await withTaskCancellationHandler {
+            try await body()
+        } onCancel: {
+            self.turn.onLoop { self.place?.endWait(of: self) }
+        }
     }
 
     /// Whether the caller, on the loop, is this task.
@@ -37,18 +41,14 @@ package final class LoopTask: @unchecked Sendable {
 
     /// Notes where the task is about to wait; false if it has been cancelled, and is not to wait.
     func waits(at place: any WaitingPlace) -> Bool {
+        if Task.isCancelled { return false }
         if self.place !== place { self.place = place }
-        return !Task.isCancelled
+        return true
     }
 
-    /// Forgets the place, which would otherwise live until the next wait or the task's end.
-    func hasWaited() {
-        self.place = nil
-    }
-
-    /// Ends the wait of the task, which has just been cancelled.
-    package func cancelWait() {
-        self.turn.onLoop { self.place?.endWait(of: self) }
+    /// Lets go of a place where the task will not wait any more.
+    func leaves(_ place: any WaitingPlace) {
+        if self.place === place { self.place = nil }
     }
 
     /// Tells tasks that run apart; 0 if that is not possible.

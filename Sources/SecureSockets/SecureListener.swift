@@ -87,7 +87,8 @@ public final class SecureListener: Sendable {
     /// one call only. A failed handshake ends one call; the listener is unharmed.
     ///
     /// - Parameter timeout: For client and handshake together; nil: for ever. `SocketOptions.handshakeTimeout` bounds the handshake in
-    ///   any case. A connection in its handshake is then dropped; one that still waits in the queue is left for the next call.
+    ///   any case. A connection in its handshake is then dropped; one that still waits in the queue is left for the next call, as is every
+    ///   one if the timeout is zero.
     /// - Throws: ``SecureSocketError``: `timedOut`, `closed`, `cancelled`, and the reasons of a failed handshake.
     nonisolated(nonsending) public func accept(timeout: Duration? = nil) async throws(SecureSocketError) -> SecureSocket {
         try await self.accept(timeout: timeout, isForCaller: true)
@@ -167,7 +168,11 @@ public final class SecureListener: Sendable {
         guard !self.closing.exchange(true, ordering: .acquiringAndReleasing) else { return }
         let acceptor = self.acceptor
         acceptor.onLoop { acceptor.close() }
-        self.owner.withLock { $0.mailbox }?.release(self)
+        let owner = self.owner.withLock { owner in
+            defer { owner.storage = nil }
+            return owner.storage
+        }
+        owner?.release(self)
     }
 
     /// Whether the listener was closed on this side.
@@ -176,7 +181,7 @@ public final class SecureListener: Sendable {
     // MARK: Owning
 
     private struct Owner {
-        weak var mailbox: Mailbox?
+        var storage: MailboxStorage?
     }
 
     /// Makes a mailbox the listener's owner: it keeps the listener alive, and the listener is closed when the mailbox is. A mailbox that
@@ -188,15 +193,16 @@ public final class SecureListener: Sendable {
     /// - Throws: ``SecureSocketError``: `notOwner`, `closed`.
     public func setOwner(_ mailbox: Mailbox, from former: Mailbox? = nil) throws(SecureSocketError) {
         if self.isClosed { throw .closed(.listening) }
-        let current: Mailbox? = try self.owner.withLock { owner throws(SecureSocketError) in
-            let current = owner.mailbox
-            if let former, former !== current { throw .notOwner }
-            owner.mailbox = mailbox
+        let storage = mailbox.storage
+        let current: MailboxStorage? = try self.owner.withLock { owner throws(SecureSocketError) in
+            let current = owner.storage
+            if let former, former.storage !== current { throw .notOwner }
+            owner.storage = storage
             return current
         }
-        guard current !== mailbox else { return }
+        guard current !== storage else { return }
         _ = current?.giveUp(self)
-        if !mailbox.adopt(self) { self.close() }
+        if !storage.adopt(self) { self.close() }
     }
 
     /// Waits until the port is free.

@@ -151,8 +151,9 @@ public final class SecureSocket: Sendable {
                 classicReason: "einval")
         }
         let connection = self.connection
+        let storage = mailbox.storage
         try await connection.wait(.receiving) { (waiter: Waiter<Void>) in
-            let outcome = connection.setOwner(mailbox, of: self, from: nil)
+            let outcome = connection.setOwner(storage, of: self, from: nil)
             if case .success = outcome { connection.deliver(credit: count) }
             waiter.resume(outcome)
         } forget: { _ in
@@ -174,8 +175,9 @@ public final class SecureSocket: Sendable {
         _ mailbox: Mailbox, from former: Mailbox? = nil
     ) async throws(SecureSocketError) {
         let connection = self.connection
+        let (owner, formerOwner) = (mailbox.storage, former?.storage)
         try await connection.wait(.receiving) { (waiter: Waiter<Void>) in
-            waiter.resume(connection.setOwner(mailbox, of: self, from: former))
+            waiter.resume(connection.setOwner(owner, of: self, from: formerOwner))
         } forget: { _ in
             .failure(.cancelled(.receiving))
         }

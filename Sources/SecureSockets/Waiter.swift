@@ -37,7 +37,7 @@ final class Waiter<Success: Sendable>: @unchecked Sendable {
         return true
     }
 
-    /// Starts to wait, also if it has waited before. Nobody may know it from then: no timer that has not been cancelled, and no handler.
+    /// Starts to wait, also if it has waited before. Whoever knows it from then must look whether it is still the same wait (`id`).
     func waitAgain(_ continuation: UnsafeContinuation<Outcome, Never>) {
         self.state = .waiting(continuation)
     }

@@ -94,6 +94,29 @@ import Testing
         #expect(codes.withLock { $0 } == [.cancelled])
     }
 
+    @Test func `that waits for bytes can be cancelled by whomever it has told of its task`() async throws {
+        let codes = Mutex<[SecureSocketError.Code]>([])
+        try await self.serve { socket in
+            await withUnsafeCurrentTask { task in
+                let running = Running(task: task)
+                let watchdog = Task(executorPreference: socket.connection.turn) {
+                    await Self.untilSomebodyWaits(for: socket)
+                    running.task?.cancel()
+                }
+                do throws(SecureSocketError) {
+                    _ = try await socket.receive()
+                } catch {
+                    codes.withLock { $0.append(error.code) }
+                }
+                await watchdog.value
+            }
+        } dialogue: { client, _ in
+            let end = try await client.receive()
+            #expect(end == nil)
+        }
+        #expect(codes.withLock { $0 } == [.cancelled])
+    }
+
     @Test func `cancels a child that waits for bytes, and receives what comes then`() async throws {
         try await self.serve { socket in
             let child = await withThrowingTaskGroup(of: ByteBuffer?.self) { group in
@@ -141,6 +164,11 @@ import Testing
             try await client.send("second")
             #expect(try await client.receive(exactly: 11) == ByteBuffer(string: "secondfirst"))
         }
+    }
+
+    /// Sendable without a check because it is used while its task runs only, and cancelling is safe from any thread.
+    private struct Running: @unchecked Sendable {
+        let task: UnsafeCurrentTask?
     }
 
     /// The handler and its connection are on the same loop.

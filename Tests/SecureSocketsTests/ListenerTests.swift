@@ -117,6 +117,7 @@ import Testing
         }
         let socket = try await self.connect(to: listener)
         #expect(try await socket.receive(exactly: 13) == ByteBuffer(string: "of the server"))
+        socket.close()
         listener.close()
         try await serving.value
     }
@@ -199,6 +200,24 @@ import Testing
         let other = try await listener.accept(timeout: .seconds(30))
         #expect(accepted != other)
         _ = try await second.value
+    }
+
+    @Test func `leaves a client in the queue to the next call when there is no time at all`() async throws {
+        // On one loop, where a client could be taken before the time is looked at.
+        let group = try SocketEventLoopGroup(numberOfLoops: 1)
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, on: group)
+        let client = try RawSocket.connect(to: listener.localEndpoint.port)
+        defer { client.close() }
+        for _ in 0..<3 {
+            let error = await #expect(throws: SecureSocketError.self) { try await listener.accept(timeout: .zero) }
+            #expect(error?.code == .timedOut)
+        }
+        try client.send(Array("no TLS at all".utf8))
+        let error = await #expect(throws: SecureSocketError.self) { try await listener.accept(timeout: .seconds(30)) }
+        #expect(error?.code == .protocolError)
+        listener.close()
+        try await group.shutdownGracefully()
     }
 
     @Test func `lets go of a connection that was made and forgotten`() async throws {

@@ -1,0 +1,256 @@
+import DequeModule
+import NIOCore
+import SocketCore
+import Synchronization
+
+/// The messages of a mailbox, who waits for them, and what belongs to it.
+final class MailboxStorage: Sendable {
+    typealias Message = Mailbox.Message
+
+    private struct Waiting {
+        let id: UInt64
+        /// The task that waits, if it needs no cancellation handler.
+        let task: LoopTask?
+        let accepts: (@Sendable (Message) -> Bool)?
+        let continuation: UnsafeContinuation<Message, any Error>
+    }
+
+    private struct State {
+        var messages = Deque<Message>()
+        var waiting = Deque<Waiting>()
+        /// Calls that were cancelled or timed out before they began to wait.
+        var cancelled: [UInt64: SecureSocketError] = [:]
+        var owned: [ObjectIdentifier: any MailboxOwned] = [:]
+        var ledger = MailboxLedger<ObjectIdentifier>()
+        var lastID: UInt64 = 0
+        /// The loop of the socket that came last: where the mailbox's reader is as well, as a rule.
+        var loop: LoopTurn?
+        var isClosed = false
+        /// Messages that were taken without waiting since somebody yielded.
+        var takenAtOnce = 0
+
+        mutating func isDueToYield() -> Bool {
+            self.takenAtOnce += 1
+            guard self.takenAtOnce >= 128 else { return false }
+            self.takenAtOnce = 0
+            return true
+        }
+
+        /// Whether a call without a wish of its own has to wait.
+        var hasNothing: Bool { self.messages.isEmpty && !self.isClosed }
+
+        /// Takes the first call that waits for such a message.
+        mutating func popWaiting(for message: Message) -> Waiting? {
+            guard let first = self.waiting.first else { return nil }
+            // One reader that takes whatever comes, as a rule.
+            if first.accepts == nil { return self.waiting.removeFirst() }
+            guard let index = self.waiting.firstIndex(where: { $0.accepts?(message) ?? true }) else { return nil }
+            return self.waiting.remove(at: index)
+        }
+
+        typealias Taken = (outcome: Result<Message, SecureSocketError>, advice: MailboxLedger<ObjectIdentifier>.Advice)
+
+        /// The first message that matches, or why there will be none; nil if there is none yet.
+        mutating func takeFirst(_ accepts: (@Sendable (Message) -> Bool)?) -> Taken? {
+            guard let index = accepts.map({ self.messages.firstIndex(where: $0) }) ?? self.messages.indices.first else {
+                return self.isClosed ? (.failure(.closed(.receiving)), .none) : nil
+            }
+            let message = self.messages.remove(at: index)
+            let advice = message.socket.map { self.ledger.taken(message.size, of: ObjectIdentifier($0)) }
+            return (.success(message), advice ?? .none)
+        }
+    }
+
+    private let state = Mutex(State())
+    /// Told of a socket or listener that belonged to this mailbox and was closed otherwise than by the mailbox itself.
+    private let released: (@Sendable (any MailboxOwned) -> Void)?
+
+    init(released: (@Sendable (any MailboxOwned) -> Void)?) {
+        self.released = released
+    }
+
+    var count: Int { self.state.withLock { $0.messages.count } }
+
+    // MARK: Taking
+
+    nonisolated(nonsending) func next(
+        timeout: Duration?, where accepts: (@Sendable (Message) -> Bool)?
+    ) async throws(SecureSocketError) -> Message {
+        if let message = try self.takeNow(accepts) {
+            // A reader that never waits must let others have the thread as well: it may be an event loop's.
+            if self.state.withLock({ $0.isDueToYield() }) { await Task.yield() }
+            return message
+        }
+        if let timeout, timeout <= .zero { throw Self.timedOut(timeout) }
+        do {
+            return try await self.wait(timeout, accepts)
+        } catch {
+            // Nothing else is thrown by whoever ends a wait.
+            throw error as? SecureSocketError ?? .cancelled(.receiving)
+        }
+    }
+
+    private nonisolated(nonsending) func wait(
+        _ timeout: Duration?, _ accepts: (@Sendable (Message) -> Bool)?
+    ) async throws -> Message {
+        let (id, loop) = self.state.withLock { state in
+            state.lastID += 1
+            return (state.lastID, state.loop)
+        }
+        if timeout == nil, let loop, loop.isOnLoop, let task = loop.callingTask, task.waits(at: self) {
+            return try await withUnsafeThrowingContinuation { continuation in
+                self.wait(Waiting(id: id, task: task, accepts: accepts, continuation: continuation))
+            }
+        }
+        let timer = timeout.map { timeout in
+            SocketEventLoopGroup.shared.any().scheduleTask(in: TimeAmount(timeout)) {
+                self.endWait(id, Self.timedOut(timeout))
+            }
+        }
+        defer {
+            timer?.cancel()
+            // The end may have been noted after the outcome had come.
+            self.state.withLock { _ = $0.cancelled.removeValue(forKey: id) }
+        }
+        return try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                self.wait(Waiting(id: id, task: nil, accepts: accepts, continuation: continuation))
+            }
+        } onCancel: {
+            self.endWait(id, .cancelled(.receiving))
+        }
+    }
+
+    private static func timedOut(_ timeout: Duration) -> SecureSocketError {
+        .timedOut(.receiving, "no message came within \(timeout)")
+    }
+
+    private func takeNow(_ accepts: (@Sendable (Message) -> Bool)?) throws(SecureSocketError) -> Message? {
+        if accepts == nil, self.state.withLock({ $0.hasNothing }) { return nil }
+        guard let outcome = self.take({ $0.takeFirst(accepts) }) else { return nil }
+        return try outcome.get()
+    }
+
+    /// Waits, unless a message has come since the caller looked. Looking again and beginning to wait are one step: a message that
+    /// came between them would be waited for in vain, and overtaken by the next.
+    private func wait(_ waiting: Waiting) {
+        let outcome = self.take { state in
+            let hasNothing = waiting.accepts == nil && state.hasNothing
+            if !hasNothing, let outcome = state.takeFirst(waiting.accepts) { return outcome }
+            if let error = state.cancelled.removeValue(forKey: waiting.id) { return (.failure(error), .none) }
+            state.waiting.append(waiting)
+            return nil
+        }
+        if let outcome { waiting.continuation.resume(with: outcome) }
+    }
+
+    private func take(_ body: (inout State) -> State.Taken?) -> Result<Message, SecureSocketError>? {
+        guard let (outcome, advice) = self.state.withLock({ body(&$0) }) else { return nil }
+        if advice == .resume, case .success(let message) = outcome { message.socket?.connection.mailboxHasRoom() }
+        return outcome
+    }
+
+    private func endWait(_ id: UInt64, _ error: SecureSocketError) {
+        let waiting: Waiting? = self.state.withLock { state in
+            guard let index = state.waiting.firstIndex(where: { $0.id == id }) else {
+                state.cancelled[id] = error
+                return nil
+            }
+            return state.waiting.remove(at: index)
+        }
+        waiting?.continuation.resume(throwing: error)
+    }
+
+    // MARK: Putting in
+
+    /// Puts a message in; true if its socket has to pause.
+    ///
+    /// Nothing new comes from a socket that was closed on this side, also if its connection has not heard of that yet. The mark is
+    /// looked at under the lock: whoever has closed the socket and looks here afterwards finds all that there will ever be.
+    ///
+    /// - Parameter isMoved: The message comes from another mailbox, and is not new.
+    func put(_ message: Message, isMoved: Bool = false) -> Bool {
+        let (taker, isFull): (Waiting?, Bool) = self.state.withLock { state in
+            guard !state.isClosed, isMoved || message.socket?.isClosed != true else { return (nil, false) }
+            if let waiting = state.popWaiting(for: message) { return (waiting, false) }
+            state.messages.append(message)
+            guard let socket = message.socket else { return (nil, false) }
+            let mark = socket.connection.options.mailboxHighWaterMark
+            let advice = state.ledger.posted(message.size, by: ObjectIdentifier(socket), highWater: mark)
+            return (nil, advice == .pause)
+        }
+        taker?.continuation.resume(returning: message)
+        return isFull
+    }
+
+    func isFull(of socket: SecureSocket) -> Bool {
+        self.state.withLock { $0.ledger.isPaused(ObjectIdentifier(socket)) }
+    }
+
+    // MARK: Owning
+
+    var ownsSockets: Bool { self.state.withLock { $0.owned.values.contains { $0 is SecureSocket } } }
+
+    /// Takes over a socket or a listener; false if this mailbox is closed.
+    func adopt(_ owned: any MailboxOwned) -> Bool {
+        self.state.withLock { state in
+            guard !state.isClosed else { return false }
+            state.owned[ObjectIdentifier(owned)] = owned
+            if let socket = owned as? SecureSocket { state.loop = socket.connection.turn }
+            return true
+        }
+    }
+
+    /// Gives up a socket or a listener that has a new owner, and its messages that wait.
+    func giveUp(_ owned: any MailboxOwned) -> [Message] {
+        self.state.withLock { state in
+            let id = ObjectIdentifier(owned)
+            state.owned[id] = nil
+            guard let socket = owned as? SecureSocket else { return [] }
+            let moved = Array(state.messages.filter { $0.socket === socket })
+            state.messages.removeAll { $0.socket === socket }
+            state.ledger.left(id)
+            return moved
+        }
+    }
+
+    /// Lets go of a socket or a listener that is closed; its messages stay.
+    func release(_ owned: any MailboxOwned) {
+        let wasOwned = self.state.withLock { $0.owned.removeValue(forKey: ObjectIdentifier(owned)) != nil }
+        if wasOwned { self.released?(owned) }
+    }
+
+    /// Nobody refers to the mailbox any more, and so nobody waits either.
+    func abandon() {
+        let former = self.state.withLock { state in
+            let former = state
+            state = State()
+            state.isClosed = true
+            return former
+        }
+        for owned in former.owned.values { owned.close() }
+    }
+
+    func close() {
+        let (owned, waiting) = self.state.withLock { state in
+            state.isClosed = true
+            defer {
+                state.owned.removeAll()
+                state.waiting.removeAll()
+            }
+            return (Array(state.owned.values), state.waiting)
+        }
+        for owned in owned { owned.close() }
+        for call in waiting { call.continuation.resume(throwing: SecureSocketError.closed(.receiving)) }
+    }
+}
+
+extension MailboxStorage: WaitingPlace {
+    func endWait(of task: LoopTask) {
+        let waiting: Waiting? = self.state.withLock { state in
+            guard let index = state.waiting.firstIndex(where: { $0.task === task }) else { return nil }
+            return state.waiting.remove(at: index)
+        }
+        waiting?.continuation.resume(throwing: SecureSocketError.cancelled(.receiving))
+    }
+}
