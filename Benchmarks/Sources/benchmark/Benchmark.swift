@@ -1,6 +1,19 @@
 import ArgumentParser
+import Dispatch
+import Foundation
 
+/// The program's main thread only waits: valgrind cannot run what it does in an asynchronous program.
 @main
+enum Program {
+    static func main() {
+        Task.detached {
+            await Benchmark.main()
+            exit(0)
+        }
+        DispatchSemaphore(value: 0).wait()
+    }
+}
+
 struct Benchmark: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measures SecureSockets and NIOSSLHandler, with channel handlers and with NIOAsyncChannel, by the same load.",
@@ -9,7 +22,8 @@ struct Benchmark: AsyncParsableCommand {
             the load's speed. Rounds alternate between the stacks; the median counts. Ratios are ours divided by the peer's.
             """,
         subcommands: [
-            Run.self, Sizes.self, Latency.self, Scale.self, Loops.self, Doors.self, All.self, Serve.self, ServeDoor.self,
+            Run.self, Sizes.self, Latency.self, Scale.self, Loops.self, Doors.self, All.self, Instructions.self, Serve.self,
+            ServeDoor.self,
         ],
         defaultSubcommand: Run.self)
 }

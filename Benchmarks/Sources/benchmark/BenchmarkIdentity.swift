@@ -8,7 +8,7 @@ import X509
 final class BenchmarkIdentity {
     static let description = "TLS 1.3, X25519, P-256 certificate, the cipher suite that client and server settle on"
 
-    private let folder: URL
+    private let folder: TemporaryFolder
     /// The servers' options.
     let options: [String]
     /// A client that makes a full handshake each time, and one that resumes. All stacks are measured with the same key exchange.
@@ -16,8 +16,7 @@ final class BenchmarkIdentity {
     let resumingClient: TLSConfiguration
 
     init() throws {
-        self.folder = FileManager.default.temporaryDirectory.appendingPathComponent("benchmark-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: self.folder, withIntermediateDirectories: true)
+        self.folder = try TemporaryFolder()
         let (certificate, key) = try Self.write(to: self.folder)
         self.options = ["--certificate", certificate, "--key", key]
         func client(resuming: Bool) throws -> TLSConfiguration {
@@ -30,9 +29,7 @@ final class BenchmarkIdentity {
         self.resumingClient = try client(resuming: true)
     }
 
-    deinit { try? FileManager.default.removeItem(at: self.folder) }
-
-    private static func write(to folder: URL) throws -> (certificate: String, key: String) {
+    private static func write(to folder: TemporaryFolder) throws -> (certificate: String, key: String) {
         let key = P256.Signing.PrivateKey()
         let name = try DistinguishedName { CommonName("benchmark") }
         let certificate = try Certificate(
@@ -49,10 +46,10 @@ final class BenchmarkIdentity {
                 SubjectAlternativeNames([.ipAddress(ASN1OctetString(contentBytes: [127, 0, 0, 1])), .dnsName("localhost")])
             },
             issuerPrivateKey: Certificate.PrivateKey(key))
-        let certificateFile = folder.appendingPathComponent("certificate.pem")
-        let keyFile = folder.appendingPathComponent("key.pem")
-        try Data(certificate.serializeAsPEM().pemString.utf8).write(to: certificateFile)
-        try Data(key.pemRepresentation.utf8).write(to: keyFile)
-        return (certificateFile.path, keyFile.path)
+        let certificateFile = folder.path("certificate.pem")
+        let keyFile = folder.path("key.pem")
+        try Data(certificate.serializeAsPEM().pemString.utf8).write(to: URL(fileURLWithPath: certificateFile))
+        try Data(key.pemRepresentation.utf8).write(to: URL(fileURLWithPath: keyFile))
+        return (certificateFile, keyFile)
     }
 }

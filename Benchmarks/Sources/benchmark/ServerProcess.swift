@@ -18,10 +18,12 @@ final class ServerProcess {
     private let answers: FileHandle
     private var unread = Data()
 
-    /// - Parameter arguments: Of this program: what is to be served, and how.
-    init(_ arguments: [String]) throws {
+    /// - Parameters:
+    ///   - arguments: What is to be served, and how.
+    ///   - program: Whose arguments they are.
+    init(_ arguments: [String], of program: String = CommandLine.arguments[0]) throws {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
+        process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments + ["--controlled"]
         let input = Pipe()
         let output = Pipe()

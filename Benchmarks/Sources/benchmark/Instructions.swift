@@ -1,0 +1,123 @@
+import ArgumentParser
+import Foundation
+import NIOCore
+import SecureSockets
+
+/// Counts the instructions that our servers execute: the one figure that a busy machine does not change.
+struct Instructions: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "What a message through each door and a connection cost in instructions; needs valgrind and objcopy.",
+        discussion: """
+            In user mode, of the server only: a server runs under valgrind with less and with more work, and the difference counts. \
+            Valgrind's processor has no AVX-512 and no VAES, so the library's cryptography takes more there than it does.
+            """)
+
+    @Option(help: "Only doors whose name contains this.") var only: String?
+    @Flag(help: "Fails if something costs more than it is meant to.") var check = false
+
+    func run() async throws {
+        let counter = try InstructionCounter()
+        Terminal.say(row: ["what", "instructions", "at most"], widths: Self.widths)
+        var tooDear: [String] = []
+        for budget in InstructionBudget.all where self.only.map({ budget.name.contains($0) }) ?? true {
+            let count = try await counter.count(budget)
+            Terminal.say(row: [budget.name, String(count), String(budget.limit)], widths: Self.widths)
+            if count > budget.limit { tooDear.append(budget.name) }
+        }
+        guard self.check, !tooDear.isEmpty else { return }
+        throw BenchmarkError("costs more than it is meant to: \(tooDear.joined(separator: ", ")). See CONTRIBUTING, Counting")
+    }
+
+    private static let widths = [37, 15, 0]
+}
+
+/// What one thing may cost.
+private struct InstructionBudget {
+    enum Work { case message, connection }
+
+    let name: String
+    let door: Door
+    let work: Work
+    /// Some 8 % above what was counted when this was written.
+    let limit: Int
+
+    static let all =
+        [InstructionBudget(name: "a connection", door: .incoming, work: .connection, limit: 2_150_000)]
+        + [
+            (Door.incoming, 17_200), (.receive, 17_200), (.mailbox, 19_200), (.framed1, 20_000), (.framed2, 20_000),
+            (.framed4, 20_000), (.classicRecv, 19_000), (.classicActive, 21_300),
+        ].map { InstructionBudget(name: "a message of 128 B, \($0.rawValue)", door: $0, work: .message, limit: $1) }
+}
+
+/// Runs servers under valgrind.
+private struct InstructionCounter {
+    private let identity: BenchmarkIdentity
+    private let folder: TemporaryFolder
+    private let program: String
+
+    init() throws {
+        self.identity = try BenchmarkIdentity()
+        self.folder = try TemporaryFolder()
+        self.program = self.folder.path("benchmark")
+        // Valgrind cannot read everything that Swift's compiler writes for debuggers.
+        try Self.run("objcopy", ["--strip-debug", CommandLine.arguments[0], self.program])
+    }
+
+    func count(_ budget: InstructionBudget) async throws -> Int {
+        let (few, many) = budget.work == .message ? (500, 2500) : (20, 120)
+        let less = try await self.total(budget, times: few)
+        let more = try await self.total(budget, times: many)
+        return (more - less) / (many - few)
+    }
+
+    /// All that a server executes from its beginning to its end.
+    private func total(_ budget: InstructionBudget, times: Int) async throws -> Int {
+        let log = self.folder.path("log")
+        let server = try ServerProcess(
+            [
+                "valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", "--log-file=\(log)",
+                self.program, "door", budget.door.rawValue,
+            ] + self.identity.options,
+            of: "/usr/bin/env")
+        switch budget.work {
+        case .message: try await self.echo(times, budget.door, at: server.port)
+        case .connection: for _ in 0..<times { try await self.echo(1, budget.door, at: server.port) }
+        }
+        server.stop()
+        let text = try String(contentsOfFile: log, encoding: .utf8)
+        guard
+            let line = text.split(separator: "\n").first(where: { $0.contains("I ") && $0.contains("refs:") }),
+            let count = line.split(separator: " ").last.flatMap({ Int($0.filter { $0 != "," }) })
+        else { throw BenchmarkError("valgrind does not say how many instructions there were: \(text)") }
+        return count
+    }
+
+    private func echo(_ times: Int, _ door: Door, at port: Int) async throws {
+        var options = SocketOptions()
+        options.packetHeader = door.header
+        let socket = try await SecureSocket.connect(
+            to: "127.0.0.1", port: port, tls: self.identity.client, options: options, timeout: .seconds(60))
+        let message = ByteBuffer(repeating: 7, count: 128)
+        for _ in 0..<times {
+            try await socket.send(message)
+            var received = 0
+            while received < message.readableBytes {
+                guard let bytes = try await socket.receive(timeout: .seconds(60)) else {
+                    throw BenchmarkError("the server ended the connection")
+                }
+                received += bytes.readableBytes
+            }
+        }
+        socket.close()
+        try await socket.waitUntilClosed()
+    }
+
+    private static func run(_ command: String, _ arguments: [String]) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = [command] + arguments
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw BenchmarkError("\(command) failed; is it installed?") }
+    }
+}
