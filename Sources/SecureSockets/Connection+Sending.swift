@@ -22,7 +22,7 @@ extension Connection {
             self.phase == .open, self.sendQueue.isEmpty, self.transport.isWritable,
             self.engine.pendingOutput + payload.readableBytes <= self.options.sendHighWaterMark
         else { return nil }
-        return self.encrypt(self.options.packetHeader == .none ? payload : self.framed(payload))
+        return self.options.packetHeader == .none ? self.encrypt(payload) : self.encryptPacket(payload)
     }
 
     private func startSending(_ waiter: Waiter<Void>, _ payload: ByteBuffer, _ timeout: Duration?) {
@@ -81,11 +81,31 @@ extension Connection {
     // MARK: What goes out
 
     private func encrypt(_ bytes: ByteBuffer) -> Result<Void, SecureSocketError> {
+        bytes.withUnsafeReadableBytes { self.encrypt($0) }
+    }
+
+    /// Above this a packet is put together in a buffer of its own.
+    private static let largestPacketOnTheStack = 1024
+
+    private func encryptPacket(_ payload: ByteBuffer) -> Result<Void, SecureSocketError> {
+        let framing = self.options.packetHeader.framing
+        let length = framing.headerLength + payload.readableBytes
+        guard length <= Self.largestPacketOnTheStack else { return self.encrypt(self.framed(payload)) }
+        return withUnsafeTemporaryAllocation(byteCount: length, alignment: 1) { packet in
+            framing.writeHeader(for: payload.readableBytes, into: packet)
+            payload.withUnsafeReadableBytes {
+                UnsafeMutableRawBufferPointer(rebasing: packet[framing.headerLength...]).copyMemory(from: $0)
+            }
+            return self.encrypt(UnsafeRawBufferPointer(packet))
+        }
+    }
+
+    private func encrypt(_ bytes: UnsafeRawBufferPointer) -> Result<Void, SecureSocketError> {
         // Nothing is no record, and a buffer that nothing is written into would stay.
-        if bytes.readableBytes == 0 { return .success(()) }
+        if bytes.count == 0 { return .success(()) }
         if self.engine.pendingOutput == 0 { self.engine.useForOutput(self.turn.takeSpareOutput()) }
         do {
-            try bytes.withUnsafeReadableBytes { bytes throws(TLSFailure) in try self.engine.write(bytes) }
+            try self.engine.write(bytes)
             self.noteOutput()
             return .success(())
         } catch {

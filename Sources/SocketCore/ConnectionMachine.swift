@@ -196,14 +196,20 @@ package struct ConnectionMachine: ~Copyable {
 
     /// How many bytes the queue may hold now; the connection decrypts and reads no further.
     package var readLimit: Int {
-        guard !self.isClosed, self.reading == .open else { return 0 }
-        switch self.delivery {
-        case .passive: return self.queue.limit(for: self.waiting.first?.request)
-        case .active: return self.isMailboxFull ? 0 : self.queue.limit(for: nil)
-        }
+        guard self.mayRead else { return 0 }
+        return self.queue.limit(for: self.isActive ? nil : self.waiting.first?.request)
     }
 
-    package var wantsToRead: Bool { self.queue.bytes.readableBytes < self.readLimit }
+    package var wantsToRead: Bool {
+        let count = self.queue.bytes.readableBytes
+        // The read-ahead is the least that the limit can be; to know more a packet's header has to be looked at.
+        return self.mayRead && (count < self.queue.readAhead || count < self.readLimit)
+    }
+
+    private var mayRead: Bool {
+        guard !self.isClosed, case .open = self.reading else { return false }
+        return !self.isMailboxFull || !self.isActive
+    }
 
     package var peerHasEnded: Bool { self.reading != .open }
 

@@ -33,6 +33,15 @@ package enum PacketFraming: UInt8, Sendable, Hashable, CaseIterable {
         }
     }
 
+    /// Writes the header of a payload of `length` bytes, which must not be more than `largestPayload`, into the first bytes of `target`.
+    package func writeHeader(for length: Int, into target: UnsafeMutableRawBufferPointer) {
+        var rest = length
+        for index in (0..<self.headerLength).reversed() {
+            target[index] = UInt8(truncatingIfNeeded: rest)
+            rest >>= 8
+        }
+    }
+
     /// The length announced by the header at the front of `buffer`; nil while the header is not complete.
     package func announcedLength(in buffer: ByteBuffer) -> Int? {
         let start = buffer.readerIndex

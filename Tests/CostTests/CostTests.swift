@@ -93,8 +93,8 @@ struct `The cost of` {
             #expect(cost.receives <= 6)
             // The handshake; the ticket with the echo; the end.
             #expect(cost.sends <= 3.1)
-            // accept and once in vain, the address, the registration, the end of writing, close.
-            #expect(cost.others <= 6.1)
+            // accept and once in vain, the registration, the end of writing, close.
+            #expect(cost.others <= 5.1)
             #expect(cost.waits <= 7)
             #expect(cost.allocations <= 290)
         }

@@ -202,6 +202,19 @@ import Testing
         _ = try await second.value
     }
 
+    @Test(arguments: ["127.0.0.1", "0.0.0.0"])
+    func `tells the addresses of its connections, wherever it listens`(host: String) async throws {
+        let listener = try await SecureListener.bind(
+            host: host, port: 0, tls: self.certificates.serverConfiguration(), options: .patient)
+        async let accepting = listener.accept(timeout: Encounter.patience)
+        let client = try await self.connect(to: listener)
+        let accepted = try await accepting
+        #expect(accepted.localEndpoint == client.remoteEndpoint)
+        #expect(accepted.remoteEndpoint == client.localEndpoint)
+        #expect(accepted.localEndpoint?.host == "127.0.0.1")
+        listener.close()
+    }
+
     @Test func `leaves a client in the queue to the next call when there is no time at all`() async throws {
         // On one loop, where a client could be taken before the time is looked at.
         let group = try SocketEventLoopGroup(numberOfLoops: 1)

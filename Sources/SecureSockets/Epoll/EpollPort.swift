@@ -24,6 +24,8 @@
         private var isClosed = false
 
         let localAddress: SocketAddress?
+        /// What it accepts has the same address, unless it listens at all of the machine's: one object for all, and no system call.
+        private let connectionsAddress: SocketAddress?
 
         /// Binds and listens. On the loop.
         ///
@@ -33,7 +35,9 @@
             spreadingOver group: any EventLoopGroup
         ) throws(IOError) {
             self.descriptor = try Self.listen(at: address, options)
-            self.localAddress = SocketAddress.local(of: self.descriptor)
+            let localAddress = SocketAddress.local(of: self.descriptor)
+            self.localAddress = localAddress
+            self.connectionsAddress = localAddress?.isWildcard ?? true ? nil : localAddress
             self.loop = loop
             self.group = group
             self.acceptor = acceptor
@@ -116,7 +120,8 @@
         /// Gives a connection to the loop that is next.
         private func hand(_ descriptor: Int32, _ peer: SocketAddress?) {
             let loop = (self.acceptor.wantedLoop ?? self.group.next()) as? EpollEventLoop ?? self.loop
-            let transport = EpollTransport(descriptor, on: loop, peer: peer, options: self.options)
+            let transport = EpollTransport(
+                descriptor, on: loop, at: self.connectionsAddress, peer: peer, options: self.options)
             let id = ObjectIdentifier(transport)
             let acceptor = self.acceptor
             acceptor.taken(id)

@@ -48,7 +48,13 @@
         private var isClosed = false
 
         /// Takes a connected descriptor over; it is closed with this object at the latest.
-        init(_ descriptor: Int32, on loop: EpollEventLoop, peer: SocketAddress?, options: SocketOptions) {
+        ///
+        /// - Parameter localAddress: Its own address, if the caller knows it; nil: to be asked for.
+        init(
+            _ descriptor: Int32, on loop: EpollEventLoop, at localAddress: SocketAddress? = nil, peer: SocketAddress?,
+            options: SocketOptions
+        ) {
+            self.localAddress = localAddress
             self.descriptor = descriptor
             self.loop = loop
             self.remoteAddress = peer
@@ -63,7 +69,7 @@
 
         /// Begins to watch the descriptor for the connection that `connect` makes. Closed if that makes none, or if this throws. On the loop.
         func begin(_ connect: (EpollTransport) -> Connection?) throws(IOError) {
-            self.localAddress = SocketAddress.local(of: self.descriptor)
+            self.localAddress = self.localAddress ?? SocketAddress.local(of: self.descriptor)
             self.connection = connect(self)
             guard self.connection != nil, !self.isClosed else {
                 self.close()
@@ -298,6 +304,9 @@
             default: return nil
             }
         }
+
+        /// Whether it stands for all addresses of the machine.
+        var isWildcard: Bool { self.ipAddress == "0.0.0.0" || self.ipAddress == "::" }
 
         /// The local address of a socket.
         static func local(of descriptor: Int32) -> SocketAddress? {
