@@ -37,6 +37,12 @@ struct MeasuringOptions: ParsableArguments {
 
     func validate() throws {
         guard self.rounds > 0 else { throw ValidationError("--rounds is \(self.rounds); at least one is needed") }
+        if let json {
+            let folder = URL(fileURLWithPath: json).deletingLastPathComponent().path
+            guard !json.isEmpty, FileManager.default.isWritableFile(atPath: folder) else {
+                throw ValidationError("--json: no file can be made at '\(json)'")
+            }
+        }
     }
 
     /// As much work as is wanted of what a whole run does.

@@ -6,20 +6,25 @@ import SecureSockets
 /// Counts the instructions that our servers execute: the one figure that a busy machine does not change.
 struct Instructions: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "What a message through each door and a connection cost in instructions; needs valgrind and objcopy.",
+        abstract: "What a message through each door, and a connection, cost in instructions; needs valgrind and objcopy.",
         discussion: """
             In user mode, of the server only: a server runs under valgrind with less and with more work, and the difference counts. \
             Valgrind's processor has no AVX-512 and no VAES, so the library's cryptography takes more there than it does.
             """)
 
-    @Option(help: "Only doors whose name contains this.") var only: String?
+    @Option(help: "Only what has this in its name.") var only: String?
     @Flag(help: "Fails if something costs more than it is meant to.") var check = false
 
     func run() async throws {
+        let budgets = InstructionBudget.all.filter { budget in self.only.map { budget.name.contains($0) } ?? true }
+        guard !budgets.isEmpty else {
+            let names = InstructionBudget.all.map(\.name).joined(separator: "\n  ")
+            throw ValidationError("nothing is called \(self.only ?? ""); there are:\n  \(names)")
+        }
         let counter = try InstructionCounter()
         Terminal.say(row: ["what", "instructions", "at most"], widths: Self.widths)
         var tooDear: [String] = []
-        for budget in InstructionBudget.all where self.only.map({ budget.name.contains($0) }) ?? true {
+        for budget in budgets {
             let count = try await counter.count(budget)
             Terminal.say(row: [budget.name, String(count), String(budget.limit)], widths: Self.widths)
             if count > budget.limit { tooDear.append(budget.name) }
@@ -59,6 +64,7 @@ private struct InstructionCounter {
         self.identity = try BenchmarkIdentity()
         self.folder = try TemporaryFolder()
         self.program = self.folder.path("benchmark")
+        try Self.run("valgrind", ["--version"])
         // Valgrind cannot read everything that Swift's compiler writes for debuggers.
         try Self.run("objcopy", ["--strip-debug", CommandLine.arguments[0], self.program])
     }
@@ -116,6 +122,7 @@ private struct InstructionCounter {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [command] + arguments
+        process.standardOutput = FileHandle.nullDevice
         try process.run()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else { throw BenchmarkError("\(command) failed; is it installed?") }

@@ -21,6 +21,10 @@ extension Suite {
                 _ = try await bench.load.source(10_000_000)
                 return [Reading(figure: .bytes, value: try await bench.cost { try await $0.source(stream) }.perCPUSecond / 1e9)]
             },
+            Case(name: "peak of a sink") { bench in
+                _ = try await bench.load.sink(stream)
+                return [Reading(figure: .peakMemory, value: Double(try bench.servers.usage().peakMemory) / 1_048_576)]
+            },
             Case(name: "peak of a source") { bench in
                 _ = try await bench.load.source(stream)
                 return [Reading(figure: .peakMemory, value: Double(try bench.servers.usage().peakMemory) / 1_048_576)]

@@ -1,3 +1,5 @@
+import ArgumentParser
+
 /// Measures cases in rounds, in which the contenders take turns.
 struct Runner {
     let options: MeasuringOptions
@@ -6,6 +8,10 @@ struct Runner {
 
     func run(_ suites: [Suite]) async throws {
         OpenFiles.raiseLimit()
+        let cases = suites.flatMap { suite in suite.cases(self.options).map { "\(suite.rawValue): \($0.name)" } }
+        if let only = self.options.only, !cases.contains(where: { $0.contains(only) }) {
+            throw ValidationError("no case is called \(only); there are:\n  \(cases.joined(separator: "\n  "))")
+        }
         let identity = try BenchmarkIdentity()
         var report = Report(self.options)
         for suite in suites {

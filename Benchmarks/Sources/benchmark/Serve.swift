@@ -10,6 +10,10 @@ struct ServerSettings: ParsableArguments {
     @Flag(help: "Lets other processes listen on the same port.") var sharesPort = false
     @Flag(help: .hidden) var controlled = false
 
+    func validate() throws {
+        guard self.loops > 0 else { throw ValidationError("--loops is \(self.loops); at least one is needed") }
+    }
+
     /// What every server does first.
     func prepare() {
         OpenFiles.raiseLimit()

@@ -35,7 +35,7 @@ final class ServerProcess {
         self.answers = output.fileHandleForReading
         guard let port = Self.readLine(from: self.answers, &self.unread).flatMap({ Int($0) }) else {
             process.terminate()
-            throw BenchmarkError("the server did not start")
+            throw BenchmarkError("the server did not start: \(([program] + arguments).joined(separator: " "))")
         }
         self.port = port
     }
@@ -86,23 +86,24 @@ final class ServerProcess {
 
     private static func currentUsage() -> Usage {
         var usage = rusage()
-        // The peak is in bytes on macOS and in KiB elsewhere.
-        #if canImport(Darwin)
-            getrusage(RUSAGE_SELF, &usage)
-            let unit = 1
-        #elseif canImport(Glibc)
+        #if canImport(Glibc)
             getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-            let unit = 1024
         #else
             getrusage(RUSAGE_SELF, &usage)
-            let unit = 1024
         #endif
         func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
-        let pages = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?
-            .split(separator: " ").dropFirst().first.flatMap { Int($0) }
         return Usage(
-            cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime), peakMemory: usage.ru_maxrss * unit,
-            memory: (pages ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))))
+            cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+            // Linux's `ru_maxrss` begins with the peak of the process that started this one.
+            peakMemory: Self.kibibytes("VmHWM").map { $0 * 1024 } ?? usage.ru_maxrss,
+            memory: Self.kibibytes("VmRSS").map { $0 * 1024 } ?? 0)
+    }
+
+    /// What Linux says of this process's memory.
+    private static func kibibytes(_ name: String) -> Int? {
+        let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+        let line = status?.split(separator: "\n").first { $0.hasPrefix("\(name):") }
+        return line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }
     }
 }
 
