@@ -49,8 +49,8 @@ private struct InstructionBudget {
     static let all =
         [InstructionBudget(name: "a connection", door: .incoming, work: .connection, limit: 2_150_000)]
         + [
-            (Door.incoming, 17_200), (.receive, 17_200), (.mailbox, 19_200), (.framed1, 20_000), (.framed2, 20_000),
-            (.framed4, 20_000), (.classicRecv, 19_000), (.classicActive, 21_300),
+            (Door.incoming, 17_200), (.receive, 17_200), (.mailbox, 19_200), (.framed1, 17_800), (.framed2, 17_800),
+            (.framed4, 17_800), (.classicRecv, 19_000), (.classicActive, 21_300),
         ].map { InstructionBudget(name: "a message of 128 B, \($0.rawValue)", door: $0, work: .message, limit: $1) }
 }
 
