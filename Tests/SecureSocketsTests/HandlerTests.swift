@@ -33,14 +33,12 @@ import Testing
 
     @Test(arguments: [false, true])
     func `that waits for bytes ends its wait when serve is cancelled`(forAnExactNumber: Bool) async throws {
-        let codes = Mutex<[SecureSocketError.Code]>([])
+        let codes = Codes()
         try await self.serve { socket in
             try await socket.send("hello")
             for _ in 0..<2 {
-                do throws(SecureSocketError) {
+                await Self.note(in: codes) { () async throws(SecureSocketError) in
                     if forAnExactNumber { _ = try await socket.receive(exactly: 10) } else { _ = try await socket.receive() }
-                } catch {
-                    codes.withLock { $0.append(error.code) }
                 }
             }
         } dialogue: { client, serving in
@@ -48,7 +46,7 @@ import Testing
             serving.cancel()
             #expect(try await client.receive() == nil)
         }
-        #expect(codes.withLock { $0 } == [.cancelled, .cancelled])
+        #expect(codes.all.withLock { $0 } == [.cancelled, .cancelled])
     }
 
     @Test func `that waits at a mailbox ends its wait when serve is cancelled, and lets go of the mailbox before`() async throws {
@@ -80,26 +78,22 @@ import Testing
     }
 
     @Test func `that was cancelled before it waits for bytes does not wait`() async throws {
-        let codes = Mutex<[SecureSocketError.Code]>([])
+        let codes = Codes()
         try await self.serve { socket in
             try await socket.send("hello")
             // Ends when the task is cancelled.
             try? await Task.sleep(for: .seconds(60))
-            do throws(SecureSocketError) {
-                _ = try await socket.receive()
-            } catch {
-                codes.withLock { $0.append(error.code) }
-            }
+            await Self.note(in: codes) { () async throws(SecureSocketError) in _ = try await socket.receive() }
         } dialogue: { client, serving in
             _ = try await client.receive(exactly: 5)
             serving.cancel()
             #expect(try await client.receive() == nil)
         }
-        #expect(codes.withLock { $0 } == [.cancelled])
+        #expect(codes.all.withLock { $0 } == [.cancelled])
     }
 
     @Test func `that waits for bytes can be cancelled by whomever it has told of its task`() async throws {
-        let codes = Mutex<[SecureSocketError.Code]>([])
+        let codes = Codes()
         try await self.serve { socket in
             await withUnsafeCurrentTask { task in
                 let running = Running(task: task)
@@ -107,18 +101,14 @@ import Testing
                     await Self.untilSomebodyWaits(for: socket)
                     running.task?.cancel()
                 }
-                do throws(SecureSocketError) {
-                    _ = try await socket.receive()
-                } catch {
-                    codes.withLock { $0.append(error.code) }
-                }
+                await Self.note(in: codes) { () async throws(SecureSocketError) in _ = try await socket.receive() }
                 await watchdog.value
             }
         } dialogue: { client, _ in
             let end = try await client.receive()
             #expect(end == nil)
         }
-        #expect(codes.withLock { $0 } == [.cancelled])
+        #expect(codes.all.withLock { $0 } == [.cancelled])
     }
 
     @Test func `cancels a child that waits for bytes, and receives what comes then`() async throws {
@@ -168,6 +158,17 @@ import Testing
             try await client.send("second")
             #expect(try await client.receive(exactly: 11) == ByteBuffer(string: "secondfirst"))
         }
+    }
+
+    private final class Codes: Sendable {
+        let all = Mutex<[SecureSocketError.Code]>([])
+    }
+
+    /// Notes why a call has failed.
+    private nonisolated(nonsending) static func note(
+        in codes: Codes, _ call: nonisolated(nonsending) () async throws(SecureSocketError) -> Void
+    ) async {
+        do throws(SecureSocketError) { try await call() } catch { codes.all.withLock { $0.append(error.code) } }
     }
 
     /// Sendable without a check because it is used while its task runs only, and cancelling is safe from any thread.

@@ -103,6 +103,7 @@
         /// Starts the thread; a loop without one ends at once.
         func start() throws(SecureSocketError) {
             var thread = pthread_t()
+            // The thread takes this reference over, or it is given back where the thread could not be made.
             let argument = Unmanaged.passRetained(self)
             let result = pthread_create(
                 &thread, nil,
