@@ -203,7 +203,7 @@ import Testing
         _ = try await second.value
     }
 
-    @Test(arguments: ["127.0.0.1", "0.0.0.0"])
+    @Test(arguments: ["127.0.0.1", "0.0.0.0", "::ffff:0.0.0.0"])
     func `tells the addresses of its connections, wherever it listens`(host: String) async throws {
         let listener = try await SecureListener.bind(
             host: host, port: 0, tls: self.certificates.serverConfiguration(), options: .patient)

@@ -306,7 +306,7 @@
         }
 
         /// Whether it stands for all addresses of the machine.
-        var isWildcard: Bool { self.ipAddress == "0.0.0.0" || self.ipAddress == "::" }
+        var isWildcard: Bool { ["0.0.0.0", "::", "::ffff:0.0.0.0"].contains(self.ipAddress) }
 
         /// The local address of a socket.
         static func local(of descriptor: Int32) -> SocketAddress? {
