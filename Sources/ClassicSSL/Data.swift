@@ -23,7 +23,7 @@ extension SSL {
     }
 
     /// What is sent: a binary, or a list of bytes, binaries and such lists.
-    public indirect enum IOData: Sendable, Hashable {
+    public enum IOData: Sendable, Hashable {
         /// One byte; a number that is none makes `send` throw `einval`.
         case byte(Int)
         case bytes([UInt8])

@@ -129,10 +129,10 @@ extension SSL {
         _ socket: Socket, _ length: Int, _ timeout: Timeout = .infinity
     ) async throws(Reason) -> Bytes {
         let stream = try socket.openStream()
-        if stream.options.classic?.isActive ?? false { throw .badcall("recv") }
-        let isBinary = stream.options.classic?.isBinary ?? true
+        if stream.classicRules?.isActive ?? false { throw .badcall("recv") }
+        let isBinary = stream.classicRules?.isBinary ?? true
         let duration = try timeout.duration()
-        if length < 0 || (length > 0 && (isBinary || stream.options.packetHeader != .none)) { throw .einval }
+        if length < 0 || (length > 0 && (isBinary || stream.packetHeader != .none)) { throw .einval }
         do {
             if length > 0 { return Bytes(try await stream.receive(exactly: length, timeout: duration), isBinary: isBinary) }
             if let bytes = try await stream.receive(timeout: duration) { return Bytes(bytes, isBinary: isBinary) }
@@ -146,7 +146,7 @@ extension SSL {
     ///
     /// - Throws: `enotconn` for a listener, `closed` if nothing can be sent any more, `emsgsize` if the packet header cannot say the
     ///   length, `einval` for a number that is no byte.
-    nonisolated(nonsending) public static func send(_ socket: Socket, _ data: IOData) async throws(Reason) {
+    @inline(__always) nonisolated(nonsending) public static func send(_ socket: Socket, _ data: IOData) async throws(Reason) {
         let stream = try socket.openStream()
         let bytes: ByteBuffer
         do {
@@ -218,7 +218,7 @@ extension SSL {
         _ socket: SecureSocket
     ) async throws(SecureSocketError) -> Socket {
         let mailbox = Process.current.mailbox
-        if socket.options.classic?.isActive ?? true {
+        if socket.classicRules?.isActive ?? true {
             try await socket.deliver(to: mailbox)
         } else {
             try await socket.setOwner(mailbox)

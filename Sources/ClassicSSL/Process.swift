@@ -15,10 +15,10 @@ extension SSL {
         /// Anything that another task has sent with ``SSL/Process/send(_:)``.
         case user(any Sendable)
 
-        init(_ message: Mailbox.Message) {
+        init(_ message: consuming Mailbox.Message) {
             switch message {
             case .received(let socket, let bytes):
-                self = .ssl(Socket(socket), Bytes(bytes, isBinary: socket.options.classic?.isBinary ?? true))
+                self = .ssl(Socket(socket), Bytes(bytes, isBinary: socket.classicRules?.isBinary ?? true))
             case .ended(let socket): self = .sslClosed(Socket(socket))
             case .failed(let socket, let error): self = .sslError(Socket(socket), Reason(error, call: "recv"))
             case .posted(let value): self = value as? Message ?? .user(value)
@@ -114,7 +114,7 @@ extension SSL {
         /// Takes the next message, or the next that matches; the others stay.
         ///
         /// - Throws: `timeout`, or `closed` if the process has ended or its task was cancelled.
-        nonisolated(nonsending) public func receive(
+        @inline(__always) nonisolated(nonsending) public func receive(
             _ timeout: Timeout = .infinity, where accepts: (@Sendable (Message) -> Bool)? = nil
         ) async throws(Reason) -> Message {
             let duration = try timeout.duration()
@@ -205,7 +205,9 @@ extension SSL {
         let process = Process(trapExit: trapExit)
         let loopTask = SocketEventLoopGroup.shared.nextLoopTask()
         let task = Task(executorPreference: loopTask.executor) {
-            try await loopTask.run { try await Self.run(body, as: process) }
+            loopTask.begin()
+            defer { loopTask.end() }
+            try await Self.run(body, as: process, loopTask)
         }
         process.whenToldToEnd { task.cancel() }
         return Spawned(process: process, task: task)
@@ -226,7 +228,7 @@ extension SSL {
     }
 
     nonisolated(nonsending) private static func run<Result>(
-        _ body: nonisolated(nonsending) () async throws -> Result, as process: Process
+        _ body: nonisolated(nonsending) () async throws -> Result, as process: Process, _ loopTask: LoopTask? = nil
     ) async throws -> Result {
         try await withTaskCancellationHandler {
             do {
@@ -239,6 +241,7 @@ extension SSL {
             }
         } onCancel: {
             process.end(.killed)
+            loopTask?.wasCancelled()
         }
     }
 

@@ -214,7 +214,8 @@ extension SecureSocket {
     ///   - tls: What is trusted and checked. Default: chain and name, with the system's trust.
     ///   - options: Of the socket.
     ///   - timeout: For everything together; nil: for ever. Default: 30 seconds.
-    ///   - group: The event loops to choose one from.
+    ///   - group: The event loops to choose one from. A group of SwiftNIO's must not be shut down before its sockets are
+    ///     closed: nothing that is asked of them after that is answered.
     /// - Throws: ``SecureSocketError``: `nameNotFound`, `connectionRefused`, `unreachable`, `timedOut`, `certificateRefused` with the
     ///   reason, `refusedByPeer`, `protocolError`, `endedInHandshake`, `cancelled`, and others. Nothing is left open.
     nonisolated(nonsending) public static func connect(

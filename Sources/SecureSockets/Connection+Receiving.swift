@@ -6,7 +6,7 @@ extension Connection {
     // MARK: Calls
 
     /// Receives what there is, a packet, or an exact number of bytes; nil at the end of the stream.
-    nonisolated(nonsending) func receive(
+    @inline(__always) nonisolated(nonsending) func receive(
         _ request: ReceiveQueue.Request, timeout: Duration?
     ) async throws(SecureSocketError) -> ByteBuffer? {
         guard self.turn.isOnLoop else { return try await self.receiveWaiting(request, timeout) }
@@ -95,6 +95,7 @@ extension Connection {
         _ = self.machine.cancelReceive(waiter.id)
         self.receivers.removeAll { $0 === waiter }
         waiter.resume(.failure(error))
+        waiter.task?.leaves(self)
         // The call behind it may ask for less.
         self.settle()
         self.resumeDecrypting()
@@ -106,7 +107,11 @@ extension Connection {
     }
 
     func refuseReceivers(_ ids: [UInt64], _ error: SecureSocketError) {
-        for id in ids { self.takeReceiver(id)?.resume(.failure(error)) }
+        for id in ids {
+            guard let waiter = self.takeReceiver(id) else { continue }
+            waiter.resume(.failure(error))
+            waiter.task?.leaves(self)
+        }
     }
 
     // MARK: What arrives
@@ -152,7 +157,10 @@ extension Connection {
                 guard let waiter = self.takeReceiver(id) else { break }
                 waiter.resume(.success(bytes))
                 if waiter.task != nil { self.spareWaiter = waiter }
-            case .end(let id, let end): self.takeReceiver(id)?.resume(self.report(end))
+            case .end(let id, let end):
+                guard let waiter = self.takeReceiver(id) else { break }
+                waiter.resume(self.report(end))
+                waiter.task?.leaves(self)
             case .message(let bytes): self.post(bytes)
             case .lastMessage(let end): self.postEnd(end)
             }

@@ -6,7 +6,9 @@ extension Connection {
     // MARK: Calls
 
     /// Sends one unit; returns when all of it has been accepted.
-    nonisolated(nonsending) func send(_ payload: ByteBuffer, timeout: Duration?) async throws(SecureSocketError) {
+    @inline(__always) nonisolated(nonsending) func send(
+        _ payload: ByteBuffer, timeout: Duration?
+    ) async throws(SecureSocketError) {
         if self.turn.isOnLoop, let outcome = self.sendAtOnce(payload) { return try outcome.get() }
         try await self.wait(.sending) { waiter in
             self.startSending(waiter, payload, timeout)

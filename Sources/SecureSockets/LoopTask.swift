@@ -2,9 +2,9 @@ import NIOCore
 
 /// A task of ours that runs on an event loop: a handler of `serve`, or a classic process.
 ///
-/// Whoever waits installs a cancellation handler, as a rule, and that is a tenth of what a small message costs. Such a task has one for all
-/// of its life: its waits on its own loop are noted here, and when it is cancelled they are ended. That holds for this very task and not for
-/// its children, or for others that it starts, which are cancelled on their own; they are told apart by asking who is calling.
+/// Whoever waits installs a cancellation handler, as a rule, and that is a tenth of what a small message costs. Such a task needs none: its
+/// waits on its own loop are noted here, and whoever cancels it says so here as well. That holds for this very task and not for its
+/// children, or for others that it starts, which are cancelled on their own; they are told apart by asking who is calling.
 ///
 /// Sendable without a check because everything is touched on the loop only.
 package final class LoopTask: @unchecked Sendable {
@@ -20,24 +20,29 @@ package final class LoopTask: @unchecked Sendable {
     /// What the task has to prefer.
     package var executor: any TaskExecutor { self.turn }
 
-    /// Runs `body`, whose waits may be noted here meanwhile. To be called once, by a task that prefers `executor`, as all of its work.
-    package func run<Value>(_ body: () async throws -> Value) async rethrows -> Value {
+    /// From now on the calling task's waits may be noted here. The first thing that a task does that prefers `executor`.
+    package func begin() {
         self.name = Self.nameOfCaller
         self.turn.add(self, as: self.name)
-        defer {
-            self.turn.removeTask(self.name)
-            self.name = 0
-            self.place = nil
-        }
-        return try await withTaskCancellationHandler {
-            try await body()
-        } onCancel: {
-            self.turn.onLoop { self.place?.endWait(of: self) }
-        }
+    }
+
+    /// The last thing that the task does.
+    package func end() {
+        self.turn.removeTask(self.name)
+        self.name = 0
+        self.place = nil
+    }
+
+    /// Ends the task's wait. To be called by whoever has cancelled the task, after that.
+    package func wasCancelled() {
+        self.turn.onLoop { self.place?.endWait(of: self) }
     }
 
     /// Whether the caller, on the loop, is this task.
     var isCalling: Bool { Self.nameOfCaller == self.name && self.name != 0 }
+
+    /// The same, asked on any thread.
+    var isCallingOnLoop: Bool { self.turn.isOnLoop && self.isCalling }
 
     /// Notes where the task is about to wait; false if it has been cancelled, and is not to wait.
     func waits(at place: any WaitingPlace) -> Bool {

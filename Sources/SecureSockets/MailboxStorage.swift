@@ -8,6 +8,7 @@ final class MailboxStorage: Sendable {
     typealias Message = Mailbox.Message
 
     private struct Waiting {
+        /// 0 of one that needs no cancellation handler.
         let id: UInt64
         /// The task that waits, if it needs no cancellation handler.
         let task: LoopTask?
@@ -18,13 +19,15 @@ final class MailboxStorage: Sendable {
     private struct State {
         var messages = Deque<Message>()
         var waiting = Deque<Waiting>()
-        /// Calls that were cancelled or timed out before they began to wait.
-        var cancelled: [UInt64: SecureSocketError] = [:]
+        /// Calls that can be cancelled or time out, with what has ended them before they began to wait.
+        var calls: [UInt64: SecureSocketError?] = [:]
         var owned: [ObjectIdentifier: any MailboxOwned] = [:]
         var ledger = MailboxLedger<ObjectIdentifier>()
         var lastID: UInt64 = 0
         /// The loop of the socket that came last: where the mailbox's reader is as well, as a rule.
         var loop: LoopTurn?
+        /// The task that waited last, if it needs no cancellation handler: the one that waits next, as a rule.
+        var reader: LoopTask?
         var isClosed = false
         /// Messages that were taken without waiting since somebody yielded.
         var takenAtOnce = 0
@@ -73,16 +76,22 @@ final class MailboxStorage: Sendable {
 
     // MARK: Taking
 
-    nonisolated(nonsending) func next(
+    @inline(__always) nonisolated(nonsending) func next(
         timeout: Duration?, where accepts: (@Sendable (Message) -> Bool)?
     ) async throws(SecureSocketError) -> Message {
-        if let message = try self.takeNow(accepts) {
+        // There is nothing yet, as a rule, and whatever comes is wanted.
+        let (hasNothing, reader) = self.state.withLock { ($0.hasNothing, $0.reader) }
+        if accepts != nil || !hasNothing, let message = try self.takeNow(accepts) {
             // A reader that never waits must let others have the thread as well: it may be an event loop's.
             if self.state.withLock({ $0.isDueToYield() }) { await Task.yield() }
             return message
         }
-        if let timeout, timeout <= .zero { throw Self.timedOut(timeout) }
         do {
+            if timeout == nil, let task = self.callingTask(reader), task.waits(at: self) {
+                return try await withUnsafeThrowingContinuation { continuation in
+                    self.wait(Waiting(id: 0, task: task, accepts: accepts, continuation: continuation))
+                }
+            }
             return try await self.wait(timeout, accepts)
         } catch {
             // Nothing else is thrown by whoever ends a wait.
@@ -90,17 +99,23 @@ final class MailboxStorage: Sendable {
         }
     }
 
+    /// The task that calls, if it is one that needs no cancellation handler.
+    private func callingTask(_ reader: LoopTask?) -> LoopTask? {
+        if let reader, reader.isCallingOnLoop { return reader }
+        guard let loop = self.state.withLock({ $0.loop }), loop.isOnLoop, let task = loop.callingTask else { return nil }
+        self.state.withLock { $0.reader = task }
+        return task
+    }
+
+    /// Waits with a cancellation handler, and a timer if there is a timeout.
     private nonisolated(nonsending) func wait(
         _ timeout: Duration?, _ accepts: (@Sendable (Message) -> Bool)?
     ) async throws -> Message {
-        let (id, loop) = self.state.withLock { state in
+        if let timeout, timeout <= .zero { throw Self.timedOut(timeout) }
+        let id = self.state.withLock { state in
             state.lastID += 1
-            return (state.lastID, state.loop)
-        }
-        if timeout == nil, let loop, loop.isOnLoop, let task = loop.callingTask, task.waits(at: self) {
-            return try await withUnsafeThrowingContinuation { continuation in
-                self.wait(Waiting(id: id, task: task, accepts: accepts, continuation: continuation))
-            }
+            state.calls[state.lastID] = .some(nil)
+            return state.lastID
         }
         let timer = timeout.map { timeout in
             SocketEventLoopGroup.shared.any().scheduleTask(in: TimeAmount(timeout)) {
@@ -109,8 +124,7 @@ final class MailboxStorage: Sendable {
         }
         defer {
             timer?.cancel()
-            // The end may have been noted after the outcome had come.
-            self.state.withLock { _ = $0.cancelled.removeValue(forKey: id) }
+            self.state.withLock { _ = $0.calls.removeValue(forKey: id) }
         }
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
@@ -126,7 +140,6 @@ final class MailboxStorage: Sendable {
     }
 
     private func takeNow(_ accepts: (@Sendable (Message) -> Bool)?) throws(SecureSocketError) -> Message? {
-        if accepts == nil, self.state.withLock({ $0.hasNothing }) { return nil }
         guard let outcome = self.take({ $0.takeFirst(accepts) }) else { return nil }
         return try outcome.get()
     }
@@ -134,10 +147,15 @@ final class MailboxStorage: Sendable {
     /// Waits, unless a message has come since the caller looked. Looking again and beginning to wait are one step: a message that
     /// came between them would be waited for in vain, and overtaken by the next.
     private func wait(_ waiting: Waiting) {
+        let isWaiting = self.state.withLock { state in
+            guard waiting.task != nil, waiting.accepts == nil, state.hasNothing else { return false }
+            state.waiting.append(waiting)
+            return true
+        }
+        if isWaiting { return }
         let outcome = self.take { state in
-            let hasNothing = waiting.accepts == nil && state.hasNothing
-            if !hasNothing, let outcome = state.takeFirst(waiting.accepts) { return outcome }
-            if let error = state.cancelled.removeValue(forKey: waiting.id) { return (.failure(error), .none) }
+            if let outcome = state.takeFirst(waiting.accepts) { return outcome }
+            if let error = state.calls[waiting.id] ?? nil { return (.failure(error), .none) }
             state.waiting.append(waiting)
             return nil
         }
@@ -153,7 +171,8 @@ final class MailboxStorage: Sendable {
     private func endWait(_ id: UInt64, _ error: SecureSocketError) {
         let waiting: Waiting? = self.state.withLock { state in
             guard let index = state.waiting.firstIndex(where: { $0.id == id }) else {
-                state.cancelled[id] = error
+                // A timer may be late: its call has returned.
+                if state.calls[id] != nil { state.calls[id] = error }
                 return nil
             }
             return state.waiting.remove(at: index)
@@ -169,7 +188,7 @@ final class MailboxStorage: Sendable {
     /// looked at under the lock: whoever has closed the socket and looks here afterwards finds all that there will ever be.
     ///
     /// - Parameter isMoved: The message comes from another mailbox, and is not new.
-    func put(_ message: Message, isMoved: Bool = false) -> Bool {
+    func put(_ message: consuming Message, isMoved: Bool = false) -> Bool {
         let (taker, isFull): (Waiting?, Bool) = self.state.withLock { state in
             guard !state.isClosed, isMoved || message.socket?.isClosed != true else { return (nil, false) }
             if let waiting = state.popWaiting(for: message) { return (waiting, false) }
@@ -220,7 +239,7 @@ final class MailboxStorage: Sendable {
         if wasOwned { self.released?(owned) }
     }
 
-    /// Nobody refers to the mailbox any more, and so nobody waits either.
+    /// Nobody refers to the mailbox any more.
     func abandon() {
         let former = self.state.withLock { state in
             let former = state
@@ -229,6 +248,7 @@ final class MailboxStorage: Sendable {
             return former
         }
         for owned in former.owned.values { owned.close() }
+        for call in former.waiting { call.continuation.resume(throwing: SecureSocketError.closed(.receiving)) }
     }
 
     func close() {

@@ -40,7 +40,8 @@ public final class SecureListener: Sendable {
     ///   - port: 0 to 65535; 0 picks a free one, see ``localEndpoint``.
     ///   - tls: A server's configuration.
     ///   - options: Of the listener and of the sockets it accepts.
-    ///   - group: The event loops that connections are spread over.
+    ///   - group: The event loops that connections are spread over. A group of SwiftNIO's must not be shut down before its sockets are
+    ///     closed: nothing that is asked of them after that is answered.
     /// - Throws: ``SecureSocketError``: `addressInUse`, `accessDenied`, `addressNotAvailable`, `tooManyOpenFiles`, `invalidArgument`.
     public static func bind(
         host: String? = nil,
@@ -104,11 +105,15 @@ public final class SecureListener: Sendable {
     }
 
     /// Accepts connections and runs `handler` for each, as a task on the connection's own event loop: a reply leaves without a change
-    /// of thread. The tasks inherit priority and task-local values, as children do. The handler must not block its thread. When it returns or throws, its socket is closed.
+    /// of thread. The tasks inherit priority and task-local values, as children do. The handler must not block its thread. When it returns
+    /// or throws, its socket is closed.
     ///
     /// Handshakes run side by side; one that fails concerns nobody else. Returns when the listener is closed and all handlers have
     /// returned, which is the graceful way to stop. **Cancelling** the task cancels the handlers as well. In both cases the listener is
     /// closed, and what the handlers sent has been delivered or given up, when this returns.
+    ///
+    /// A handler's own task can be cancelled in one more way, through an `UnsafeCurrentTask` that it gives away: that ends its waits from the
+    /// next one on, and not one that has begun.
     ///
     /// - Parameters:
     ///   - maximumConnections: How many connections are served at a time; further clients wait to be accepted.
@@ -132,9 +137,8 @@ public final class SecureListener: Sendable {
             // On the listener's loop, a new connection reaches its handler without a change of thread.
             await withTaskExecutorPreference(acceptor.turn) {
                 while let socket = try? await acceptor.nextForServing() {
-                    handlers.add(socket) {
-                        do { try await handler(socket) } catch { Self.logEnd(error) }
-                        socket.close()
+                    handlers.add(socket, handler) { error in
+                        if let error { Self.logEnd(error) }
                         acceptor.onLoop { acceptor.handlerEnded() }
                     }
                 }
@@ -150,8 +154,6 @@ public final class SecureListener: Sendable {
 
     private static let logger = Logger(label: "SecureSockets")
 
-    /// Apart from the task that calls it: what it needs would lie in every connection's memory.
-    @inline(never)
     private static func logEnd(_ error: any Error) {
         Self.logger.debug("a connection's handler ended", metadata: ["error": "\(error)"])
     }
@@ -192,17 +194,16 @@ public final class SecureListener: Sendable {
     ///   - former: Who must be the owner at present for this to be done; nil: whoever is.
     /// - Throws: ``SecureSocketError``: `notOwner`, `closed`.
     public func setOwner(_ mailbox: Mailbox, from former: Mailbox? = nil) throws(SecureSocketError) {
-        if self.isClosed { throw .closed(.listening) }
         let storage = mailbox.storage
-        let current: MailboxStorage? = try self.owner.withLock { owner throws(SecureSocketError) in
-            let current = owner.storage
-            if let former, former.storage !== current { throw .notOwner }
+        let isAdopted = try self.owner.withLock { owner throws(SecureSocketError) in
+            if self.isClosed { throw .closed(.listening) }
+            if let former, former.storage !== owner.storage { throw .notOwner }
+            guard owner.storage !== storage else { return true }
+            _ = owner.storage?.giveUp(self)
             owner.storage = storage
-            return current
+            return storage.adopt(self)
         }
-        guard current !== storage else { return }
-        _ = current?.giveUp(self)
-        if !storage.adopt(self) { self.close() }
+        if !isAdopted { self.close() }
     }
 
     /// Waits until the port is free.

@@ -213,6 +213,10 @@ public final class SecureSocket: Sendable {
 
     /// The options that the socket was made with.
     public var options: SocketOptions { self.connection.options }
+
+    // Of the options, without a copy of all of them.
+    package var packetHeader: PacketHeader { self.connection.options.packetHeader }
+    package var classicRules: SocketOptions.ClassicRules? { self.connection.options.classic }
 }
 
 extension SecureSocket {

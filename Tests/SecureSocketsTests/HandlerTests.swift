@@ -92,23 +92,18 @@ import Testing
         #expect(codes.all.withLock { $0 } == [.cancelled])
     }
 
-    @Test func `that waits for bytes can be cancelled by whomever it has told of its task`() async throws {
+    @Test func `that has cancelled itself does not wait`() async throws {
         let codes = Codes()
         try await self.serve { socket in
-            await withUnsafeCurrentTask { task in
-                let running = Running(task: task)
-                let watchdog = Task(executorPreference: socket.connection.turn) {
-                    await Self.untilSomebodyWaits(for: socket)
-                    running.task?.cancel()
-                }
-                await Self.note(in: codes) { () async throws(SecureSocketError) in _ = try await socket.receive() }
-                await watchdog.value
-            }
+            withUnsafeCurrentTask { $0?.cancel() }
+            await Self.note(in: codes) { () async throws(SecureSocketError) in _ = try await socket.receive() }
+            let mailbox = Mailbox()
+            await Self.note(in: codes) { () async throws(SecureSocketError) in _ = try await mailbox.next() }
         } dialogue: { client, _ in
             let end = try await client.receive()
             #expect(end == nil)
         }
-        #expect(codes.all.withLock { $0 } == [.cancelled])
+        #expect(codes.all.withLock { $0 } == [.cancelled, .cancelled])
     }
 
     @Test func `cancels a child that waits for bytes, and receives what comes then`() async throws {
@@ -160,6 +155,38 @@ import Testing
         }
     }
 
+    enum InVain: CaseIterable { case peerCloses, closedMeanwhile, timeout }
+
+    @Test(arguments: InVain.allCases)
+    func `lets go of another connection that it has waited for in vain`(why: InVain) async throws {
+        let tls = try (client: self.certificates.clientConfiguration(), server: self.certificates.serverConfiguration())
+        try await self.serve { socket in
+            let loop = socket.connection.loop
+            weak var former: Connection?
+            do {
+                let (client, server) = try await SecureSocket.connectedPair(client: tls.client, server: tls.server, on: loop)
+                former = client.connection
+                async let closing: Void = {
+                    await Self.untilSomebodyWaits(for: client)
+                    if why == .peerCloses { server.close() }
+                    if why == .closedMeanwhile { client.close() }
+                }()
+                _ = try? await client.receive(timeout: why == .timeout ? .milliseconds(100) : nil)
+                await closing
+                client.close()
+                server.close()
+                try await client.waitUntilClosed()
+                try await server.waitUntilClosed()
+            }
+            // The loop may still have the last report of the transport to make.
+            for _ in 0..<100000 where former != nil { await Task.yield() }
+            try await socket.send(former == nil ? "gone " : "there")
+        } dialogue: { client, _ in
+            let answer = try await client.receive(exactly: 5)
+            #expect(answer == ByteBuffer(string: "gone "))
+        }
+    }
+
     private final class Codes: Sendable {
         let all = Mutex<[SecureSocketError.Code]>([])
     }
@@ -169,11 +196,6 @@ import Testing
         in codes: Codes, _ call: nonisolated(nonsending) () async throws(SecureSocketError) -> Void
     ) async {
         do throws(SecureSocketError) { try await call() } catch { codes.all.withLock { $0.append(error.code) } }
-    }
-
-    /// Sendable without a check because it is used while its task runs only, and cancelling is safe from any thread.
-    private struct Running: @unchecked Sendable {
-        let task: UnsafeCurrentTask?
     }
 
     /// The handler and its connection are on the same loop.
