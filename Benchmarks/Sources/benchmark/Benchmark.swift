@@ -33,6 +33,14 @@ struct MeasuringOptions: ParsableArguments {
     @Flag(help: "A tenth of the work.") var quick = false
     @Option(help: "How often each case is run.") var rounds = 3
     @Option(help: "Only cases whose name contains this.") var only: String?
+    @Option(
+        name: .customLong("peer"), parsing: .singleValue,
+        help: ArgumentHelp(
+            """
+            Another server, which speaks the protocol in Protocol.swift, measured beside the others. {port}, {certificate} and {key} (PEM \
+            files) stand for what it has to use. Can be given several times. On Linux.
+            """, valueName: "name=command"))
+    var peers: [PeerCommand] = []
     @Option(help: ArgumentHelp("Writes medians, rounds, machine and settings to this file.", valueName: "file")) var json: String?
 
     func validate() throws {

@@ -9,8 +9,10 @@ final class BenchmarkIdentity {
     static let description = "TLS 1.3, X25519, P-256 certificate, the cipher suite that client and server settle on"
 
     private let folder: TemporaryFolder
-    /// The servers' options.
-    let options: [String]
+    let certificateFile: String
+    let keyFile: String
+    /// Our servers' options.
+    var options: [String] { ["--certificate", self.certificateFile, "--key", self.keyFile] }
     /// A client that makes a full handshake each time, and one that resumes. All stacks are measured with the same key exchange.
     let client: TLSConfiguration
     let resumingClient: TLSConfiguration
@@ -18,7 +20,8 @@ final class BenchmarkIdentity {
     init() throws {
         self.folder = try TemporaryFolder()
         let (certificate, key) = try Self.write(to: self.folder)
-        self.options = ["--certificate", certificate, "--key", key]
+        self.certificateFile = certificate
+        self.keyFile = key
         func client(resuming: Bool) throws -> TLSConfiguration {
             var parameters = TLSConfiguration.Parameters()
             parameters.groups = [.x25519]

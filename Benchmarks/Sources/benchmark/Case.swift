@@ -7,6 +7,8 @@ struct Case {
     var parameters: [String: Int] = [:]
     /// Who is compared.
     var contenders = Stack.allCases.map(\.contender)
+    /// Whether servers of others, which take no options, can be measured as well.
+    var isForPeers = true
     /// How their servers are run, beyond the defaults.
     var serverOptions: [String] = []
     /// How many processes serve on the same port.
@@ -17,19 +19,26 @@ struct Case {
     let measure: (Bench) async throws -> [Reading]
 }
 
+enum ServerCommand {
+    /// This program, with these arguments.
+    case ours([String])
+    case peer(PeerCommand)
+}
+
 /// A server that is compared with others.
 struct Contender {
     /// Its name in files.
     let id: String
     /// Its name in tables.
     let title: String
-    /// What makes this program its server.
-    let command: [String]
+    let server: ServerCommand
     /// How its load talks.
     var packetHeader = PacketHeader.none
     var echoesAtOnce = false
 }
 
 extension Stack {
-    var contender: Contender { Contender(id: self.rawValue, title: self.title, command: ["serve", self.rawValue]) }
+    var contender: Contender {
+        Contender(id: self.rawValue, title: self.title, server: .ours(["serve", self.rawValue]))
+    }
 }

@@ -5,7 +5,7 @@ extension Suite {
         return [
             Case(
                 name: "echo 128 B, 32 connections", parameters: ["bytes": 128, "connections": 32],
-                contenders: Door.allCases.map(\.contender)
+                contenders: Door.allCases.map(\.contender), isForPeers: false
             ) { bench in
                 let cost = try await bench.echo(count, size: 128, connections: 32)
                 return [Reading(figure: .echoCost, value: cost.microsecondsEach)]
@@ -17,7 +17,7 @@ extension Suite {
 extension Door {
     var contender: Contender {
         Contender(
-            id: self.rawValue, title: self.rawValue, command: ["door", self.rawValue], packetHeader: self.header,
+            id: self.rawValue, title: self.rawValue, server: .ours(["door", self.rawValue]), packetHeader: self.header,
             echoesAtOnce: true)
     }
 }

@@ -30,6 +30,14 @@ struct Load: Sendable {
         return try await SecureSocket.connect(to: "127.0.0.1", port: self.port, tls: self.tls, options: options)
     }
 
+    /// What a connection to the server settles on.
+    func negotiated() async throws -> String {
+        let socket = try await self.greet()
+        let information = socket.information
+        await self.close([socket])
+        return [information.cipher, information.group].compactMap(\.self).joined(separator: ", ")
+    }
+
     /// A connection that has done one echo.
     private func greet(number: Int? = nil) async throws -> SecureSocket {
         let socket = try await self.connect(number: number)

@@ -11,15 +11,22 @@ extension Suite {
         let name: String
         let loops: Int
         let processes: Int
+        var listeners = 1
 
         static let all = [
             Spread(name: "1 loop", loops: 1, processes: 1),
             Spread(name: "2 loops", loops: 2, processes: 1),
+            Spread(name: "2 listeners", loops: 1, processes: 1, listeners: 2),
             Spread(name: "2 processes", loops: 1, processes: 2),
         ]
 
         var contenders: [Contender] {
-            Stack.allCases.filter { self.processes == 1 || $0.canShareAPort }.map(\.contender)
+            if self.listeners > 1 { return Stack.secureSockets.canShareAPort ? [Stack.secureSockets.contender] : [] }
+            return Stack.allCases.filter { self.processes == 1 || $0.canShareAPort }.map(\.contender)
+        }
+
+        var serverOptions: [String] {
+            ["--loops", "\(self.loops)"] + (self.listeners > 1 ? ["--listeners", "\(self.listeners)", "--shares-port"] : [])
         }
 
         func makeCase(
@@ -27,8 +34,10 @@ extension Suite {
         ) -> Case {
             Case(
                 name: "\(name), \(self.name)",
-                parameters: parameters.merging(["loops": self.loops, "processes": self.processes]) { $1 },
-                contenders: self.contenders, serverOptions: ["--loops", "\(self.loops)"], processes: self.processes,
+                parameters: parameters.merging(["loops": self.loops, "listeners": self.listeners, "processes": self.processes]) {
+                    $1
+                },
+                contenders: self.contenders, isForPeers: false, serverOptions: self.serverOptions, processes: self.processes,
                 measure: measure)
         }
     }

@@ -13,6 +13,8 @@ struct Report: Codable {
     let machine: Machine
     let load: String
     let settings: Settings
+    /// What the load and each contender have settled on, by contender.
+    var negotiated: [String: String] = [:]
     var results: [Result] = []
 
     init(_ options: MeasuringOptions) {

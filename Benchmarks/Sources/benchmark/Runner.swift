@@ -14,15 +14,19 @@ struct Runner {
         }
         let identity = try BenchmarkIdentity()
         var report = Report(self.options)
+        let peers = self.options.peers.map(\.contender)
         for suite in suites {
             let cases = suite.cases(self.options).filter { self.isWanted($0, of: suite) }
             guard !cases.isEmpty else { continue }
-            let table = Table(of: suite)
+            let table = Table(of: suite, peers)
             table.begin()
             for measured in cases {
-                let results = try await self.results(of: measured, suite, identity)
+                let results = try await self.results(of: measured, suite, peers, identity, &report.negotiated)
                 table.add(results)
                 report.results += results
+            }
+            for contender in Stack.allCases.map(\.contender) + peers {
+                if let negotiated = report.negotiated[contender.id] { Terminal.say("\(contender.title): \(negotiated)") }
             }
             // What is there so far is kept if a later suite fails.
             if let file = self.options.json { try report.write(to: file) }
@@ -33,11 +37,14 @@ struct Runner {
         self.options.only.map { "\(suite.rawValue): \(measured.name)".contains($0) } ?? true
     }
 
-    private func results(of measured: Case, _ suite: Suite, _ identity: BenchmarkIdentity) async throws -> [Result] {
+    private func results(
+        of measured: Case, _ suite: Suite, _ peers: [Contender], _ identity: BenchmarkIdentity,
+        _ negotiated: inout [String: String]
+    ) async throws -> [Result] {
         var results: [Result] = []
         for _ in 0..<self.options.rounds {
-            for contender in measured.contenders {
-                for reading in try await self.round(of: measured, contender, identity) {
+            for contender in measured.contenders + (measured.isForPeers ? peers : []) {
+                for reading in try await self.round(of: measured, contender, identity, &negotiated) {
                     let name = reading.name ?? measured.name
                     let known = results.firstIndex { $0.name == name && $0.figure == reading.figure.name }
                     if known == nil { results.append(Result(of: reading, named: name, in: measured, of: suite)) }
@@ -49,14 +56,15 @@ struct Runner {
     }
 
     private func round(
-        of measured: Case, _ contender: Contender, _ identity: BenchmarkIdentity
+        of measured: Case, _ contender: Contender, _ identity: BenchmarkIdentity, _ negotiated: inout [String: String]
     ) async throws -> [Reading] {
-        let servers = try Servers(contender.command + identity.options + measured.serverOptions, count: measured.processes)
+        let servers = try await Servers(of: contender, for: measured, identity)
         defer { servers.stop() }
         let load = Load(
             port: servers.port, tls: measured.resumes ? identity.resumingClient : identity.client,
             header: contender.packetHeader, echoesAtOnce: contender.echoesAtOnce)
         do {
+            if negotiated[contender.id] == nil { negotiated[contender.id] = try await load.negotiated() }
             return try await measured.measure(Bench(load: load, servers: servers))
         } catch {
             throw BenchmarkError("\(measured.name), \(contender.title): \(error)")

@@ -11,11 +11,22 @@ enum SecureSocketsServer {
         var options = SocketOptions()
         options.backlog = 4096
         if settings.sharesPort { Self.sharePort?(&options) }
-        let listener = try await SecureListener.bind(
-            host: settings.host, port: settings.port, tls: .server(identity), options: options,
-            on: SocketEventLoopGroup(numberOfLoops: settings.loops))
-        ready(listener.localEndpoint.port)
-        try await listener.serve { socket in try await Self.handle(socket) }
+        var port = settings.port
+        var listeners: [SecureListener] = []
+        for _ in 0..<settings.listeners {
+            let listener = try await SecureListener.bind(
+                host: settings.host, port: port, tls: .server(identity), options: options,
+                on: SocketEventLoopGroup(numberOfLoops: settings.loops))
+            port = listener.localEndpoint.port
+            listeners.append(listener)
+        }
+        ready(port)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for listener in listeners {
+                group.addTask { try await listener.serve { socket in try await Self.handle(socket) } }
+            }
+            try await group.waitForAll()
+        }
     }
 
     private static func handle(_ socket: SecureSocket) async throws {

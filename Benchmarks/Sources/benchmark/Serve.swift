@@ -6,12 +6,14 @@ struct ServerSettings: ParsableArguments {
     @Option var port = 0
     @Option(help: "The certificate chain, PEM.") var certificate: String
     @Option(help: "The private key, PEM.") var key: String
-    @Option(help: "Event loops.") var loops = 1
+    @Option(help: "Event loops, of each listener.") var loops = 1
+    @Option(help: "Listeners on one port, each with loops of its own: of secure-sockets, with --shares-port.") var listeners = 1
     @Flag(help: "Lets other processes listen on the same port.") var sharesPort = false
     @Flag(help: .hidden) var controlled = false
 
     func validate() throws {
         guard self.loops > 0 else { throw ValidationError("--loops is \(self.loops); at least one is needed") }
+        guard self.listeners > 0 else { throw ValidationError("--listeners is \(self.listeners); at least one is needed") }
     }
 
     /// What every server does first.

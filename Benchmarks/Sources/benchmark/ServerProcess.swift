@@ -1,16 +1,25 @@
 import Foundation
 
 /// A server in a process of its own, so that its CPU time and memory are nobody else's.
-final class ServerProcess {
-    struct Usage: Codable {
-        /// User and system time of all threads, in seconds.
-        var cpuSeconds: Double
-        /// The largest amount of memory so far, in bytes.
-        var peakMemory: Int
-        /// The amount of memory now, in bytes; 0 where the system does not tell.
-        var memory: Int
-    }
+protocol Server {
+    var port: Int { get }
+    var identifier: Int32 { get }
+    /// What it has used so far.
+    func usage() throws -> ServerUsage
+    func stop()
+}
 
+struct ServerUsage: Codable {
+    /// User and system time of all threads, in seconds.
+    var cpuSeconds: Double
+    /// The largest amount of memory so far, in bytes.
+    var peakMemory: Int
+    /// The amount of memory now, in bytes; 0 where the system does not tell.
+    var memory: Int
+}
+
+/// One of ours, which is this program again.
+final class ServerProcess: Server {
     let port: Int
     var identifier: Int32 { self.process.processIdentifier }
     private let process: Process
@@ -40,13 +49,12 @@ final class ServerProcess {
         self.port = port
     }
 
-    /// Asks the server what it has used so far.
-    func usage() throws -> Usage {
+    func usage() throws -> ServerUsage {
         try self.commands.write(contentsOf: Data("usage\n".utf8))
         guard let line = Self.readLine(from: self.answers, &self.unread) else {
             throw BenchmarkError("the server has ended")
         }
-        return try JSONDecoder().decode(Usage.self, from: Data(line.utf8))
+        return try JSONDecoder().decode(ServerUsage.self, from: Data(line.utf8))
     }
 
     func stop() {
@@ -84,7 +92,7 @@ final class ServerProcess {
         thread.start()
     }
 
-    private static func currentUsage() -> Usage {
+    private static func currentUsage() -> ServerUsage {
         var usage = rusage()
         #if canImport(Glibc)
             getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
@@ -92,18 +100,30 @@ final class ServerProcess {
             getrusage(RUSAGE_SELF, &usage)
         #endif
         func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
-        return Usage(
+        let status = ProcessStatus(of: nil)
+        return ServerUsage(
             cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
             // Linux's `ru_maxrss` begins with the peak of the process that started this one.
-            peakMemory: Self.kibibytes("VmHWM").map { $0 * 1024 } ?? usage.ru_maxrss,
-            memory: Self.kibibytes("VmRSS").map { $0 * 1024 } ?? 0)
+            peakMemory: status.bytes("VmHWM") ?? usage.ru_maxrss,
+            memory: status.bytes("VmRSS") ?? 0)
+    }
+}
+
+/// What Linux says of a process; nothing elsewhere.
+struct ProcessStatus {
+    private let lines: [Substring]
+
+    /// - Parameter process: nil: this one.
+    init(of process: Int32?) {
+        let file = "/proc/\(process.map { "\($0)" } ?? "self")/status"
+        self.lines = (try? String(contentsOfFile: file, encoding: .utf8))?.split(separator: "\n") ?? []
     }
 
-    /// What Linux says of this process's memory.
-    private static func kibibytes(_ name: String) -> Int? {
-        let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)
-        let line = status?.split(separator: "\n").first { $0.hasPrefix("\(name):") }
-        return line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }
+    /// An amount of memory.
+    func bytes(_ name: String) -> Int? {
+        let line = self.lines.first { $0.hasPrefix("\(name):") }
+        let kibibytes = line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }
+        return kibibytes.map { $0 * 1024 }
     }
 }
 

@@ -5,19 +5,24 @@ final class Servers {
     /// No round takes nearly as long; a server that hangs ends then, and its load with an error.
     private static let timeLimit = Duration.seconds(600)
 
-    private let processes: [ServerProcess]
+    private let processes: [any Server]
     private let watchdog: Task<Void, Never>
     let port: Int
 
-    /// - Parameter arguments: Of this program: what is to be served, and how.
-    init(_ arguments: [String], count: Int) throws {
-        let first = try ServerProcess(arguments + (count > 1 ? ["--shares-port"] : []))
-        var processes = [first]
-        self.port = first.port
-        for _ in 1..<max(count, 1) {
-            processes.append(try ServerProcess(arguments + ["--shares-port", "--port", "\(first.port)"]))
+    /// Starts a contender's servers for a case.
+    init(of contender: Contender, for measured: Case, _ identity: BenchmarkIdentity) async throws {
+        var processes: [any Server] = []
+        switch contender.server {
+        case .peer(let peer): processes.append(try await PeerProcess(peer, identity))
+        case .ours(let command):
+            let arguments = command + identity.options + measured.serverOptions
+            for _ in 0..<measured.processes {
+                let port = processes.first.map { ["--port", "\($0.port)"] } ?? []
+                processes.append(try ServerProcess(arguments + port + (measured.processes > 1 ? ["--shares-port"] : [])))
+            }
         }
         self.processes = processes
+        self.port = processes.first?.port ?? 0
         self.watchdog = Self.watch(processes.map(\.identifier))
     }
 
@@ -30,9 +35,9 @@ final class Servers {
     }
 
     /// What they have used so far, together.
-    func usage() throws -> ServerProcess.Usage {
-        try self.processes.map { try $0.usage() }.reduce(ServerProcess.Usage(cpuSeconds: 0, peakMemory: 0, memory: 0)) {
-            ServerProcess.Usage(
+    func usage() throws -> ServerUsage {
+        try self.processes.map { try $0.usage() }.reduce(ServerUsage(cpuSeconds: 0, peakMemory: 0, memory: 0)) {
+            ServerUsage(
                 cpuSeconds: $0.cpuSeconds + $1.cpuSeconds, peakMemory: $0.peakMemory + $1.peakMemory,
                 memory: $0.memory + $1.memory)
         }

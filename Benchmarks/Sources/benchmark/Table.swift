@@ -5,19 +5,24 @@ import Foundation
 /// Stacks stand in columns, with the ratio of ours to each peer; the doors, which are all ours, in lines.
 struct Table {
     private let suite: Suite
-    private static let peers = Stack.allCases.filter { $0 != .secureSockets }
-    private static let widths = [41, 15] + Self.peers.flatMap { _ in [14, 8] } + [0]
+    private let peers: [Contender]
+    private let widths: [Int]
     private static let doorWidths = [17, 19, 0]
 
-    init(of suite: Suite) { self.suite = suite }
+    /// - Parameter others: Who is measured beside the stacks of this program.
+    init(of suite: Suite, _ others: [Contender]) {
+        self.suite = suite
+        self.peers = Stack.allCases.filter { $0 != .secureSockets }.map(\.contender) + others
+        self.widths = [46, 15] + self.peers.flatMap { [max(14, $0.title.count + 2), 8] } + [0]
+    }
 
     func begin() {
         Terminal.say("\n\(self.suite.title)")
         if self.suite == .doors {
             Terminal.say(row: ["door", "CPU µs a message", "of the cheapest"], widths: Self.doorWidths)
         } else {
-            let peers = Self.peers.flatMap { [$0.title, "ratio"] }
-            Terminal.say(row: ["case", Stack.secureSockets.title] + peers + ["unit"], widths: Self.widths)
+            let peers = self.peers.flatMap { [$0.title, "ratio"] }
+            Terminal.say(row: ["case", Stack.secureSockets.title] + peers + ["unit"], widths: self.widths)
         }
     }
 
@@ -28,13 +33,13 @@ struct Table {
     private func add(_ result: Result) {
         let ours = result.medians[Stack.secureSockets.rawValue]
         var columns = [result.name, Self.number(ours)]
-        for peer in Self.peers {
-            let theirs = result.medians[peer.rawValue]
+        for peer in self.peers {
+            let theirs = result.medians[peer.id]
             let ratio = ours.flatMap { ours in theirs.map { ours / $0 } }
             columns += [Self.number(theirs), Self.number(ratio)]
         }
         columns.append(result.unit + (result.lowerIsBetter ? " (less is better)" : ""))
-        Terminal.say(row: columns, widths: Self.widths)
+        Terminal.say(row: columns, widths: self.widths)
     }
 
     private func addDoors(_ result: Result) {
