@@ -4,7 +4,7 @@ import SecureSockets
 import TestSupport
 import Testing
 
-@Suite("§3 cachetimeout, §8 Resumption", .countsRules, .timeLimit(.minutes(2)))
+@Suite("§3 cachetimeout, §8 Resumption", .countsRules, .timeLimit(.minutes(5)))
 struct CacheTimeoutTests {
     private typealias Resumption = ConnectionInformation.Resumption
 
@@ -126,10 +126,10 @@ struct CacheTimeoutTests {
     @Test(arguments: [(nil, true), (100, true), (0, false)] as [(Int?, Bool)])
     func `3 cachetimeout: TLS 1_2, client`(_ lifetime: Int?, _ isResumed: Bool) async throws {
         let server = try self.configuration { try $0.serverConfiguration(parameters: $1) }
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server)
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server, options: .patient)
         try await SSL.withProcess { _ in
             for round in 0..<2 {
-                async let accepting = listener.accept(timeout: .seconds(30))
+                async let accepting = listener.accept(timeout: Encounter.patience)
                 let socket = try await SSL.connect(
                     "127.0.0.1", listener.localEndpoint.port, lifetime.map { [.cachetimeout($0)] } ?? [], patience)
                 let accepted = try await accepting

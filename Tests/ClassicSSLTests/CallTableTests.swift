@@ -2,7 +2,7 @@ import ClassicSSL
 import Testing
 
 /// The table of §7: every call in every state, for accepted and for connected sockets (§1.1: they behave alike).
-@Suite("§7 Calls and states", .countsRules, .timeLimit(.minutes(2)))
+@Suite("§7 Calls and states", .countsRules, .timeLimit(.minutes(5)))
 struct CallTableTests {
     enum Call: String, CaseIterable, Sendable {
         case accept, send, recv, setoptsNodelay, setoptsOther, peername, sockname, port, controllingProcess, pid, close

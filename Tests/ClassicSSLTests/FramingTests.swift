@@ -2,7 +2,7 @@ import ClassicSSL
 import NIOCore
 import Testing
 
-@Suite("§4.1 to §4.3 Framing", .countsRules, .timeLimit(.minutes(2)))
+@Suite("§4.1 to §4.3 Framing", .countsRules, .timeLimit(.minutes(5)))
 struct FramingTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let packet: Int

@@ -4,7 +4,7 @@ import SecureSockets
 import TestSupport
 import Testing
 
-@Suite("§4.4 Half-close", .countsRules, .timeLimit(.minutes(1)))
+@Suite("§4.4 Half-close", .countsRules, .timeLimit(.minutes(5)))
 struct HalfCloseTests {
     @Test func `4_4 row 1: both directions are good`() async throws {
         try await SSL.withProcess { _ in

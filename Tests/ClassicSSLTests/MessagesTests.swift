@@ -3,7 +3,7 @@ import NIOCore
 import TestSupport
 import Testing
 
-@Suite("§7 Messages, links and ends", .countsRules, .timeLimit(.minutes(1)))
+@Suite("§7 Messages, links and ends", .countsRules, .timeLimit(.minutes(5)))
 struct MessagesTests {
     @Test func `7 messages 1: the data comes in the order of the stream, from the socket that was returned`() async throws {
         try await SSL.withProcess { process in
@@ -254,7 +254,7 @@ struct MessagesTests {
     }
 }
 
-@Suite("§2 controlling_process", .countsRules, .timeLimit(.minutes(1)))
+@Suite("§2 controlling_process", .countsRules, .timeLimit(.minutes(5)))
 struct ControllingProcessTests {
     @Test func `2 controlling_process 1 and 3: messages that wait are moved, those that follow go to the new owner`() async throws
     {

@@ -6,7 +6,7 @@ import Testing
 @testable import SecureSockets
 
 /// No call of a test waits longer than this, in milliseconds.
-let patience: SSL.Timeout = 30_000
+let patience: SSL.Timeout = 120_000
 
 /// Both ends of a connection over loopback, and the listener it came by. All belong to the process of the caller.
 struct Pair: Sendable {

@@ -7,7 +7,7 @@ import Testing
 @testable import SecureSockets
 @testable import TLSEngine
 
-@Suite("§6.1 Reasons: own configuration", .countsRules, .timeLimit(.minutes(1)))
+@Suite("§6.1 Reasons: own configuration", .countsRules, .timeLimit(.minutes(5)))
 struct ConfigurationReasonsTests {
     /// What is wrong with the files of a call, and the reason.
     struct Case: Sendable, CustomTestStringConvertible {
@@ -75,7 +75,7 @@ struct ConfigurationReasonsTests {
     }
 }
 
-@Suite("§6.2 Reasons: the peer's certificate", .countsRules, .timeLimit(.minutes(2)))
+@Suite("§6.2 Reasons: the peer's certificate", .countsRules, .timeLimit(.minutes(5)))
 struct CertificateReasonsTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let reason: SSL.Reason
@@ -154,8 +154,8 @@ struct CertificateReasonsTests {
     @Test func `6_2: epeercert for a signature that is not the issuer's`() async throws {
         let files = try CertificateFiles.shared
         let forged = try OddCertificate.forged(of: files.authority, purpose: .server)
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: .server(forged))
-        async let accepted = try? listener.accept(timeout: .seconds(30))
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: .server(forged), options: .patient)
+        async let accepted = try? listener.accept(timeout: Encounter.patience)
         await #expect(throws: SSL.Reason.epeercert) {
             try await SSL.connect(
                 "127.0.0.1", listener.localEndpoint.port, [.verify(1), .cacertfile(files.ca)], patience)
@@ -177,7 +177,7 @@ struct CertificateReasonsTests {
     }
 }
 
-@Suite("§6.3 Reasons: handshake and protocol", .countsRules, .timeLimit(.minutes(1)))
+@Suite("§6.3 Reasons: handshake and protocol", .countsRules, .timeLimit(.minutes(5)))
 struct HandshakeReasonsTests {
     @Test func `6_3: esslaccept, the client hangs up in mid-handshake`() async throws {
         #expect(try await self.acceptReason { _ in } == .esslaccept)
@@ -220,8 +220,8 @@ struct HandshakeReasonsTests {
         var parameters = TLSConfiguration.Parameters()
         parameters.versions = .tls12 ... .tls12
         let tls = try TestCertificates.shared.get().serverConfiguration(parameters: parameters)
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls)
-        async let accepted = Self.code { _ = try await listener.accept(timeout: .seconds(30)) }
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient)
+        async let accepted = Self.code { _ = try await listener.accept(timeout: Encounter.patience) }
         // The server's key is of another kind.
         await #expect(throws: SSL.Reason.esslerrssl) {
             try await SSL.connect(
@@ -289,7 +289,7 @@ struct HandshakeReasonsTests {
     }
 }
 
-@Suite("§6.4 to §6.6 Reasons: state, call and inet", .countsRules, .timeLimit(.minutes(1)))
+@Suite("§6.4 to §6.6 Reasons: state, call and inet", .countsRules, .timeLimit(.minutes(5)))
 struct OtherReasonsTests {
     @Test func `6_4: badcall names the call`() async throws {
         try await SSL.withProcess { _ in

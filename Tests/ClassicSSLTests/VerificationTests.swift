@@ -4,7 +4,7 @@ import SecureSockets
 import TestSupport
 import Testing
 
-@Suite("§5 Verification", .countsRules, .timeLimit(.minutes(2)))
+@Suite("§5 Verification", .countsRules, .timeLimit(.minutes(5)))
 struct VerificationTests {
     enum Role: CaseIterable, Sendable { case server, client }
 

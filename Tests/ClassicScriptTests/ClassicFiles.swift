@@ -29,5 +29,5 @@ struct ClassicFiles {
 
 extension SSL.Timeout {
     /// No step of a test takes longer.
-    static let patience = SSL.Timeout.milliseconds(60_000)
+    static let patience = SSL.Timeout.milliseconds(120_000)
 }

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// Who owns a socket, and what that means (specification §1.3 to §1.8, §2 `controlling_process/2`, §7).
-@Suite(.serialized, .timeLimit(.minutes(2))) struct `Ownership` {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct `Ownership` {
     private let packets: [SSL.Option] = [.packet(4)]
     private let passivePackets: [SSL.Option] = [.packet(4), .active(false)]
 

@@ -8,7 +8,7 @@ import Testing
 /// of these fail has made something dearer; raise a limit only with a reason.
 ///
 /// Allocations are those of a debug build, which has a few more than a release build.
-@Suite(.serialized, .timeLimit(.minutes(2)), .enabled(if: call_counter_works(), "calls are counted with glibc only"))
+@Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: call_counter_works(), "calls are counted with glibc only"))
 struct `The cost of` {
     /// Calls of a server's event loop for each of some units of work.
     struct Cost {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Our client and other people's servers.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct `Our client` {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct `Our client` {
     private let site: Site
 
     init() throws {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Our server and other people's clients.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct `Our server` {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct `Our server` {
     private let site: Site
 
     init() throws {

@@ -28,7 +28,7 @@ final class TestServer: Sendable {
         parameters.applicationProtocols = protocols
         let tls = try TLSConfiguration.server(
             identity, clients: clients == nil ? .none : .required, trust: clients, parameters: parameters)
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls)
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient)
         let encountered = Box()
         self.listener = listener
         self.encountered = encountered
@@ -51,7 +51,7 @@ final class TestServer: Sendable {
     ///
     /// A client that refuses may be gone before its refusal has been read here; a listener that is closed by then drops it unread.
     func end() async throws -> Encountered {
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(120)
         while self.encountered.value.withLock({ $0.sockets.isEmpty && $0.failures.isEmpty }), ContinuousClock.now < deadline {
             try await Task.sleep(for: .milliseconds(2))
         }

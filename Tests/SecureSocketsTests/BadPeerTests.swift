@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Peers that are absent, silent, gone, or no TLS peers at all.
-@Suite(.timeLimit(.minutes(2))) struct `Bad peers` {
+@Suite(.timeLimit(.minutes(5))) struct `Bad peers` {
     private let certificates: TestCertificates
 
     init() throws {

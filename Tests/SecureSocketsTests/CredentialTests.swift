@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Loading identities and trust: what is taken, and what is said of a file that is not.
-@Suite(.timeLimit(.minutes(2))) struct Credentials {
+@Suite(.timeLimit(.minutes(5))) struct Credentials {
     private let folder: TemporaryDirectory
     private let authority: CertificateAuthority
     private let server: CertifiedKey

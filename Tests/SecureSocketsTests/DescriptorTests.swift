@@ -7,7 +7,7 @@ import Testing
 ///
 /// Each dialogue is played in a process of its own (an exit test), where nothing else opens or closes anything: there all
 /// descriptors can be counted.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct `Descriptors` {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct `Descriptors` {
     @Test(arguments: Dialogue.allCases)
     func `none is left behind after`(_ dialogue: Dialogue) async {
         await #expect(processExitsWith: .success) { [dialogue] in
@@ -121,7 +121,7 @@ import Testing
         private static func forgetListener() async throws {
             let certificates = try TestCertificates.shared.get()
             let listener = try await SecureListener.bind(
-                host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration())
+                host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: .patient)
             let client = try RawSocket.connect(to: listener.localEndpoint.port)
             client.close()
         }

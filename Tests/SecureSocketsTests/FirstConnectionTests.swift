@@ -6,7 +6,8 @@ import Testing
 @Suite struct `The first connection` {
     @Test func `a client connects, verifies, and bytes flow both ways until both have closed`() async throws {
         let certificates = try TestCertificates.shared.get()
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration())
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: .patient)
         async let serving: Void = listener.serve { socket in
             for try await message in socket.incoming { try await socket.send(message) }
         }

@@ -6,7 +6,7 @@ import Testing
 @testable import SecureSockets
 
 /// What `serve` runs for each connection. Its waits have no cancellation handlers of their own (`HandlerTasks`).
-@Suite(.timeLimit(.minutes(1))) struct `A handler` {
+@Suite(.timeLimit(.minutes(5))) struct `A handler` {
     private let certificates: TestCertificates
 
     init() throws { self.certificates = try TestCertificates.shared.get() }

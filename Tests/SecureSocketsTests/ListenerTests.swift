@@ -6,7 +6,7 @@ import Testing
 
 @testable import SecureSockets
 
-@Suite(.timeLimit(.minutes(1))) struct `A listener` {
+@Suite(.timeLimit(.minutes(5))) struct `A listener` {
     private let certificates: TestCertificates
 
     init() throws { self.certificates = try TestCertificates.shared.get() }
@@ -198,7 +198,7 @@ import Testing
         let second = Task { try await self.connect(to: listener) }
         _ = try await first.value
         await #expect(throws: SecureSocketError.self) { try await listener.accept(timeout: .zero) }
-        let other = try await listener.accept(timeout: .seconds(30))
+        let other = try await listener.accept(timeout: Encounter.patience)
         #expect(accepted != other)
         _ = try await second.value
     }
@@ -228,7 +228,7 @@ import Testing
             #expect(error?.code == .timedOut)
         }
         try client.send(Array("no TLS at all".utf8))
-        let error = await #expect(throws: SecureSocketError.self) { try await listener.accept(timeout: .seconds(30)) }
+        let error = await #expect(throws: SecureSocketError.self) { try await listener.accept(timeout: Encounter.patience) }
         #expect(error?.code == .protocolError)
         listener.close()
         try await group.shutdownGracefully()
@@ -247,7 +247,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct `Receiving` {
+@Suite(.timeLimit(.minutes(5))) struct `Receiving` {
     private func pair(_ options: SocketOptions) async throws -> StreamPair {
         let certificates = try TestCertificates.shared.get()
         let (client, server) = try await SecureSocket.connectedPair(
@@ -266,7 +266,7 @@ import Testing
         _ = try await pair.client.receive(exactly: 8)
         var received = 0
         while received < 1050 {
-            received += try #require(try await pair.server.receive(timeout: .seconds(20))).readableBytes
+            received += try #require(try await pair.server.receive(timeout: Encounter.patience)).readableBytes
         }
     }
 
@@ -274,7 +274,7 @@ import Testing
         let pair = try await self.pair(SocketOptions.patient)
         let greedy = Task { try await pair.server.receive(exactly: 1000) }
         try await pair.client.send("ten bytes!")
-        let modest = Task { try await pair.server.receive(timeout: .seconds(20)) }
+        let modest = Task { try await pair.server.receive(timeout: Encounter.patience) }
         greedy.cancel()
         _ = await greedy.result
         #expect(try await modest.value == ByteBuffer(string: "ten bytes!"))

@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct `A mailbox` {
+@Suite(.timeLimit(.minutes(5))) struct `A mailbox` {
     private func pair(_ options: SocketOptions = SocketOptions.patient) async throws -> StreamPair {
         let certificates = try TestCertificates.shared.get()
         let (client, server) = try await SecureSocket.connectedPair(
@@ -240,7 +240,8 @@ import Testing
         }()
         for number in 0..<count {
             for expected in number % 2 == 0 ? [number, -number] : [number] {
-                guard case .posted(let value as Int) = try await mailbox.next(timeout: .seconds(50)), value == expected else {
+                guard case .posted(let value as Int) = try await mailbox.next(timeout: Encounter.patience), value == expected
+                else {
                     Issue.record("something else came before \(expected)")
                     return
                 }

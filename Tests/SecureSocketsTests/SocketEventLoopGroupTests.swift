@@ -7,7 +7,7 @@ import Testing
 @testable import SecureSockets
 
 /// To NIO, and to whoever knows NIO, our loops are event loops.
-@Suite(.timeLimit(.minutes(2))) struct `A group of event loops` {
+@Suite(.timeLimit(.minutes(5))) struct `A group of event loops` {
     @Test func `runs tasks on its threads, in their order, from wherever they come`() async throws {
         let group = try SocketEventLoopGroup(numberOfLoops: 2)
         let loop = group.next()
@@ -60,7 +60,7 @@ import Testing
         let certificates = try TestCertificates.shared.get()
         let group = try SocketEventLoopGroup(numberOfLoops: 2)
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), on: group)
+            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: .patient, on: group)
         async let accepted = listener.accept()
         let client = try await SecureSocket.connect(
             to: "127.0.0.1", port: listener.localEndpoint.port, tls: certificates.clientConfiguration())
@@ -84,7 +84,7 @@ import Testing
         let certificates = try TestCertificates.shared.get()
         let (server, client) = (try certificates.serverConfiguration(), try certificates.clientConfiguration())
         let group = try SocketEventLoopGroup(numberOfLoops: 2)
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server, on: group)
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server, options: .patient, on: group)
         let port = listener.localEndpoint.port
         async let accepted = listener.accept()
         let socket = try await SecureSocket.connect(to: "127.0.0.1", port: port, tls: client, on: group)
@@ -106,7 +106,7 @@ import Testing
             }
         }
         await #expect(throws: SecureSocketError.self) {
-            _ = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server, on: group)
+            _ = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server, options: .patient, on: group)
         }
         #expect(try await group.next().submit { 42 }.get() == 42)
     }
@@ -134,7 +134,7 @@ import Testing
         let certificates = try TestCertificates.shared.get()
         let group = try SocketEventLoopGroup(numberOfLoops: 2)
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), on: group)
+            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: .patient, on: group)
         let serving = Task {
             try await listener.serve { socket in for try await bytes in socket.incoming { try await socket.send(bytes) } }
         }
@@ -197,7 +197,8 @@ import Testing
                 }
                 // Nor does a loop that has ended keep what it cannot use.
                 let tls = try TestCertificates.shared.get()
-                let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls.serverConfiguration())
+                let listener = try await SecureListener.bind(
+                    host: "127.0.0.1", port: 0, tls: tls.serverConfiguration(), options: .patient)
                 let group = try SocketEventLoopGroup(numberOfLoops: 1)
                 try await group.shutdownGracefully()
                 await #expect(throws: SecureSocketError.self) {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 // One after the other: a hundred handshakes at a time, not optimised, would keep all other tests waiting.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct Verification {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct Verification {
     // MARK: The table
 
     @Test(arguments: VerificationRow.chains + VerificationRow.names, TLSConfiguration.Version.allCases)
@@ -93,7 +93,7 @@ import Testing
 
     @Test func `the name that was connected to is the one that is checked`() async throws {
         let certificates = try TestCertificates.shared.get()
-        let listener = try await SecureListener.bind(port: 0, tls: certificates.serverConfiguration())
+        let listener = try await SecureListener.bind(port: 0, tls: certificates.serverConfiguration(), options: .patient)
         async let accepted = listener.accept(timeout: Encounter.patience)
         let socket = try await SecureSocket.connect(
             to: "localhost", port: listener.localEndpoint.port, tls: certificates.clientConfiguration())
@@ -225,7 +225,7 @@ import Testing
         let certificates = try TestCertificates.shared.get()
         let listener = try await SecureListener.bind(
             host: "127.0.0.1", port: 0,
-            tls: .server(certificates.serverIdentity, clients: .required, trust: certificates.trust))
+            tls: .server(certificates.serverIdentity, clients: .required, trust: certificates.trust), options: .patient)
         let (failures, continuation) = AsyncStream.makeStream(of: SecureSocketError.self)
         async let serving: Void = listener.serve(handshakeFailed: { error, _ in continuation.yield(error) }) { _ in
             Issue.record("a client was served that should not have been")

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Arguments that make no sense are refused before anything is opened, with a message that names the value.
-@Suite(.timeLimit(.minutes(1))) struct `Wrong arguments` {
+@Suite(.timeLimit(.minutes(5))) struct `Wrong arguments` {
     private let client: TLSConfiguration
     private let server: TLSConfiguration
 

@@ -39,7 +39,7 @@ package struct Encounter: Sendable {
     }
 
     /// No test waits longer than this for anything.
-    package static let patience = Duration.seconds(30)
+    package static let patience = Duration.seconds(120)
 
     private static func outcome(
         _ body: () async throws(SecureSocketError) -> SecureSocket

@@ -27,12 +27,12 @@ package enum OpenDescriptors {
         #endif
     }
 
-    /// The number once it has come down to `expected`, or what it still is after twenty seconds.
+    /// The number once it has come down to `expected`, or what it still is after two minutes.
     ///
     /// A connection that has failed goes in the background: its last words are sent and the peer's end is waited for. No event
     /// tells a caller of `connect` when that is done, and so this looks again and again.
     package static func count(comingDownTo expected: Int) async -> Int {
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(120)
         while true {
             let count = Self.count
             if count <= expected || ContinuousClock.now > deadline { return count }

@@ -17,7 +17,7 @@ package final class RawSocket: Sendable {
 
     /// -1 once it is closed.
     private let descriptor: Mutex<Int32>
-    fileprivate static let patience: Int32 = 30_000
+    fileprivate static let patience: Int32 = 120_000
     /// The operating system's number for a connection that was reset.
     package static let connectionReset = ECONNRESET
 

@@ -3,7 +3,7 @@ import NIOCore
 import SecureSockets
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct `tls demo` {
+@Suite(.timeLimit(.minutes(5))) struct `tls demo` {
     @Test func `shows a connection and a refusal, and exits with 0`() async throws {
         let outcome = try await Tool.run("demo")
         #expect(outcome.status == 0)

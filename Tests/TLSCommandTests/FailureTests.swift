@@ -6,7 +6,7 @@ import Testing
 
 @testable import TLSCommand
 
-@Suite(.timeLimit(.minutes(1))) struct `What goes wrong` {
+@Suite(.timeLimit(.minutes(5))) struct `What goes wrong` {
     @Test func `a file that is missing is named, and what to do next`() async throws {
         let outcome = try await Tool.run("serve", "0", "--cert", "no-such.pem", "--key", "no-such-key.pem")
         #expect(outcome.status == 2)
@@ -119,6 +119,7 @@ import Testing
 
     private func listener() async throws -> SecureListener {
         let certificates = try TestCertificates.shared.get()
-        return try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration())
+        return try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: .patient)
     }
 }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import TLSCommand
 
-@Suite(.timeLimit(.minutes(1))) struct `tls serve and tls connect` {
+@Suite(.timeLimit(.minutes(5))) struct `tls serve and tls connect` {
     @Test func `certificates of tls certs dev carry a message there and back`() async throws {
         let folder = try TemporaryDirectory()
         let made = try await Tool.run("certs", "dev", folder.path, "--json")

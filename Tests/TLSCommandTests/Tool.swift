@@ -21,7 +21,7 @@ final class Tool: Sendable {
     private let input: FileHandle
     private let exit: AsyncStream<Int32>
 
-    private static let longest = DispatchTimeInterval.seconds(45)
+    private static let longest = DispatchTimeInterval.seconds(120)
 
     /// Starts `tls`. Its standard input stays open until ``endInput()``.
     init(_ arguments: [String]) throws {
