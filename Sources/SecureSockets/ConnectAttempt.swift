@@ -183,8 +183,8 @@ extension TLSEngine {
 extension Connection {
     /// The public handle; called once, when the handshake is complete.
     func makeHandle(_ step: SecureSocketError.Step) -> Result<SecureSocket, SecureSocketError> {
-        guard let information else { return .failure(self.connectionLost(step)) }
-        return .success(SecureSocket(self, information))
+        guard let negotiated = self.engine.negotiated else { return .failure(self.connectionLost(step)) }
+        return .success(SecureSocket(self, ConnectionInformation(negotiated)))
     }
 }
 

@@ -93,7 +93,7 @@ extension Connection {
 
     fileprivate func giveUpReceiving(_ waiter: Waiter<ByteBuffer?>, _ error: SecureSocketError) {
         _ = self.machine.cancelReceive(waiter.id)
-        self.receivers.removeAll { $0 === waiter }
+        _ = self.receivers.remove { $0 === waiter }
         waiter.resume(.failure(error))
         waiter.task?.leaves(self)
         // The call behind it may ask for less.
@@ -102,8 +102,7 @@ extension Connection {
     }
 
     private func takeReceiver(_ id: UInt64) -> Waiter<ByteBuffer?>? {
-        guard let index = self.receivers.firstIndex(where: { $0.id == id }) else { return nil }
-        return self.receivers.remove(at: index)
+        self.receivers.remove { $0.id == id }
     }
 
     func refuseReceivers(_ ids: [UInt64], _ error: SecureSocketError) {
@@ -307,6 +306,7 @@ extension SecureSocketError {
 
 extension Connection: WaitingPlace {
     func endWait(of task: LoopTask) {
-        for waiter in self.receivers where waiter.task === task { self.giveUpReceiving(waiter, .cancelled(.receiving)) }
+        guard let waiter = self.receivers.first(where: { $0.task === task }) else { return }
+        self.giveUpReceiving(waiter, .cancelled(.receiving))
     }
 }

@@ -42,7 +42,7 @@ final class Connection: @unchecked Sendable {
     @exclusivity(unchecked) var machine: ConnectionMachine
     @exclusivity(unchecked) var sendQueue = SendQueue()
     /// Calls that wait, in no special order: the machine and the queue know whose turn it is.
-    @exclusivity(unchecked) var receivers: [Waiter<ByteBuffer?>] = []
+    @exclusivity(unchecked) var receivers = ShortQueue<Waiter<ByteBuffer?>>()
     @exclusivity(unchecked) var senders: [Waiter<Void>] = []
     var finishers: [Waiter<Void>] = []
     var closers: [Waiter<Void>] = []
@@ -55,7 +55,6 @@ final class Connection: @unchecked Sendable {
     /// Told once how the handshake has gone.
     private var established: ((Result<Void, SecureSocketError>) -> Void)?
     private var handshakeTimer: LoopTurn.Timer?
-    private(set) var information: ConnectionInformation?
 
     /// What ended the peer's stream, where the machine knows only that something did.
     var readFailure: SecureSocketError?
@@ -160,7 +159,6 @@ final class Connection: @unchecked Sendable {
             self.phase = .open
             self.handshakeTimer?.cancel()
             self.handshakeTimer = nil
-            self.information = self.engine.negotiated.map(ConnectionInformation.init)
             self.noteOutput()
             self.report(.success(()))
             self.decrypt()

@@ -1,4 +1,3 @@
-import DequeModule
 package import NIOCore
 
 /// The state of one connection after its handshake: what may be called, what it answers, and who gets what has arrived.
@@ -85,7 +84,7 @@ package struct ConnectionMachine: ~Copyable {
     package var queue: ReceiveQueue
     private var delivery = Delivery.passive
     private var isMailboxFull = false
-    private var waiting = Deque<Waiting>()
+    private var waiting = ShortQueue<Waiting>()
     private var reading = Reading.open
     private var writing = Writing.open
     private var isClosed = false
@@ -118,9 +117,7 @@ package struct ConnectionMachine: ~Copyable {
 
     /// Takes a waiting call out of the queue: its caller gave up. What has arrived stays for the next.
     package mutating func cancelReceive(_ id: ID) -> Bool {
-        guard let index = self.waiting.firstIndex(where: { $0.id == id }) else { return false }
-        self.waiting.remove(at: index)
-        return true
+        self.waiting.remove { $0.id == id } != nil
     }
 
     /// What is owed next, if anything. To be called after every event, until it answers nil.
@@ -129,7 +126,7 @@ package struct ConnectionMachine: ~Copyable {
         switch self.delivery {
         case .passive:
             guard let first = self.waiting.first, let served = self.serve(first.request) else { return nil }
-            self.waiting.removeFirst()
+            _ = self.waiting.popFirst()
             switch served {
             case .bytes(let bytes): return .bytes(first.id, bytes)
             case .end(let end): return .end(first.id, end)
@@ -173,8 +170,7 @@ package struct ConnectionMachine: ~Copyable {
     package mutating func deliver(_ delivery: Delivery) -> [ID] {
         self.delivery = delivery
         guard case .active = delivery else { return [] }
-        defer { self.waiting.removeAll() }
-        return self.waiting.map(\.id)
+        return self.waiting.removeAll().map(\.id)
     }
 
     package var isActive: Bool {
@@ -251,8 +247,7 @@ package struct ConnectionMachine: ~Copyable {
     package mutating func close() -> [ID] {
         self.isClosed = true
         self.queue.removeAll()
-        defer { self.waiting.removeAll() }
-        return self.waiting.map(\.id)
+        return self.waiting.removeAll().map(\.id)
     }
 
     package var isClosedHere: Bool { self.isClosed }

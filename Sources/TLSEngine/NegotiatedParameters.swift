@@ -1,4 +1,5 @@
 internal import CNIOBoringSSL
+import Synchronization
 
 /// What a handshake has settled.
 package struct NegotiatedParameters: Sendable, Hashable {
@@ -22,11 +23,10 @@ extension TLSEngine {
     package var negotiated: NegotiatedParameters? {
         guard SSL_in_init(self.ssl) == 0, let version = TLSVersion(rawValue: UInt16(truncatingIfNeeded: SSL_version(self.ssl)))
         else { return nil }
-        let cipher = SSL_get_current_cipher(self.ssl).flatMap { SSL_CIPHER_standard_name($0) }
         let group = SSL_get_group_id(self.ssl)
         return NegotiatedParameters(
             version: version,
-            cipher: cipher.map { String(cString: $0) } ?? "",
+            cipher: SSL_get_current_cipher(self.ssl).map(CipherNames.name) ?? "",
             group: group == 0 ? nil : SSL_get_group_name(group).map { String(cString: $0) },
             applicationProtocol: self.selectedApplicationProtocol,
             serverName: self.context.settings.role == .server
@@ -36,6 +36,19 @@ extension TLSEngine {
             peerCertificates: self.peerCertificates,
             verifiedChainLength: self.verifiedChainLength
         )
+    }
+
+    private enum CipherNames {
+        private static let known = Mutex<[UInt16: String]>([:])
+
+        /// The standard name of a suite: one string for all connections.
+        static func name(of cipher: OpaquePointer) -> String {
+            let number = SSL_CIPHER_get_protocol_id(cipher)
+            if let name = self.known.withLock({ $0[number] }) { return name }
+            let name = SSL_CIPHER_standard_name(cipher).map { String(cString: $0) } ?? ""
+            self.known.withLock { $0[number] = name }
+            return name
+        }
     }
 
     private var selectedApplicationProtocol: String? {

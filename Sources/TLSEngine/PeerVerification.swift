@@ -9,10 +9,9 @@ func verifyPeerCertificate(store: OpaquePointer?, argument: UnsafeMutableRawPoin
     guard
         let store,
         let ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()),
-        let opaque = SSL_get_ex_data(OpaquePointer(ssl), 0)
+        // The engine owns the connection that is calling, so it is alive.
+        let engine = TLSEngine.of(OpaquePointer(ssl))
     else { return 0 }
-    // The engine owns the connection that is calling, so it is alive.
-    let engine = Unmanaged<TLSEngine>.fromOpaque(opaque).takeUnretainedValue()
     let settings = engine.context.settings
     guard settings.verification != .none else { return 1 }
 

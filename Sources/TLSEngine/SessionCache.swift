@@ -116,8 +116,7 @@ package struct ResumptionCounts: Sendable, Hashable {
 
 /// Keeps a session that a server has given; answers 1 for taking it over.
 func keepNewSession(ssl: OpaquePointer?, session: OpaquePointer?) -> Int32 {
-    guard let ssl, let session, let opaque = SSL_get_ex_data(ssl, 0) else { return 0 }
-    let engine = Unmanaged<TLSEngine>.fromOpaque(opaque).takeUnretainedValue()
+    guard let ssl, let session, let engine = TLSEngine.of(ssl) else { return 0 }
     guard let key = engine.sessionKey, SSL_SESSION_is_resumable(session) == 1 else { return 0 }
     let settings = engine.context.settings
     let kept = Session(taking: session)
@@ -135,8 +134,7 @@ func keepNewSession(ssl: OpaquePointer?, session: OpaquePointer?) -> Int32 {
 func noteClientsOffer(
     hello: UnsafePointer<SSL_CLIENT_HELLO>?
 ) -> ssl_select_cert_result_t {
-    guard let hello, let ssl = hello.pointee.ssl, let opaque = SSL_get_ex_data(ssl, 0) else { return ssl_select_cert_success }
-    let engine = Unmanaged<TLSEngine>.fromOpaque(opaque).takeUnretainedValue()
+    guard let hello, let ssl = hello.pointee.ssl, let engine = TLSEngine.of(ssl) else { return ssl_select_cert_success }
     func length(of type: Int32) -> Int {
         var data: UnsafePointer<UInt8>?
         var length = 0

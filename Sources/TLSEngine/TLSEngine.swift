@@ -110,15 +110,11 @@ package final class TLSEngine {
         guard let bio = BIO_new(EngineBIO.method) else {
             throw TLSFailure(.setup, reason: ErrorQueue.drain().first)
         }
-        // The BIO and the connection die with this object, and so the unowned references.
-        let unowned = Unmanaged.passUnretained(self).toOpaque()
-        BIO_set_data(bio, unowned)
+        // The BIO dies with this object, and so the unowned reference.
+        BIO_set_data(bio, Unmanaged.passUnretained(self).toOpaque())
         BIO_set_init(bio, 1)
         SSL_set_bio(ssl, bio, bio)
         SSL_set_shed_handshake_config(ssl, 1)
-        guard SSL_set_ex_data(ssl, 0, unowned) == 1 else {
-            throw TLSFailure(.setup, reason: ErrorQueue.drain().first)
-        }
         if let serverName, SSL_set_tlsext_host_name(ssl, serverName) != 1 {
             throw TLSFailure(.setup, reason: ErrorQueue.drain().first)
         }
@@ -128,6 +124,9 @@ package final class TLSEngine {
     }
 
     deinit { SSL_free(self.ssl) }
+
+    /// Whose connection it is that calls back.
+    static func of(_ ssl: OpaquePointer) -> TLSEngine? { SSL_get_rbio(ssl).flatMap { EngineBIO.engine(of: $0) } }
 
     private static func expect(_ peer: PeerName, of ssl: OpaquePointer) -> Bool {
         let parameters = SSL_get0_param(ssl)
@@ -372,7 +371,7 @@ private enum EngineBIO {
         return method
     }()
 
-    private static func engine(of bio: OpaquePointer) -> TLSEngine? {
+    static func engine(of bio: OpaquePointer) -> TLSEngine? {
         BIO_get_data(bio).map { Unmanaged<TLSEngine>.fromOpaque($0).takeUnretainedValue() }
     }
 }

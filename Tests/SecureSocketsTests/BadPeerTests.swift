@@ -466,7 +466,7 @@ import Testing
 
     // MARK: Helpers
 
-    private func listen(_ options: SocketOptions = SocketOptions()) async throws -> SecureListener {
+    private func listen(_ options: SocketOptions = .patient) async throws -> SecureListener {
         try await SecureListener.bind(
             host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: options)
     }

@@ -1,4 +1,5 @@
 import NIOCore
+import SocketCore
 import Synchronization
 import TestSupport
 import Testing
