@@ -82,12 +82,16 @@ final class Acceptor: @unchecked Sendable {
         self.port?.takeOne()
     }
 
+    private var isCrowded: Bool { self.serving.map { $0.handshaking.count >= self.handshakesAtOnce } ?? false }
+
     /// Sees to it that silent clients do not keep the others out until the end of their time: the slow ones give way.
     private func relieveTheCrowd() {
-        guard !self.isRelieving, let serving, serving.handshaking.count >= self.handshakesAtOnce else { return }
+        guard !self.isRelieving, self.isCrowded else { return }
         self.isRelieving = true
         self.turn.after(Self.patienceInACrowd) {
             self.isRelieving = false
+            // Nobody has to give way when there is room by now.
+            guard self.isCrowded else { return self.readOn() }
             let latest = self.loop.now - Self.patienceInACrowd
             for (connection, begun) in self.serving?.handshaking.values ?? [:].values where begun <= latest {
                 let error = SecureSocketError.timedOut(
