@@ -38,12 +38,17 @@ struct MeasuringOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Another server, which speaks the protocol in Protocol.swift, measured beside the others. {port}, {certificate} and {key} (PEM \
-            files) stand for what it has to use. Can be given several times. On Linux.
+            files) stand for what it has to use. It must be one process. Not measured in loops and doors. Can be given several times. \
+            On Linux.
             """, valueName: "name=command"))
     var peers: [PeerCommand] = []
     @Option(help: ArgumentHelp("Writes medians, rounds, machine and settings to this file.", valueName: "file")) var json: String?
 
     func validate() throws {
+        let names = Stack.allCases.map(\.rawValue) + self.peers.map(\.name)
+        for peer in self.peers where names.filter({ $0 == peer.name }).count > 1 {
+            throw ValidationError("--peer: there are two servers called \(peer.name)")
+        }
         guard self.rounds > 0 else { throw ValidationError("--rounds is \(self.rounds); at least one is needed") }
         if let json {
             let folder = URL(fileURLWithPath: json).deletingLastPathComponent().path

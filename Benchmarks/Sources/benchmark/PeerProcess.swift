@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import NIOPosix
 import SecureSockets
+import Synchronization
 
 /// A server of somebody else's that speaks the benchmark's protocol, to be measured beside ours.
 struct PeerCommand: ExpressibleByArgument, Sendable {
@@ -32,14 +33,20 @@ final class PeerProcess: Server {
         ].reduce(peer.command) { $0.replacingOccurrences(of: $1.key, with: $1.value) }
         self.process = Process()
         self.process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        self.process.arguments = ["-c", "exec \(command)"]
+        self.process.arguments = ["-c", "exec env \(command)"]
         self.process.standardInput = FileHandle.nullDevice
         self.process.standardOutput = FileHandle.standardError
+        Interruption.endsPeers()
         try self.process.run()
+        Interruption.note(self.process.processIdentifier)
         self.cpuClock = CPUClock(of: self.process.processIdentifier)
         guard await self.isListening(), self.cpuClock.seconds != nil else {
             self.stop()
             throw BenchmarkError("the server did not start: \(command)")
+        }
+        guard ProcessStatus.children(of: self.identifier).isEmpty else {
+            self.stop()
+            throw BenchmarkError("the server has child processes, whose processor time would not count: \(command)")
         }
     }
 
@@ -50,10 +57,11 @@ final class PeerProcess: Server {
     }
 
     func stop() {
-        self.process.terminate()
+        Interruption.send(SIGTERM, to: self.identifier)
         for _ in 0..<20 where self.process.isRunning { Thread.sleep(forTimeInterval: 0.1) }
-        if self.process.isRunning { kill(self.identifier, SIGKILL) }
+        Interruption.send(SIGKILL, to: self.identifier)
         self.process.waitUntilExit()
+        Interruption.forget(self.identifier)
     }
 
     /// Waits until somebody listens, for ten seconds at most.
@@ -71,12 +79,40 @@ final class PeerProcess: Server {
     }
 
     private static func freePort() async throws -> Int {
-        let channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup).bind(host: "127.0.0.1", port: 0)
-            .get()
-        defer { channel.close(promise: nil) }
-        guard let port = channel.localAddress?.port else { throw BenchmarkError("there is no free port") }
+        // Free at all addresses: the load binds its own ends to some of them.
+        let channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .bind(host: "0.0.0.0", port: 0).get()
+        let port = channel.localAddress?.port
+        try await channel.close()
+        guard let port else { throw BenchmarkError("there is no free port") }
         return port
     }
+}
+
+/// Ends peers when this program is interrupted: they read no input whose end would tell them.
+private enum Interruption {
+    private static let running = Mutex<Set<Int32>>([])
+    /// Sound to share: made once, and only kept.
+    nonisolated(unsafe) private static let sources: [any DispatchSourceSignal] = [SIGINT, SIGTERM].map { number in
+        // Not ignored: children would inherit that.
+        signal(number) { _ in }
+        let source = DispatchSource.makeSignalSource(signal: number)
+        source.setEventHandler {
+            for identifier in Self.running.withLock({ $0 }) { Self.send(SIGKILL, to: identifier) }
+            exit(128 + number)
+        }
+        source.resume()
+        return source
+    }
+
+    /// To the process and to what it has started, if it leads a process group.
+    static func send(_ number: Int32, to identifier: Int32) {
+        if kill(-identifier, number) != 0 { kill(identifier, number) }
+    }
+
+    static func endsPeers() { _ = self.sources }
+    static func note(_ identifier: Int32) { self.running.withLock { _ = $0.insert(identifier) } }
+    static func forget(_ identifier: Int32) { self.running.withLock { _ = $0.remove(identifier) } }
 }
 
 /// What another process has used of the processor.

@@ -25,11 +25,11 @@ struct Runner {
                 table.add(results)
                 report.results += results
             }
-            for contender in Stack.allCases.map(\.contender) + peers {
-                if let negotiated = report.negotiated[contender.id] { Terminal.say("\(contender.title): \(negotiated)") }
-            }
             // What is there so far is kept if a later suite fails.
             if let file = self.options.json { try report.write(to: file) }
+        }
+        for contender in Stack.allCases.map(\.contender) + peers {
+            if let negotiated = report.negotiated[contender.id] { Terminal.say("\(contender.title): \(negotiated)") }
         }
     }
 

@@ -119,6 +119,12 @@ struct ProcessStatus {
         self.lines = (try? String(contentsOfFile: file, encoding: .utf8))?.split(separator: "\n") ?? []
     }
 
+    /// The processes that it has started and that still run.
+    static func children(of process: Int32) -> [Substring] {
+        let file = "/proc/\(process)/task/\(process)/children"
+        return (try? String(contentsOfFile: file, encoding: .utf8))?.split(separator: " ") ?? []
+    }
+
     /// An amount of memory.
     func bytes(_ name: String) -> Int? {
         let line = self.lines.first { $0.hasPrefix("\(name):") }
