@@ -36,6 +36,11 @@ extension Connection {
         return spareWaiter
     }
 
+    private func keep(_ waiter: Waiter<ByteBuffer?>, of task: LoopTask) {
+        if let former = self.spareWaiter?.task, former !== task { former.leaves(self) }
+        self.spareWaiter = waiter
+    }
+
     func handlerHasEnded() {
         self.handler = nil
         self.forgetSpareWaiter()
@@ -155,7 +160,7 @@ extension Connection {
             case .bytes(let id, let bytes):
                 guard let waiter = self.takeReceiver(id) else { break }
                 waiter.resume(.success(bytes))
-                if waiter.task != nil { self.spareWaiter = waiter }
+                if let task = waiter.task { self.keep(waiter, of: task) }
             case .end(let id, let end):
                 guard let waiter = self.takeReceiver(id) else { break }
                 waiter.resume(self.report(end))

@@ -112,8 +112,8 @@ public final class SecureListener: Sendable {
     /// returned, which is the graceful way to stop. **Cancelling** the task cancels the handlers as well. In both cases the listener is
     /// closed, and what the handlers sent has been delivered or given up, when this returns.
     ///
-    /// A handler's own task can be cancelled in one more way, through an `UnsafeCurrentTask` that it gives away: that ends its waits from the
-    /// next one on, and not one that has begun.
+    /// A handler's own task can be cancelled in one more way, through an `UnsafeCurrentTask` that it gives away. That does not end a `receive`, or
+    /// a mailbox's `next` without a timeout, that has begun on the handler's own loop; every later wait ends at once.
     ///
     /// - Parameters:
     ///   - maximumConnections: How many connections are served at a time; further clients wait to be accepted.

@@ -78,6 +78,32 @@ import Testing
         #expect(codes.withLock { $0 } == [nil, .cancelled, nil])
     }
 
+    @Test func `that waits at a mailbox again and again ends its last wait when serve is cancelled`() async throws {
+        let codes = Codes()
+        try await self.serve { socket in
+            let mailbox = Mailbox()
+            try await socket.deliver(to: mailbox)
+            for _ in 0..<3 {
+                try await socket.send("ready")
+                await Self.note(in: codes) { () async throws(SecureSocketError) in _ = try await mailbox.next() }
+            }
+            // The task that waited last has ended by then.
+            await Task {
+                await Self.note(in: codes) { () async throws(SecureSocketError) in _ = try await mailbox.next(timeout: .zero) }
+            }.value
+        } dialogue: { client, serving in
+            for _ in 0..<2 {
+                _ = try await client.receive(exactly: 5)
+                try await client.send("a message")
+            }
+            _ = try await client.receive(exactly: 5)
+            serving.cancel()
+            let end = try await client.receive()
+            #expect(end == nil)
+        }
+        #expect(codes.all.withLock { $0 } == [.cancelled, .timedOut])
+    }
+
     @Test func `that was cancelled before it waits for bytes does not wait`() async throws {
         let codes = Codes()
         try await self.serve { socket in
@@ -96,9 +122,10 @@ import Testing
     @Test func `that has cancelled itself does not wait`() async throws {
         let codes = Codes()
         try await self.serve { socket in
+            let mailbox = Mailbox()
+            try await socket.setOwner(mailbox)
             withUnsafeCurrentTask { $0?.cancel() }
             await Self.note(in: codes) { () async throws(SecureSocketError) in _ = try await socket.receive() }
-            let mailbox = Mailbox()
             await Self.note(in: codes) { () async throws(SecureSocketError) in _ = try await mailbox.next() }
         } dialogue: { client, _ in
             let end = try await client.receive()

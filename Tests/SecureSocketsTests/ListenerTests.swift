@@ -216,6 +216,30 @@ import Testing
         listener.close()
     }
 
+    @Test func `belongs to one mailbox at a time, and ends with that`() async throws {
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration())
+        let (first, second) = (Mailbox(), Mailbox())
+        try listener.setOwner(first)
+        #expect(throws: SecureSocketError.self) { try listener.setOwner(second, from: second) }
+        try listener.setOwner(second, from: first)
+        first.close()
+        #expect(!listener.isClosed)
+        second.close()
+        #expect(listener.isClosed)
+        let error = #expect(throws: SecureSocketError.self) { try listener.setOwner(Mailbox()) }
+        #expect(error?.code == .closed)
+        await listener.waitUntilClosed()
+    }
+
+    @Test func `is closed by a mailbox that has been closed`() async throws {
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration())
+        let mailbox = Mailbox()
+        mailbox.close()
+        try listener.setOwner(mailbox)
+        #expect(listener.isClosed)
+        await listener.waitUntilClosed()
+    }
+
     @Test func `leaves a client in the queue to the next call when there is no time at all`() async throws {
         // On one loop, where a client could be taken before the time is looked at.
         let group = try SocketEventLoopGroup(numberOfLoops: 1)
