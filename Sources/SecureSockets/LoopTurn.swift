@@ -13,7 +13,7 @@ import Synchronization
 final class LoopTurn: TaskExecutor, @unchecked Sendable {
     let loop: any EventLoop
     #if os(Linux)
-        /// The same loop, if it is one of ours: it looks by itself whether a turn is due. Kept alive by `loop`.
+        /// The same loop, if it is one of ours. Kept alive by `loop`.
         private unowned(unsafe) let epollLoop: EpollEventLoop?
     #endif
     // Unchecked exclusivity is sound: these are touched on the loop only, and no access calls anything.
@@ -116,6 +116,18 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
         if self.isOnLoop { self.part(body) } else { self.loop.execute { self.run(body) } }
     }
 
+    #if os(Linux)
+        /// Whether the loop looks by itself whether a turn is due.
+        @exclusivity(unchecked) var isLookedAfter = false
+
+        /// The loop looks no more, and its connections' buffers are of no more use.
+        func loopHasEnded() {
+            self.isLookedAfter = false
+            self.spareOutputs.removeAll()
+            if self.isScheduled { self.loop.execute { self.runIfDue() } }
+        }
+    #endif
+
     /// Sees to it that `connection` flushes at the end of this turn, or of one that begins soon.
     func noteUnflushed(_ connection: Connection) {
         self.unflushed.append(connection)
@@ -126,7 +138,7 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
         guard !self.isInTurn, !self.isScheduled else { return }
         self.isScheduled = true
         #if os(Linux)
-            if self.epollLoop != nil { return }
+            if self.isLookedAfter { return }
         #endif
         self.loop.execute { self.runIfDue() }
     }

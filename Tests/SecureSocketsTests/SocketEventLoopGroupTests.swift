@@ -70,6 +70,34 @@ import Testing
         _ = server
     }
 
+    #if os(Linux)
+        @Test func `leaves nothing behind when it has been shut down`() async throws {
+            let certificates = try TestCertificates.shared.get()
+            weak var loop: EpollEventLoop?
+            do {
+                let group = try SocketEventLoopGroup(numberOfLoops: 1)
+                loop = group.next() as? EpollEventLoop
+                #expect(loop != nil)
+                let listener = try await SecureListener.bind(
+                    host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: .patient, on: group)
+                let serving = Task {
+                    try await listener.serve { socket in for try await bytes in socket.incoming { try await socket.send(bytes) } }
+                }
+                let client = try await SecureSocket.connect(
+                    to: "127.0.0.1", port: listener.localEndpoint.port, tls: certificates.clientConfiguration(),
+                    timeout: Encounter.patience, on: group)
+                try await client.send("echo")
+                _ = try await client.receive(exactly: 4)
+                try await group.shutdownGracefully()
+                _ = try? await serving.value
+            }
+            // What is left of a loop runs on a queue of its own.
+            let deadline = ContinuousClock.now + Encounter.patience
+            while loop != nil, ContinuousClock.now < deadline { await Task.yield() }
+            #expect(loop == nil)
+        }
+    #endif
+
     @Test func `that is shut down twice at a time tells both callers`() async throws {
         for _ in 0..<20 {
             let group = try SocketEventLoopGroup(numberOfLoops: 2)

@@ -37,6 +37,8 @@
             var tasks: [@Sendable () -> Void] = []
             var isWoken = false
             var isOver = false
+            /// The loop's turns, until it ends.
+            var turn: LoopTurn?
             /// Told when the loop has ended.
             var stopWaiters: [@Sendable () -> Void] = []
         }
@@ -55,8 +57,11 @@
         private var takesNoTasksForLater = false
         private var hasEnded = false
 
-        /// Made in `init`: reading it is safe from any thread.
-        private(set) lazy var turn = LoopTurn(loop: self)
+        /// The loop's turns, to be asked for on the loop. nil after its end: they refer to each other, and would never go.
+        @exclusivity(unchecked) private(set) var ownTurn: LoopTurn?
+
+        /// The loop's turns, from any thread; after its end some that nobody else has.
+        var turn: LoopTurn { self.inbox.withLock { $0.turn } ?? LoopTurn(loop: self) }
 
         private struct Slot {
             var descriptor: (any PolledDescriptor)?
@@ -80,7 +85,10 @@
             }
             self.epoll = epoll
             self.inputBuffer = .allocate(byteCount: Self.inputBufferSize, alignment: 64)
-            _ = self.turn
+            let turn = LoopTurn(loop: self)
+            turn.isLookedAfter = true
+            self.ownTurn = turn
+            self.inbox.withLock { $0.turn = turn }
         }
 
         private static func makeWakeup(for epoll: Int32) throws(SecureSocketError) -> Int32 {
@@ -156,7 +164,9 @@
             self.slots[index].descriptor?.ready(event.events)
         }
 
-        private var hasWork: Bool { !self.tasks.isEmpty || !self.unfinished.isEmpty || self.hasMail || self.turn.isDue }
+        private var hasWork: Bool {
+            !self.tasks.isEmpty || !self.unfinished.isEmpty || self.hasMail || self.ownTurn?.isDue ?? false
+        }
 
         /// Milliseconds, rounded up: waking before a timer is due would only mean to wait again.
         private func timeout() -> Int32 {
@@ -183,7 +193,7 @@
                 guard let task = self.tasks.popFirst() else { break }
                 task()
             }
-            self.turn.runIfDue()
+            self.ownTurn?.runIfDue()
         }
 
         private func runTimers() {
@@ -380,11 +390,14 @@
             self.inputBuffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
             self.hasMail = false
             self.hasEnded = true
+            let turn = self.ownTurn
+            self.ownTurn = nil
             self.threadID.store(0, ordering: .relaxed)
             let waiters = self.inbox.withLock { inbox in
                 for task in inbox.tasks { self.tasks.append(task) }
                 inbox.tasks.removeAll()
                 inbox.isOver = true
+                inbox.turn = nil
                 defer { inbox.stopWaiters.removeAll() }
                 return inbox.stopWaiters
             }
@@ -392,6 +405,7 @@
             _ = cepoll_close(self.wakeup)
             _ = cepoll_close(self.epoll)
             self.runAfterEnd {
+                turn?.loopHasEnded()
                 for deadline in self.timers.deadlines { self.lookAtTimersAfterEnd(at: deadline) }
                 for waiter in waiters { waiter() }
             }

@@ -220,7 +220,7 @@
                     self.unsent[0].moveReaderIndex(forwardBy: sent)
                     break
                 }
-                self.loop.turn.recycle(self.unsent.removeFirst())
+                self.loop.ownTurn?.recycle(self.unsent.removeFirst())
             }
             if self.unsent.isEmpty { self.allIsSent() }
             if self.wasFull, self.unsentBytes <= self.sendHighWaterMark / 2 {
