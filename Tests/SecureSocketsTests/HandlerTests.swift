@@ -1,4 +1,5 @@
 import NIOCore
+import NIOPosix
 import SocketCore
 import Synchronization
 import TestSupport
@@ -12,13 +13,25 @@ import Testing
 
     init() throws { self.certificates = try TestCertificates.shared.get() }
 
+    /// The loops that it is served on. Its own: some handlers give way again and again until something has happened.
+    enum Loops: CaseIterable {
+        case one, several, ofNIO
+
+        func group() throws -> any EventLoopGroup {
+            switch self {
+            case .one: try SocketEventLoopGroup(numberOfLoops: 1)
+            case .several: try SocketEventLoopGroup(numberOfLoops: 3)
+            case .ofNIO: MultiThreadedEventLoopGroup(numberOfThreads: 1)
+            }
+        }
+    }
+
     /// Serves one client with `handler` until `dialogue` has ended.
     private func serve(
-        _ handler: @escaping @Sendable (SecureSocket) async throws -> Void,
+        on loops: Loops = .one, _ handler: @escaping @Sendable (SecureSocket) async throws -> Void,
         dialogue: (_ client: SecureSocket, _ serving: Task<Void, any Error>) async throws -> Void
     ) async throws {
-        // Loops of its own: some handlers give way again and again until something has happened.
-        let group = try SocketEventLoopGroup(numberOfLoops: 1)
+        let group = try loops.group()
         let listener = try await SecureListener.bind(
             host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, on: group)
         let serving = Task { try await listener.serve(handler) }
@@ -32,10 +45,10 @@ import Testing
         try await group.shutdownGracefully()
     }
 
-    @Test(arguments: [false, true])
-    func `that waits for bytes ends its wait when serve is cancelled`(forAnExactNumber: Bool) async throws {
+    @Test(arguments: Loops.allCases, [false, true])
+    func `that waits for bytes ends its wait when serve is cancelled`(loops: Loops, forAnExactNumber: Bool) async throws {
         let codes = Codes()
-        try await self.serve { socket in
+        try await self.serve(on: loops) { socket in
             try await socket.send("hello")
             for _ in 0..<2 {
                 await Self.note(in: codes) { () async throws(SecureSocketError) in
@@ -78,9 +91,10 @@ import Testing
         #expect(codes.withLock { $0 } == [nil, .cancelled, nil])
     }
 
-    @Test func `that waits at a mailbox again and again ends its last wait when serve is cancelled`() async throws {
+    @Test(arguments: Loops.allCases)
+    func `that waits at a mailbox again and again ends its last wait when serve is cancelled`(loops: Loops) async throws {
         let codes = Codes()
-        try await self.serve { socket in
+        try await self.serve(on: loops) { socket in
             let mailbox = Mailbox()
             try await socket.deliver(to: mailbox)
             for _ in 0..<3 {
