@@ -19,7 +19,8 @@ struct Benchmark: AsyncParsableCommand {
         abstract: "Measures SecureSockets and NIOSSLHandler, with channel handlers and with NIOAsyncChannel, by the same load.",
         discussion: """
             Figures of work are per CPU second of the server's process (user and system time of all threads), and so do not depend on \
-            the load's speed. Rounds alternate between the stacks; the median counts. Ratios are ours divided by the peer's.
+            the load's speed. Rounds alternate between the stacks; the median counts. Ratios are ours divided by the peer's. \
+            Options such as --quick, --rounds, --only, --peer and --json: benchmark run --help.
             """,
         subcommands: [
             Run.self, Sizes.self, Latency.self, Scale.self, Loops.self, Doors.self, All.self, Instructions.self, Serve.self,

@@ -31,7 +31,7 @@ struct Instructions: AsyncParsableCommand {
             if count > budget.limit { faults.append("\(budget.name) costs more than it is meant to") }
             if budget.work == .message { messages.append(count) }
         }
-        if let cheapest = messages.min(), let dearest = messages.max() {
+        if messages.count > 1, let cheapest = messages.min(), let dearest = messages.max() {
             let percent = (dearest - cheapest) * 100 / max(1, cheapest)
             Terminal.say("the dearest door costs \(percent) % more than the cheapest; \(Self.mostPercent) % are allowed")
             if percent > Self.mostPercent { faults.append("a door is too much dearer than another") }

@@ -93,7 +93,7 @@ final class PeerProcess: Server {
 private enum Interruption {
     private static let running = Mutex<Set<Int32>>([])
     /// Sound to share: made once, and only kept.
-    nonisolated(unsafe) private static let sources: [any DispatchSourceSignal] = [SIGINT, SIGTERM].map { number in
+    nonisolated(unsafe) private static let sources: [any DispatchSourceSignal] = [SIGINT, SIGTERM, SIGHUP].map { number in
         // Not ignored: children would inherit that.
         signal(number) { _ in }
         let source = DispatchSource.makeSignalSource(signal: number)
