@@ -1,6 +1,7 @@
 /// A queue that is seldom longer than one: its first element lies in the queue itself and takes no memory beside it.
 ///
-/// Public, in a module that is no product, because only so it is specialized in other modules; unspecialized it is ten times as dear.
+/// Public, in a module that is no product, because only so it is specialized in other modules; unspecialized it costs 2,000
+/// instructions a message more.
 @frozen public struct ShortQueue<Element> {
     /// nil only if there are no others.
     @usableFromInline var head: Element?
