@@ -102,8 +102,7 @@ extension Connection {
         waiter.resume(.failure(error))
         waiter.task?.leaves(self)
         // The call behind it may ask for less.
-        self.settle()
-        self.resumeDecrypting()
+        self.deliverWhatIsDue()
     }
 
     private func takeReceiver(_ id: UInt64) -> Waiter<ByteBuffer?>? {
@@ -151,6 +150,13 @@ extension Connection {
         } else {
             self.updateReading()
         }
+    }
+
+    /// Called after every change of owner, delivery, credit, high-water mark or waiting calls: whoever can be served now is served.
+    /// Nothing may rely on more bytes arriving, because there may be no more.
+    private func deliverWhatIsDue() {
+        self.settle()
+        self.resumeDecrypting()
     }
 
     /// Hands out what is due.
@@ -249,7 +255,7 @@ extension Connection {
         var isFull = false
         for message in current?.giveUp(handle) ?? [] where mailbox.put(message, isMoved: true) { isFull = true }
         self.machine.mailboxIsFull(isFull)
-        self.resumeDecrypting()
+        self.deliverWhatIsDue()
         return .success(())
     }
 
@@ -266,8 +272,7 @@ extension Connection {
         guard !self.machine.isClosedHere else { return }
         let refused = self.machine.deliver(.active(credit: credit))
         self.refuseReceivers(refused, self.error(for: .active, .receiving))
-        self.settle()
-        self.resumeDecrypting()
+        self.deliverWhatIsDue()
     }
 
     private func post(_ bytes: ByteBuffer) {
@@ -288,8 +293,7 @@ extension Connection {
             // By now the owner may be another, with a full mailbox of its own.
             let isFull = self.handle.map { self.owner?.isFull(of: $0) ?? false } ?? false
             self.machine.mailboxIsFull(isFull)
-            self.settle()
-            self.resumeDecrypting()
+            self.deliverWhatIsDue()
         }
     }
 }

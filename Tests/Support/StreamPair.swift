@@ -15,14 +15,17 @@ package struct StreamPair: Sendable {
     package var bothWays: [(SecureSocket, SecureSocket)] { [(self.client, self.server), (self.server, self.client)] }
 
     /// Two ends of a connection over the loopback interface, on the event loops of `group`.
+    ///
+    /// - Parameter clientOptions: nil: the same as the server's.
     package static func overLoopback(
         client: TLSConfiguration, server: TLSConfiguration, options: SocketOptions = .patient,
-        on group: any EventLoopGroup = SocketEventLoopGroup.shared
+        clientOptions: SocketOptions? = nil, on group: any EventLoopGroup = SocketEventLoopGroup.shared
     ) async throws -> StreamPair {
         let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server, options: options, on: group)
         async let accepted = listener.accept(timeout: Encounter.patience)
         let connected = try await SecureSocket.connect(
-            to: "127.0.0.1", port: listener.localEndpoint.port, tls: client, options: options, timeout: Encounter.patience,
+            to: "127.0.0.1", port: listener.localEndpoint.port, tls: client, options: clientOptions ?? options,
+            timeout: Encounter.patience,
             on: group)
         defer { listener.close() }
         return StreamPair(client: connected, server: try await accepted)
