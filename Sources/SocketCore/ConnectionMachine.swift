@@ -76,7 +76,10 @@ package struct ConnectionMachine: ~Copyable {
     private enum Reading: Equatable {
         case open
         case ended(StreamEnd)
+        /// A call of `receive` has returned the end. A mailbox that becomes the owner later still gets it, once.
         case reported(StreamEnd)
+        /// The owner's mailbox has got the end: the last message.
+        case posted(StreamEnd)
     }
 
     private enum Writing: Equatable { case open, finishing, finished, broken }
@@ -132,13 +135,15 @@ package struct ConnectionMachine: ~Copyable {
             case .end(let end): return .end(first.id, end)
             }
         case .active(let credit):
-            if case .reported = self.reading { return nil }
+            if case .posted = self.reading { return nil }
             guard !self.isMailboxFull, let served = self.serve(.next) else { return nil }
             switch served {
             case .bytes(let bytes):
                 if let credit { self.delivery = credit > 1 ? .active(credit: credit - 1) : .passive }
                 return .message(bytes)
-            case .end(let end): return .lastMessage(end)
+            case .end(let end):
+                self.reading = .posted(end)
+                return .lastMessage(end)
             }
         }
     }
@@ -156,6 +161,7 @@ package struct ConnectionMachine: ~Copyable {
         }
         switch self.reading {
         case .open: return nil
+        case .posted(let end): return .end(end)
         case .ended(let end), .reported(let end):
             // Fewer bytes than asked for stay for a call that asks for less; an unfinished packet is of no use to anybody.
             let isInMidPacket = self.queue.framing != .none && self.queue.bytes.readableBytes > 0
@@ -209,12 +215,19 @@ package struct ConnectionMachine: ~Copyable {
 
     package var peerHasEnded: Bool { self.reading != .open }
 
+    private var isEndReported: Bool {
+        switch self.reading {
+        case .open, .ended: false
+        case .reported, .posted: true
+        }
+    }
+
     // MARK: Sending
 
     /// Why nothing can be sent; nil if something can.
     package var sendRefusal: Refusal? {
         if self.isClosed { return .closed }
-        if self.endsWritingWithReading, case .reported = self.reading { return .writingEnded }
+        if self.endsWritingWithReading, self.isEndReported { return .writingEnded }
         return self.writing == .open ? nil : .writingEnded
     }
 

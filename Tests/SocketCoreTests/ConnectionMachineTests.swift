@@ -46,6 +46,19 @@ import Testing
         #expect(machine.receive(.next) == .end(end))
     }
 
+    @Test func `an end that a call has returned is also the last message of a mailbox that gets the socket later, once`() {
+        var machine = self.machine()
+        machine.streamEnded(.finished)
+        #expect(machine.receive(.next) == .end(.finished))
+        #expect(machine.deliver(.active(credit: nil)) == [])
+        #expect(machine.nextDue() == .lastMessage(.finished))
+        #expect(machine.nextDue() == nil)
+        #expect(machine.deliver(.active(credit: nil)) == [])
+        #expect(machine.nextDue() == nil)
+        #expect(machine.deliver(.passive) == [])
+        #expect(machine.receive(.next) == .end(.finished))
+    }
+
     @Test func `too few bytes before the end are still there for a call that asks for less`() {
         var machine = self.machine()
         machine.wait(1, .exactly(10))
