@@ -10,11 +10,16 @@ extension Connection {
         _ request: ReceiveQueue.Request, timeout: Duration?
     ) async throws(SecureSocketError) -> ByteBuffer? {
         guard self.turn.isOnLoop else { return try await self.receiveWaiting(request, timeout) }
-        if let outcome = self.receiveAtOnce(request) { return try outcome.get() }
-        guard let task = self.callingLoopTask, task.waits(at: self) else {
-            return try await self.receiveWaiting(request, timeout)
-        }
+        let atOnce = self.receiveAtOnce(request)
+        if let atOnce, !self.turn.countItem() { return try atOnce.get() }
+        let task = atOnce == nil ? self.waitingLoopTask : nil
+        if atOnce == nil, task == nil { return try await self.receiveWaiting(request, timeout) }
         let outcome = await withUnsafeContinuation { (continuation: UnsafeContinuation<Waiter<ByteBuffer?>.Outcome, Never>) in
+            guard let task else {
+                // The task has had its share: what it has taken is handed to it in the next round.
+                if let atOnce { self.turn.inNextRound { continuation.resume(returning: atOnce) } }
+                return
+            }
             let waiter = self.takeSpareWaiter(of: task) ?? Waiter<ByteBuffer?>(of: task)
             self.turn.part {
                 waiter.waitAgain(continuation)
@@ -28,6 +33,12 @@ extension Connection {
     private var callingLoopTask: LoopTask? {
         if let handler, handler.isCalling { return handler }
         return self.turn.callingTask
+    }
+
+    /// The same, if it may begin to wait here.
+    private var waitingLoopTask: LoopTask? {
+        guard let task = self.callingLoopTask, task.waits(at: self) else { return nil }
+        return task
     }
 
     private func takeSpareWaiter(of task: LoopTask) -> Waiter<ByteBuffer?>? {
@@ -119,13 +130,21 @@ extension Connection {
 
     // MARK: What arrives
 
-    /// Decrypts as much as there is and somebody wants, and hands it out.
+    /// Records that are decrypted before the clock is read: small ones take as long as one large one.
+    private static let recordsPerLook = 64
+    /// The same for messages that are put into a mailbox.
+    private static let messagesPerLook = 32
+
+    /// Decrypts what has arrived as far as it is wanted, and hands it out, for no longer than this connection's share of the loop's round.
     func decrypt() {
+        guard !self.isResting else { return }
+        var slice = TimeSlice()
         while self.machine.wantsToRead {
-            let progress = self.engine.read(into: &self.machine.queue.bytes, limit: self.machine.readLimit)
+            let progress = self.engine.read(
+                into: &self.machine.queue.bytes, limit: self.machine.readLimit, records: Self.recordsPerLook)
             switch progress {
-            case .limitReached:
-                self.settle()
+            case .limitReached, .paused:
+                guard self.settle(&slice), !slice.look() else { return self.rest() }
                 continue
             case .waiting: break
             case .closed: self.machine.streamEnded(.finished)
@@ -137,7 +156,7 @@ extension Connection {
             }
             break
         }
-        self.settle()
+        guard self.settle(&slice) else { return self.rest() }
         // Reading may have something to say: an alert, or the answer to a key update.
         self.noteOutput()
         self.updateReading()
@@ -155,12 +174,25 @@ extension Connection {
     /// Called after every change of owner, delivery, credit, high-water mark or waiting calls: whoever can be served now is served.
     /// Nothing may rely on more bytes arriving, because there may be no more.
     private func deliverWhatIsDue() {
-        self.settle()
-        self.resumeDecrypting()
+        guard !self.isResting else { return }
+        var slice = TimeSlice()
+        if self.settle(&slice) { self.resumeDecrypting() } else { self.rest() }
     }
 
-    /// Hands out what is due.
-    private func settle() {
+    /// Leaves the loop to its other connections until its next round; nothing is decrypted or handed out until then.
+    private func rest() {
+        self.noteOutput()
+        self.isResting = true
+        self.updateReading()
+        self.turn.inNextRound {
+            self.isResting = false
+            self.deliverWhatIsDue()
+        }
+    }
+
+    /// Hands out what is due; false if the slice is used up before that is done.
+    private func settle(_ slice: inout TimeSlice) -> Bool {
+        var messages = 0
         while let due = self.machine.nextDue() {
             switch due {
             case .bytes(let id, let bytes):
@@ -171,10 +203,14 @@ extension Connection {
                 guard let waiter = self.takeReceiver(id) else { break }
                 waiter.resume(self.report(end))
                 waiter.task?.leaves(self)
-            case .message(let bytes): self.post(bytes)
+            case .message(let bytes):
+                self.post(bytes)
+                messages += 1
+                if messages % Self.messagesPerLook == 0, slice.look() { return false }
             case .lastMessage(let end): self.postEnd(end)
             }
         }
+        return true
     }
 
     func outcome(of end: ConnectionMachine.StreamEnd) -> Result<ByteBuffer?, SecureSocketError> {

@@ -64,6 +64,8 @@ final class Connection: @unchecked Sendable {
     /// The classic interface reports an error once.
     var hasReportedFailure = false
     @exclusivity(unchecked) private var isReading = false
+    /// This connection has had its share of the loop's round, and what is due is handed out in the next.
+    @exclusivity(unchecked) var isResting = false
     @exclusivity(unchecked) private var isUnflushed = false
     /// Our side's end is on its way, behind everything that was accepted.
     var isOutputEnding = false
@@ -345,7 +347,7 @@ final class Connection: @unchecked Sendable {
             switch self.phase {
             case .handshaking: self.established != nil
             case .closing: true
-            case .open: self.machine.wantsToRead
+            case .open: self.machine.wantsToRead && !self.isResting
             case .closed: false
             }
         guard wanted != self.isReading else { return }

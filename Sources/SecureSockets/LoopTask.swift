@@ -8,7 +8,7 @@ import NIOCore
 ///
 /// Sendable without a check because everything is touched on the loop only.
 package final class LoopTask: @unchecked Sendable {
-    private let turn: LoopTurn
+    let turn: LoopTurn
     /// The task that runs; 0 before its beginning and after its end.
     @exclusivity(unchecked) private var name: UInt = 0
     @exclusivity(unchecked) private var place: (any WaitingPlace)?

@@ -25,8 +25,10 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
     @exclusivity(unchecked) private var isScheduled = false
 
     private static let roundsPerTurn = 4
-    /// Jobs run in one go before the loop gets a chance to look at its sockets again.
+    /// Jobs that run in one turn before the loop looks at its sockets again.
     private static let jobsPerTurn = 512
+    /// After so many jobs of one turn the clock is read.
+    private static let jobsPerLook = 16
 
     init(loop: any EventLoop) {
         self.loop = loop
@@ -91,11 +93,12 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
         body()
         // A flush makes room for those that wait to send. A few rounds of that cost less than as many turns.
         var rounds = Self.roundsPerTurn
+        var slice = TimeSlice()
         repeat {
-            self.runJobs()
+            self.runJobs(&slice)
             self.flush()
             rounds -= 1
-        } while rounds > 0 && !self.jobs.isEmpty
+        } while rounds > 0 && !self.jobs.isEmpty && !slice.isUsedUp
         self.isInTurn = false
         if !self.jobs.isEmpty || !self.unflushed.isEmpty { self.schedule() }
     }
@@ -160,6 +163,40 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
         return self.loop.inEventLoop
     }
 
+    // MARK: Fair shares
+
+    /// What the running job has taken without waiting: chunks, packets, messages.
+    @exclusivity(unchecked) private var itemsOfJob = 0
+    @exclusivity(unchecked) private var jobSlice = TimeSlice()
+    /// A job that takes no more than this at a time does not read the clock.
+    private static let itemsPerLook = 4
+    private static let itemsPerJob = 256
+
+    /// Counts something that the running job takes without waiting; true if the job has had its share, and has to wait for the next
+    /// round of the loop before it goes on.
+    @inline(__always) func countItem() -> Bool {
+        self.itemsOfJob &+= 1
+        return self.itemsOfJob >= Self.itemsPerLook && self.isShareUsedUp()
+    }
+
+    private func isShareUsedUp() -> Bool {
+        if self.itemsOfJob == Self.itemsPerLook { self.jobSlice = TimeSlice() }
+        guard self.jobSlice.look() || self.itemsOfJob >= Self.itemsPerJob else { return false }
+        // Jobs of other executors on this thread are not counted from their beginning.
+        self.itemsOfJob = 0
+        return true
+    }
+
+    /// Runs `body`, as a turn, when the other connections of the loop have had theirs. To be called on the loop.
+    func inNextRound(_ body: @escaping () -> Void) {
+        #if os(Linux)
+            if let epollLoop { return epollLoop.runInNextRound { self.run(body) } }
+        #endif
+        // NIO's loops run what is executed on them, and what that adds, before they look at their channels; what is due later they run
+        // after them.
+        self.loop.assumeIsolated().scheduleTask(in: .microseconds(10)) { self.run(body) }
+    }
+
     // MARK: Timers
 
     /// Something that will happen on the loop, unless it is cancelled. To be cancelled on the loop.
@@ -204,16 +241,34 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
         if output.modifyIfUniquelyOwned({ $0.clear() }) != nil { self.spareOutputs.append(output) }
     }
 
-    private func runJobs() {
+    private func runJobs(_ slice: inout TimeSlice) {
         let executor = self.asUnownedTaskExecutor()
-        for _ in 0..<Self.jobsPerTurn {
+        for count in 1...Self.jobsPerTurn {
             guard let job = self.jobs.popFirst() else { return }
+            self.itemsOfJob = 0
             job.runSynchronously(on: executor)
+            if count % Self.jobsPerLook == 0, slice.look() { return }
         }
     }
 
     private func flush() {
         swap(&self.unflushed, &self.flushing)
         while let connection = self.flushing.popLast() { connection.flush() }
+    }
+}
+
+/// A share of an event loop's time: how long one connection or one task may work before it waits for the loop's next round.
+struct TimeSlice {
+    /// As long as a handful of small messages takes. A round of the loop costs a hundredth of it.
+    private static let length = TimeAmount.microseconds(100)
+
+    private var end: NIODeadline?
+    private(set) var isUsedUp = false
+
+    /// Reads the clock; the first reading begins the slice. True if it is used up.
+    mutating func look() -> Bool {
+        let now = NIODeadline.now()
+        if let end { self.isUsedUp = now >= end } else { self.end = now + Self.length }
+        return self.isUsedUp
     }
 }

@@ -34,7 +34,7 @@ final class MailboxStorage: Sendable {
 
         mutating func isDueToYield() -> Bool {
             self.takenAtOnce += 1
-            guard self.takenAtOnce >= 128 else { return false }
+            guard self.takenAtOnce >= 32 else { return false }
             self.takenAtOnce = 0
             return true
         }
@@ -83,7 +83,11 @@ final class MailboxStorage: Sendable {
         let (hasNothing, reader) = self.state.withLock { ($0.hasNothing, $0.reader) }
         if accepts != nil || !hasNothing, let message = try self.takeNow(accepts) {
             // A reader that never waits must let others have the thread as well: it may be an event loop's.
-            if self.state.withLock({ $0.isDueToYield() }) { await Task.yield() }
+            if let turn = self.callingTask(reader)?.turn {
+                if turn.countItem() { await withUnsafeContinuation { next in turn.inNextRound { next.resume() } } }
+            } else if self.state.withLock({ $0.isDueToYield() }) {
+                await Task.yield()
+            }
             return message
         }
         do {

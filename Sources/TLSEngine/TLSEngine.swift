@@ -32,6 +32,8 @@ package final class TLSEngine {
         case waiting
         /// The limit is reached; there is more.
         case limitReached
+        /// As many records have been read as one call may read; there is more.
+        case paused
         /// The peer has finished sending, and said so (`close_notify`).
         case closed
         /// The transport has ended without the peer saying so: what arrived may not be all that was sent (RFC 8446 §6.1).
@@ -61,6 +63,8 @@ package final class TLSEngine {
     /// The last bytes that the library read of a handshake, the latest in the lowest place.
     @exclusivity(unchecked) fileprivate var lastHandshakeBytes: UInt64 = 0
     @exclusivity(unchecked) fileprivate var isInHandshake = true
+    /// How much more the library may take before it has to come back.
+    @exclusivity(unchecked) fileprivate var inputWindow = Int.max
 
     /// Makes the client's end.
     ///
@@ -215,6 +219,7 @@ package final class TLSEngine {
 
     /// Goes on with the handshake as far as the input allows.
     package func handshake() -> HandshakeProgress {
+        self.inputWindow = .max
         let result = SSL_do_handshake(self.ssl)
         self.releaseUsedInput()
         if result == 1 {
@@ -237,8 +242,9 @@ package final class TLSEngine {
         return self.hasOfferedSession ? .declined : .notOffered
     }
 
-    /// Decrypts what has arrived, until the input is used up or `buffer` holds `limit` bytes.
-    package func read(into buffer: inout ByteBuffer, limit: Int) -> ReadProgress {
+    /// Decrypts what has arrived, until the input is used up, `buffer` holds `limit` bytes, or `records` have been read: a peer may
+    /// send records of one byte, or none that carry data at all.
+    package func read(into buffer: inout ByteBuffer, limit: Int, records: Int = .max) -> ReadProgress {
         // Plaintext is never longer than the records it came in.
         let expected = min(self.availableInput, max(limit - buffer.readableBytes, 0))
         if buffer.capacity == 0 {
@@ -246,9 +252,13 @@ package final class TLSEngine {
         } else {
             buffer.reserveCapacity(minimumWritableBytes: expected)
         }
+        var recordsLeft = records
         while buffer.readableBytes < limit {
             let pending = Int(SSL_pending(self.ssl))
             guard self.availableInput > 0 || pending > 0 || self.transportHasEnded else { return .waiting }
+            guard recordsLeft > 0 else { return .paused }
+            recordsLeft -= 1
+            self.inputWindow = Self.largestInputPerRead
             let room = limit - buffer.readableBytes
             let wanted = min(room, max(pending, min(self.availableInput, Self.largestPlaintext), 1))
             var result: Int32 = 0
@@ -259,7 +269,7 @@ package final class TLSEngine {
             self.releaseUsedInput()
             if result > 0 { continue }
             switch SSL_get_error(self.ssl, result) {
-            case SSL_ERROR_WANT_READ: return .waiting
+            case SSL_ERROR_WANT_READ: return self.availableInput > 0 ? .paused : .waiting
             case SSL_ERROR_ZERO_RETURN: return .closed
             case SSL_ERROR_SYSCALL where self.transportHasEnded: return .truncated
             case let code: return .failed(self.failure(code))
@@ -291,6 +301,9 @@ package final class TLSEngine {
 
     /// The longest plaintext of one record (RFC 8446 §5.1).
     package static let largestPlaintext = 16384
+    /// More than the longest record. The library reads handshake messages (tickets, key updates) until one record carries data; a
+    /// flood of them ends one read here.
+    private static let largestInputPerRead = 20 << 10
     /// Header, tag and content type of a record, and what older suites add, generously.
     private static let recordOverhead = 96
 
@@ -342,15 +355,16 @@ private enum EngineBIO {
         BIO_meth_set_read(method) { bio, bytes, count in
             guard let bio, let bytes, count > 0, let engine = EngineBIO.engine(of: bio) else { return 0 }
             BIO_clear_retry_flags(bio)
-            let available = engine.availableInput
+            let available = min(engine.availableInput, engine.inputWindow)
             guard available > 0 else {
                 // 0 without a retry flag is the end of the stream.
-                if engine.transportHasEnded { return 0 }
+                if engine.transportHasEnded, engine.availableInput == 0 { return 0 }
                 BIO_set_retry_read(bio)
                 return -1
             }
             let taken = min(Int(count), available)
             engine.takeInput(taken, into: bytes)
+            engine.inputWindow -= taken
             if engine.isInHandshake {
                 for byte in UnsafeRawBufferPointer(start: bytes, count: taken).suffix(8) {
                     engine.lastHandshakeBytes = engine.lastHandshakeBytes << 8 | UInt64(byte)

@@ -60,6 +60,7 @@ package struct RawTLSPeer {
             case .closed where text.readableBytes == 0: return nil
             case .closed, .limitReached: return String(buffer: text)
             case .truncated: throw RawSocket.Failure(call: "recv: truncated", number: 0)
+            case .paused: continue
             case .waiting:
                 if text.readableBytes > 0 { return String(buffer: text) }
                 let bytes = try self.socket.receive()

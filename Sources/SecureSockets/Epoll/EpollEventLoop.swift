@@ -50,6 +50,8 @@
         @exclusivity(unchecked) private var slots: ContiguousArray<Slot> = []
         @exclusivity(unchecked) private var freeSlots: [Int] = []
         @exclusivity(unchecked) private var unfinished: [any PolledDescriptor] = []
+        /// What runs in the next round, after the descriptors have been looked at; see `runInNextRound`.
+        @exclusivity(unchecked) private var nextRound: [() -> Void] = []
         @exclusivity(unchecked) private var hasMail = true
         /// Nothing is registered any more.
         private var isStopping = false
@@ -146,6 +148,7 @@
                     // Interrupted by a signal, and nothing else can go wrong here.
                     for index in 0..<Int(max(count, 0)) { self.dispatch(events[index]) }
                     self.goOn()
+                    self.runDeferred()
                     self.runTimers()
                     if self.isStopping { roundsLeft -= 1 }
                 }
@@ -165,7 +168,8 @@
         }
 
         private var hasWork: Bool {
-            !self.tasks.isEmpty || !self.unfinished.isEmpty || self.hasMail || self.ownTurn?.isDue ?? false
+            !self.tasks.isEmpty || !self.unfinished.isEmpty || !self.nextRound.isEmpty || self.hasMail
+                || self.ownTurn?.isDue ?? false
         }
 
         /// Milliseconds, rounded up: waking before a timer is due would only mean to wait again.
@@ -209,7 +213,19 @@
             for descriptor in unfinished { descriptor.goOn() }
         }
 
+        private func runDeferred() {
+            guard !self.nextRound.isEmpty else { return }
+            let bodies = self.nextRound
+            self.nextRound.removeAll(keepingCapacity: true)
+            for body in bodies { body() }
+        }
+
         // MARK: Tasks and timers
+
+        /// Runs `body` when every descriptor that has something to do has had its turn. To be called on the loop.
+        func runInNextRound(_ body: @escaping () -> Void) {
+            self.nextRound.append(body)
+        }
 
         func execute(_ task: @escaping @Sendable () -> Void) {
             self.leave(task)
@@ -428,6 +444,7 @@
             self.threadID.store(Self.currentThreadID, ordering: .relaxed)
             self.runTasks()
             self.goOn()
+            self.runDeferred()
             self.runTimers()
             self.threadID.store(0, ordering: .relaxed)
             if self.hasWork { self.afterlife.async { self.roundAfterEnd() } }
