@@ -1,5 +1,4 @@
 internal import CNIOBoringSSL
-import DequeModule
 package import Synchronization
 
 /// How long a session may be resumed after the handshake that made it.
@@ -23,7 +22,7 @@ package enum Resumption: Sendable, Hashable {
     case declined
 }
 
-/// The sessions that clients of this process may resume: bounded, and the oldest go first.
+/// The sessions that clients of this process may resume: at most as many as the capacity and two for each server; the oldest go first.
 ///
 /// A session is found again only under the configuration that would have accepted its peer in a full handshake, for the same server
 /// and the same expected name. Tickets of TLS 1.3 are used once (RFC 8446 §C.4).
@@ -37,7 +36,6 @@ package final class SessionCache: Sendable {
     }
 
     private struct Entry {
-        let key: Key
         let session: Session
         let expiry: UInt64
     }
@@ -45,35 +43,29 @@ package final class SessionCache: Sendable {
     /// A server with TLS 1.3 gives two as a rule.
     private static let sessionsPerServer = 2
 
+    /// The most tickets of one connection that are looked at. A server may send any number, and each would take the place of another
+    /// server's.
+    package static let ticketsPerConnection = 4
+
     package static let shared = SessionCache(capacity: 1024)
 
-    private let capacity: Int
-    // Few enough for a search from the end: what was made last is wanted first.
-    private let entries = Mutex(Deque<Entry>())
+    private let entries: Mutex<BoundedMultimap<Key, Entry>>
 
     package init(capacity: Int) {
-        self.capacity = capacity
+        self.entries = Mutex(BoundedMultimap(capacity: capacity, valuesPerKey: Self.sessionsPerServer))
     }
 
     package var count: Int { self.entries.withLock { $0.count } }
 
     func store(_ session: Session, for key: Key, until expiry: UInt64) {
-        self.entries.withLock { entries in
-            let known = entries.indices.filter { entries[$0].key == key }
-            if known.count >= Self.sessionsPerServer { entries.remove(at: known[0]) }
-            if entries.count >= self.capacity { entries.removeFirst() }
-            entries.append(Entry(key: key, session: session, expiry: expiry))
-        }
+        self.entries.withLock { $0.append(Entry(session: session, expiry: expiry), for: key) }
     }
 
-    /// The newest session for the key that is still good; one that may be used once only is taken out.
+    /// The newest session for the key, if it is still good; one that may be used once only is taken out, as is one that has expired.
     func session(for key: Key, now: UInt64) -> Session? {
         self.entries.withLock { entries in
-            entries.removeAll { $0.expiry <= now }
-            guard let index = entries.lastIndex(where: { $0.key == key }) else { return nil }
-            let session = entries[index].session
-            if session.isForOneUse { entries.remove(at: index) }
-            return session
+            let entry = entries.newest(for: key) { $0.expiry <= now || $0.session.isForOneUse }
+            return entry.flatMap { $0.expiry > now ? $0.session : nil }
         }
     }
 }
@@ -118,6 +110,7 @@ package struct ResumptionCounts: Sendable, Hashable {
 func keepNewSession(ssl: OpaquePointer?, session: OpaquePointer?) -> Int32 {
     guard let ssl, let session, let engine = TLSEngine.of(ssl) else { return 0 }
     guard let key = engine.sessionKey, SSL_SESSION_is_resumable(session) == 1 else { return 0 }
+    guard engine.keepsOneMoreTicket() else { return 0 }
     let settings = engine.context.settings
     let kept = Session(taking: session)
     let lifetime =

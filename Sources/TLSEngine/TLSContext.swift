@@ -168,8 +168,7 @@ package final class TLSContext: @unchecked Sendable {
         switch self.settings.role {
         case .server:
             SSL_CTX_set_session_cache_mode(self.pointer, SSL_SESS_CACHE_SERVER)
-            // One is enough for a client that comes back, and a second would cost what it costs to seal it.
-            try self.check(SSL_CTX_set_num_tickets(self.pointer, 1))
+            try self.check(SSL_CTX_set_num_tickets(self.pointer, self.settings.ticketsGiven))
         case .client:
             SSL_CTX_set_session_cache_mode(self.pointer, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL)
             SSL_CTX_sess_set_new_cb(self.pointer, keepNewSession)

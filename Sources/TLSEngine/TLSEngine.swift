@@ -52,6 +52,14 @@ package final class TLSEngine {
     /// Under which a client keeps its sessions; nil if it keeps none.
     let sessionKey: SessionCache.Key?
     var hasOfferedSession = false
+    package private(set) var ticketsReceived = 0
+    package var ticketsKept: Int { min(self.ticketsReceived, SessionCache.ticketsPerConnection) }
+
+    /// Counts a session that the server gives; false if this connection has given enough of them.
+    func keepsOneMoreTicket() -> Bool {
+        self.ticketsReceived += 1
+        return self.ticketsReceived <= SessionCache.ticketsPerConnection
+    }
     private var hasCounted = false
 
     // Unchecked exclusivity is sound: an engine belongs to one loop, and no access to these calls anything that has another.

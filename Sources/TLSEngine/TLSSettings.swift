@@ -61,6 +61,9 @@ package struct TLSSettings: Sendable {
     /// Protocol names in order of preference (RFC 7301); empty: no such extension.
     package var applicationProtocols: [String]
     package var sessionLifetime = SessionLifetime.library
+    /// How many tickets a server gives after a full handshake of TLS 1.3, 0 to 16. One is enough for a client that comes back, and each
+    /// costs what it costs to seal it.
+    package var ticketsGiven = 1
     /// Where a client's sessions are kept.
     package var sessionCache = SessionCache.shared
     /// Whether sessions expire by `StandingClock` instead of the system's clock; for tests.

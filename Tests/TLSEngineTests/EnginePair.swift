@@ -19,7 +19,7 @@ final class EnginePair {
     let client: TLSEngine
     let server: TLSEngine
     private let cut: Cut
-    private var random: SplitMix64
+    private var random: SeededGenerator
     private(set) var clientProgress = TLSEngine.HandshakeProgress.waiting
     private(set) var serverProgress = TLSEngine.HandshakeProgress.waiting
 
@@ -27,7 +27,7 @@ final class EnginePair {
         self.client = client
         self.server = server
         self.cut = cut
-        if case .atRandom(let seed) = cut { self.random = SplitMix64(seed) } else { self.random = SplitMix64(0) }
+        self.random = if case .atRandom(let seed) = cut { SeededGenerator(seed: seed) } else { SeededGenerator(seed: 0) }
     }
 
     /// Runs both handshakes until neither has anything to say.
@@ -125,20 +125,5 @@ extension TLSEngine {
             }
         }
         try outcome.get()
-    }
-}
-
-/// Random numbers that are the same in every run (Steele, Lea, Flood: SplitMix64).
-struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { self.state = seed }
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = self.state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }

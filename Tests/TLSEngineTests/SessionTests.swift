@@ -166,4 +166,23 @@ import Testing
         #expect(try world.meet(client, server, at: "there:1").client == .notOffered)
         #expect(try world.meet(client, server, at: "there:20").client == .resumed)
     }
+
+    @Test func `of a server that gives many are not looked at beyond the first few, and displace no other server's`() throws {
+        let world = World(capacity: 5)
+        let client = try TLSContext(world.settings(.client, .library))
+        let modest = try TLSContext(world.settings(.server, .library))
+        for port in 1...3 { _ = try world.meet(client, modest, at: "there:\(port)") }
+        var settings = try world.settings(.server, .library)
+        settings.ticketsGiven = 16
+        let generous = try TLSEngine(server: TLSContext(settings))
+        let visitor = try TLSEngine(client: client, serverName: "localhost", expecting: PeerName("localhost"), at: "there:4")
+        let pair = EnginePair(client: visitor, server: generous)
+        pair.shakeHands()
+        try generous.write("hello")
+        _ = pair.move(from: generous, to: visitor)
+        #expect(visitor.ticketsReceived == 16)
+        #expect(visitor.ticketsKept == SessionCache.ticketsPerConnection)
+        #expect(world.cache.count == 5)
+        for port in 1...3 { #expect(try world.meet(client, modest, at: "there:\(port)").client == .resumed) }
+    }
 }

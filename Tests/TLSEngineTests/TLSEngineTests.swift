@@ -184,7 +184,7 @@ import Testing
 
     @Test func `survive any garbage`() throws {
         for seed in 1...200 as ClosedRange<UInt64> {
-            var random = SplitMix64(seed)
+            var random = SeededGenerator(seed: seed)
             let pair = try EnginePair.make()
             let bytes = (0..<Int.random(in: 1...400, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
             pair.server.receive(ByteBuffer(bytes: bytes))

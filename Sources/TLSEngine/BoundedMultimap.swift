@@ -1,0 +1,65 @@
+/// Values under keys, a few under each, bounded in number; the oldest go first. Every operation takes constant time, whoever fills it.
+///
+/// The values form a list from the oldest to the newest, linked by the numbers of their slots, and a dictionary finds the slots of a key.
+package struct BoundedMultimap<Key: Hashable, Value> {
+    private struct Slot {
+        var key: Key
+        var value: Value
+        var older: Int?
+        var newer: Int?
+    }
+
+    private let capacity: Int
+    private let valuesPerKey: Int
+    private var slots: [Slot?] = []
+    private var freeSlots: [Int] = []
+    private var oldest: Int?
+    private var newest: Int?
+    /// The slots of each key, oldest first.
+    private var slotsOfKeys: [Key: [Int]] = [:]
+
+    /// - Parameters:
+    ///   - capacity: The largest number of values, at least 1.
+    ///   - valuesPerKey: The largest number of values under one key, at least 1.
+    package init(capacity: Int, valuesPerKey: Int) {
+        self.capacity = max(capacity, 1)
+        self.valuesPerKey = max(valuesPerKey, 1)
+    }
+
+    package var count: Int { self.slots.count - self.freeSlots.count }
+
+    /// Adds a value as the newest. The oldest of its key, or of all, gives up its place if there is none.
+    package mutating func append(_ value: Value, for key: Key) {
+        if let slots = self.slotsOfKeys[key], slots.count >= self.valuesPerKey, let first = slots.first { self.remove(first) }
+        if self.count >= self.capacity, let oldest { self.remove(oldest) }
+        let slot = Slot(key: key, value: value, older: self.newest, newer: nil)
+        let index: Int
+        if let free = self.freeSlots.popLast() {
+            index = free
+            self.slots[free] = slot
+        } else {
+            index = self.slots.count
+            self.slots.append(slot)
+        }
+        if let newest { self.slots[newest]?.newer = index } else { self.oldest = index }
+        self.newest = index
+        self.slotsOfKeys[key, default: []].append(index)
+    }
+
+    /// The newest value of a key; it is taken out if `removing` says so.
+    package mutating func newest(for key: Key, removing: (Value) -> Bool) -> Value? {
+        guard let index = self.slotsOfKeys[key]?.last, let value = self.slots[index]?.value else { return nil }
+        if removing(value) { self.remove(index) }
+        return value
+    }
+
+    private mutating func remove(_ index: Int) {
+        guard let slot = self.slots[index] else { return }
+        if let older = slot.older { self.slots[older]?.newer = slot.newer } else { self.oldest = slot.newer }
+        if let newer = slot.newer { self.slots[newer]?.older = slot.older } else { self.newest = slot.older }
+        self.slotsOfKeys[slot.key]?.removeAll { $0 == index }
+        if self.slotsOfKeys[slot.key]?.isEmpty ?? false { self.slotsOfKeys[slot.key] = nil }
+        self.slots[index] = nil
+        self.freeSlots.append(index)
+    }
+}
