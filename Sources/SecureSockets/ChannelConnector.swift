@@ -44,7 +44,8 @@ final class ChannelConnector: Connector, @unchecked Sendable {
                 completion(
                     .success(
                         ConnectedTransport { connect in
-                            try channel.pipeline.syncOperations.addHandler(ChannelTransport(channel, connect: connect))
+                            try channel.pipeline.syncOperations.addHandler(
+                                ChannelTransport(channel, options: self.options, connect: connect))
                         } close: {
                             channel.close(promise: nil)
                         }))
@@ -84,13 +85,5 @@ extension ClientBootstrap {
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.tcpOption(.tcp_nodelay), value: options.noDelay ? 1 : 0)
             .channelOption(.socketOption(.so_keepalive), value: options.keepAlive ? 1 : 0)
-            .channelOption(.writeBufferWaterMark, value: options.writeBufferWaterMark)
-    }
-}
-
-extension SocketOptions {
-    var writeBufferWaterMark: ChannelOptions.Types.WriteBufferWaterMark {
-        ChannelOptions.Types.WriteBufferWaterMark(
-            low: max(self.sendHighWaterMark / 2, 1), high: max(self.sendHighWaterMark, 1))
     }
 }

@@ -32,7 +32,6 @@ final class ChannelPort: ListeningPort {
             .serverChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.writeBufferWaterMark, value: options.writeBufferWaterMark)
             .childChannelOptions(of: options)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -42,7 +41,7 @@ final class ChannelPort: ListeningPort {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
-                        ChannelTransport(channel) { acceptor.makeConnection(as: ObjectIdentifier(channel), over: $0) })
+                        ChannelTransport(channel, options: options) { acceptor.makeConnection(as: ObjectIdentifier(channel), over: $0) })
                 }
             }
         return try await bootstrap.bind(to: address).flatMap { channel in

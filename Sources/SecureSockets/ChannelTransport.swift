@@ -1,7 +1,11 @@
 import NIOCore
 import NIOPosix
+import SocketCore
 
 /// A transport over a NIO channel: the only handler in the channel's pipeline.
+///
+/// The channel is given one piece at a time that the operating system does not take at once; what is written meanwhile waits here, where
+/// small records share their memory (`OutputQueue`). The channel would keep each in a buffer and a promise of its own.
 final class ChannelTransport: ChannelInboundHandler, Transport {
     typealias InboundIn = ByteBuffer
 
@@ -10,14 +14,22 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
     private let channel: any Channel
     private(set) var localAddress: SocketAddress?
     private(set) var remoteAddress: SocketAddress?
+    private let outputLimit: Int
     private var isReading = false
     private var isClosed = false
+    /// Bytes that the channel had when it could not write all of them; 0 when it has written everything.
+    private var bytesInChannel = 0
+    private var unsent = OutputQueue()
+    private var wasFull = false
+    /// Runs when all that was written has been handed over.
+    private var finishing: (() -> Void)?
     /// Makes the connection, when the channel is connected.
     private var connect: ((ChannelTransport) -> Connection?)?
 
     /// The channel must not read by itself (`autoRead`).
-    init(_ channel: any Channel, connect: @escaping (ChannelTransport) -> Connection?) {
+    init(_ channel: any Channel, options: SocketOptions, connect: @escaping (ChannelTransport) -> Connection?) {
         self.channel = channel
+        self.outputLimit = options.outputLimit
         self.connect = connect
     }
 
@@ -47,16 +59,14 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         self.connect = nil
+        self.unsent.removeAll()
+        self.allIsSent()
         self.connection?.transportClosed()
         self.connection = nil
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         self.connection?.transportDelivered(Self.unwrapInboundIn(data))
-    }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { self.connection?.transportDrained() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -74,9 +84,11 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
 
     // MARK: What is asked for
 
-    var isWritable: Bool { self.channel.isWritable }
+    var isWritable: Bool { self.bytesInChannel + self.unsent.byteCount < self.outputLimit }
 
-    var unsentBytes: Int { (try? self.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
+    var unsentBytes: Int { self.channelBytes + self.unsent.byteCount }
+
+    private var channelBytes: Int { (try? self.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
 
     var acknowledgedBytes: UInt64 {
         var acknowledged: UInt64 = 0
@@ -95,7 +107,35 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
     }
 
     func write(_ bytes: ByteBuffer) {
+        guard self.context != nil else { return }
+        if self.bytesInChannel == 0 {
+            self.give(bytes)
+        } else {
+            self.unsent.append(bytes)
+        }
+        if !self.isWritable { self.wasFull = true }
+    }
+
+    /// Gives a piece to the channel, and asks it to tell when it is written if it could not write it at once.
+    private func give(_ bytes: ByteBuffer) {
         self.whileReading { self.context?.writeAndFlush(NIOAny(bytes), promise: nil) }
+        let rest = self.channelBytes
+        guard rest > 0, let context else { return }
+        self.bytesInChannel = rest
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { _ in self.channelHasWritten() }
+        // A piece without bytes is written after those before it.
+        context.writeAndFlush(NIOAny(ByteBuffer()), promise: written)
+    }
+
+    private func channelHasWritten() {
+        self.bytesInChannel = 0
+        if self.isClosed { self.unsent.removeAll() }
+        while self.bytesInChannel == 0, let next = self.unsent.popFirst() { self.give(next) }
+        if self.bytesInChannel == 0 { self.allIsSent() }
+        guard self.wasFull, self.bytesInChannel + self.unsent.byteCount <= self.outputLimit / 2 else { return }
+        self.wasFull = false
+        self.connection?.transportDrained()
     }
 
     /// Runs `body` while the channel reads. A channel whose write fails takes what the operating system still has for it only then, and
@@ -108,15 +148,18 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
     }
 
     func finishWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) {
-        guard let context else { return completion() }
-        let written = context.eventLoop.makePromise(of: Void.self)
-        written.futureResult.assumeIsolated().whenComplete { _ in
-            completion()
-            // If the peer's side has ended by now as well, this has closed everything, or closes it; nothing is lost by that.
-            if !self.isClosed { self.context?.close(mode: .output, promise: nil) }
-        }
-        // Also without bytes: the promise is kept after everything that was written before.
-        self.whileReading { context.writeAndFlush(NIOAny(bytes ?? ByteBuffer()), promise: written) }
+        guard self.context != nil else { return completion() }
+        if let bytes { self.write(bytes) }
+        self.finishing = completion
+        if self.bytesInChannel == 0 { self.allIsSent() }
+    }
+
+    private func allIsSent() {
+        guard let finishing else { return }
+        self.finishing = nil
+        finishing()
+        // If the peer's side has ended by now as well, this has closed everything, or closes it; nothing is lost by that.
+        if !self.isClosed { self.context?.close(mode: .output, promise: nil) }
     }
 
     func setReading(_ isReading: Bool) {

@@ -22,7 +22,7 @@ extension Connection {
         if let error = self.refusal(of: payload) { return .failure(error) }
         guard
             self.phase == .open, self.sendQueue.isEmpty, self.transport.isWritable,
-            self.engine.pendingOutput + payload.readableBytes <= self.options.sendHighWaterMark
+            self.engine.pendingOutput + payload.readableBytes <= self.options.outputLimit
         else { return nil }
         return self.options.packetHeader == .none ? self.encrypt(payload) : self.encryptPacket(payload)
     }
@@ -119,10 +119,10 @@ extension Connection {
         }
     }
 
-    /// Encrypts from the queue up to the mark; what comes after the last unit follows when the queue is empty.
+    /// Encrypts from the queue; what comes after the last unit follows when the queue is empty.
     func pump() {
         while self.transport.isWritable, !self.machine.isWritingBroken {
-            var room = self.options.sendHighWaterMark - self.engine.pendingOutput
+            var room = self.options.outputLimit - self.engine.pendingOutput
             // Whole records, where there is room for one: a short one costs as much.
             if room > TLSEngine.largestPlaintext { room -= room % TLSEngine.largestPlaintext }
             guard room > 0, let (chunk, completed) = self.sendQueue.takeChunk(limit: room) else { break }

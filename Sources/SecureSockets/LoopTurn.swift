@@ -231,7 +231,7 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
     /// three under way, and new ones of that size would be new pages each time.
     @exclusivity(unchecked) private var spareOutputs: [ByteBuffer] = []
     private static let mostSpareOutputs = 4
-    private static let largestSpareOutput = 512 << 10
+    private static let largestSpareOutput = 256 << 10
 
     func takeSpareOutput() -> ByteBuffer { self.spareOutputs.popLast() ?? ByteBuffer() }
 

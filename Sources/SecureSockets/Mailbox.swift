@@ -38,8 +38,9 @@ public final class Mailbox: Sendable {
             }
         }
 
+        /// The memory that its bytes keep.
         var size: Int {
-            if case .received(_, let bytes) = self { bytes.readableBytes } else { 0 }
+            if case .received(_, let bytes) = self { bytes.storageCapacity } else { 0 }
         }
     }
 

@@ -190,8 +190,8 @@ extension SecureSocket {
         try client.require(.client)
         try server.require(.server)
         let ends = (
-            MemoryTransport(on: group.next(), cut: cut, capacity: options.sendHighWaterMark),
-            MemoryTransport(on: group.next(), cut: cut, capacity: options.sendHighWaterMark)
+            MemoryTransport(on: group.next(), cut: cut, capacity: options.outputLimit),
+            MemoryTransport(on: group.next(), cut: cut, capacity: options.outputLimit)
         )
         MemoryTransport.join(ends.0, ends.1)
         let sides: (Connection, Connection)

@@ -99,6 +99,10 @@ public struct SocketOptions: Sendable, Hashable {
 }
 
 extension SocketOptions {
+    /// How much is encrypted in one turn, and how much may be unsent for more to be encrypted: a little less than the mark, so that
+    /// ciphertext under a mark that is a power of two fits into a buffer of the same size and not of twice that.
+    var outputLimit: Int { self.sendHighWaterMark - self.sendHighWaterMark / 16 }
+
     /// Says which option has a value that makes no sense.
     func validated() throws(SecureSocketError) -> SocketOptions {
         func check(_ holds: Bool, _ message: String) throws(SecureSocketError) {

@@ -73,8 +73,8 @@ package struct ReceiveQueue: Sendable {
     private mutating func takeAll() -> ByteBuffer {
         let all = self.bytes
         self.bytes = ByteBuffer()
-        // Few bytes must not keep a large buffer alive for as long as somebody keeps them.
-        return all.readableBytes < all.capacity / 8 && all.capacity > 4096 ? Self.copy(of: all) : all
+        // A few bytes must not keep a large buffer for as long as the caller keeps them.
+        return all.isSparse ? all.copied() : all
     }
 
     private mutating func takeSlice(_ count: Int) -> ByteBuffer? {
@@ -83,13 +83,11 @@ package struct ReceiveQueue: Sendable {
         // Of the two parts the shorter is copied: neither keeps the other's memory, and no byte is copied often. What has been
         // taken is given back: a stream whose packets and records never end together would grow the buffer for ever.
         guard count > self.bytes.readableBytes else {
-            let copy = Self.copy(of: slice)
-            if self.bytes.readerIndex > self.bytes.readableBytes { self.bytes = Self.copy(of: self.bytes) }
+            let copy = slice.copied()
+            if self.bytes.readerIndex > self.bytes.readableBytes { self.bytes = self.bytes.copied() }
             return copy
         }
-        self.bytes = Self.copy(of: self.bytes)
-        return slice
+        self.bytes = self.bytes.copied()
+        return slice.isSparse ? slice.copied() : slice
     }
-
-    private static func copy(of bytes: ByteBuffer) -> ByteBuffer { ByteBuffer(bytes: bytes.readableBytesView) }
 }

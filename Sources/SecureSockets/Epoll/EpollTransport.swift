@@ -1,7 +1,7 @@
 #if os(Linux)
     import CEpoll
-    import DequeModule
     import NIOCore
+    import SocketCore
 
     #if canImport(Musl)
         import Musl
@@ -22,7 +22,7 @@
         private let descriptor: Int32
         private(set) var localAddress: SocketAddress?
         let remoteAddress: SocketAddress?
-        private let sendHighWaterMark: Int
+        private let outputLimit: Int
         @exclusivity(unchecked) private var connection: Connection?
         private var registration: EpollEventLoop.Registration?
 
@@ -35,11 +35,11 @@
         @exclusivity(unchecked) private var isUnfinished = false
         private var hasReceivedEnd = false
 
-        @exclusivity(unchecked) private var unsent = Deque<ByteBuffer>()
-        @exclusivity(unchecked) private(set) var unsentBytes = 0
+        @exclusivity(unchecked) private var unsent = OutputQueue()
         private var isWatchedForRoom = false
         private var wasFull = false
         private var isWritingBroken = false
+        private var sendingFailure: Int32 = 0
         /// Why the connection was lost. The kernel tells that once, to whoever asks first; to the other it looks like an end.
         private var loss: Int32?
         private var hasFinishedWriting = false
@@ -58,7 +58,7 @@
             self.descriptor = descriptor
             self.loop = loop
             self.remoteAddress = peer
-            self.sendHighWaterMark = options.sendHighWaterMark
+            self.outputLimit = options.outputLimit
         }
 
         deinit {
@@ -168,7 +168,9 @@
 
         // MARK: Sending
 
-        var isWritable: Bool { self.unsentBytes < self.sendHighWaterMark }
+        var unsentBytes: Int { self.unsent.byteCount }
+
+        var isWritable: Bool { self.unsentBytes < self.outputLimit }
 
         var acknowledgedBytes: UInt64 { self.isClosed ? 0 : cepoll_acknowledged(self.descriptor) }
 
@@ -176,7 +178,8 @@
             guard !self.isClosed, !self.isWritingBroken, !self.hasFinishedWriting, bytes.readableBytes > 0 else { return }
             guard self.unsent.isEmpty else { return self.keep(bytes) }
             let sent = self.send(bytes)
-            guard sent < bytes.readableBytes, !self.isWritingBroken else { return }
+            if self.isWritingBroken { return self.writingHasFailed() }
+            guard sent < bytes.readableBytes else { return }
             var rest = bytes
             rest.moveReaderIndex(forwardBy: sent)
             self.keep(rest)
@@ -185,7 +188,6 @@
 
         private func keep(_ bytes: ByteBuffer) {
             self.unsent.append(bytes)
-            self.unsentBytes += bytes.readableBytes
             if !self.isWritable { self.wasFull = true }
         }
 
@@ -198,7 +200,8 @@
                 case EINTR: continue
                 case EAGAIN: return 0
                 case let number:
-                    self.sendingFailed(number)
+                    self.isWritingBroken = true
+                    self.sendingFailure = number
                     return 0
                 }
             }
@@ -211,36 +214,27 @@
         }
 
         private func sendOn() {
-            // No copy of a buffer is held here: it would not be the only one, and so not be used again.
             while !self.unsent.isEmpty {
-                let sent = self.send(self.unsent[0])
-                if self.isWritingBroken { return }
-                self.unsentBytes -= sent
-                if sent < self.unsent[0].readableBytes {
-                    self.unsent[0].moveReaderIndex(forwardBy: sent)
-                    break
-                }
-                self.loop.ownTurn?.recycle(self.unsent.removeFirst())
+                _ = self.unsent.withFirst { self.send($0) }
+                if self.isWritingBroken { return self.writingHasFailed() }
+                guard let used = self.unsent.removeUsedFirst() else { break }
+                self.loop.ownTurn?.recycle(used)
             }
             if self.unsent.isEmpty { self.allIsSent() }
-            if self.wasFull, self.unsentBytes <= self.sendHighWaterMark / 2 {
+            if self.wasFull, self.unsentBytes <= self.outputLimit / 2 {
                 self.wasFull = false
                 self.connection?.transportDrained()
             }
         }
 
-        private func sendingFailed(_ number: Int32) {
-            self.isWritingBroken = true
+        /// `send` has noted a failure.
+        private func writingHasFailed() {
+            let number = self.sendingFailure
             // EPIPE says no more than that writing is over: the peer may have ended in order before.
             if number != EPIPE { self.loss = number }
-            self.dropUnsent()
+            self.unsent.removeAll()
             self.connection?.transportCannotSend(IOError(errnoCode: number, reason: "send"))
             self.allIsSent()
-        }
-
-        private func dropUnsent() {
-            self.unsent.removeAll()
-            self.unsentBytes = 0
         }
 
         // MARK: The end
@@ -277,7 +271,7 @@
             if let registration { self.loop.unregister(registration) }
             self.registration = nil
             _ = cepoll_close(self.descriptor)
-            self.dropUnsent()
+            self.unsent.removeAll()
             let finishing = self.finishing
             self.finishing = nil
             finishing?()

@@ -1,0 +1,75 @@
+import DequeModule
+package import NIOCore
+
+/// Bytes that were written and that the operating system has not taken yet.
+///
+/// What it holds in memory is at most about twice its bytes, whatever the buffers are that it is given: writers reuse large buffers, and a
+/// peer that reads nothing could otherwise fill many of them with a record of a few bytes each. Small parts are copied behind one another.
+package struct OutputQueue {
+    /// Copies gather in buffers of this size.
+    private static let gatheringSize = 64 << 10
+
+    private var buffers = Deque<ByteBuffer>()
+    /// Whether the last buffer is a copy of this queue's own, to which more can be added.
+    private var isGathering = false
+    package private(set) var byteCount = 0
+
+    package init() {}
+
+    package var isEmpty: Bool { self.buffers.isEmpty }
+
+    /// The memory behind the bytes.
+    package var storageSize: Int { self.buffers.reduce(0) { $0 + $1.storageCapacity } }
+
+    package mutating func append(_ bytes: ByteBuffer) {
+        guard bytes.readableBytes > 0 else { return }
+        self.byteCount += bytes.readableBytes
+        if !bytes.isSparse {
+            self.buffers.append(bytes)
+            self.isGathering = false
+        } else if self.isGathering, let last = self.buffers.indices.last,
+            self.buffers[last].readableBytes + bytes.readableBytes <= Self.gatheringSize
+        {
+            self.buffers[last].writeImmutableBuffer(bytes)
+        } else {
+            self.buffers.append(bytes.copied())
+            self.isGathering = true
+        }
+    }
+
+    /// Offers the first buffer to `send`, which answers how many of its bytes it has taken; 0 if the queue is empty.
+    package mutating func withFirst(_ send: (ByteBuffer) -> Int) -> Int {
+        guard !self.buffers.isEmpty else { return 0 }
+        let count = send(self.buffers[0])
+        self.buffers[0].moveReaderIndex(forwardBy: count)
+        self.byteCount -= count
+        return count
+    }
+
+    /// Takes out the first buffer when all of its bytes have been taken, so that it can be used again.
+    package mutating func removeUsedFirst() -> ByteBuffer? {
+        guard let first = self.buffers.first, first.readableBytes == 0 else { return nil }
+        if self.buffers.count == 1 { self.isGathering = false }
+        return self.buffers.removeFirst()
+    }
+
+    /// Takes out the first buffer, whatever is left of it.
+    package mutating func popFirst() -> ByteBuffer? {
+        guard let first = self.buffers.popFirst() else { return nil }
+        self.byteCount -= first.readableBytes
+        if self.buffers.isEmpty { self.isGathering = false }
+        return first
+    }
+
+    package mutating func removeAll() {
+        self = OutputQueue()
+    }
+}
+
+extension ByteBuffer {
+    /// Whether its bytes are less than half of the memory that it keeps, and that is more than a small buffer's.
+    package var isSparse: Bool { self.storageCapacity > 1024 && self.readableBytes < self.storageCapacity / 2 }
+
+    /// The same bytes in memory of their own.
+    package func copied() -> ByteBuffer { ByteBuffer(bytes: self.readableBytesView) }
+}
