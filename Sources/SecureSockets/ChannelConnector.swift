@@ -1,6 +1,14 @@
 import NIOCore
 import NIOPosix
 
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
 /// Connects with NIO's bootstrap.
 ///
 /// Sendable without a check because it is touched on `loop` only: the bootstrap uses this one loop for everything.
@@ -84,6 +92,7 @@ extension ClientBootstrap {
         self.channelOption(.autoRead, value: false)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.tcpOption(.tcp_nodelay), value: options.noDelay ? 1 : 0)
+            .channelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_OOBINLINE)), value: 1)
             .channelOption(.socketOption(.so_keepalive), value: options.keepAlive ? 1 : 0)
     }
 }

@@ -28,6 +28,8 @@ final class ChannelPort: ListeningPort {
             .serverChannelOption(
                 .socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: options.reusePort ? 1 : 0
             )
+            // Accepted sockets inherit it. An urgent byte is part of the stream; taken out of it, it would spoil a record.
+            .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_OOBINLINE)), value: 1)
             .serverChannelOption(.autoRead, value: false)
             .serverChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.autoRead, value: false)

@@ -264,6 +264,18 @@ final class Connection: @unchecked Sendable {
             self.writeFailure =
                 self.writeFailure ?? .transport(error, step: .sending, "the connection to \(self.peerText) was lost")
             self.breakWriting()
+            if self.phase == .handshaking { self.endHandshakeWithoutWriting(error) }
+        }
+    }
+
+    /// A handshake cannot go on when this side cannot write. What the peer has sent before may tell why: an alert, or its end. That is read
+    /// first, and waited for no longer than until the loop has looked at it.
+    private func endHandshakeWithoutWriting(_ error: any Error) {
+        self.turn.inNextRound {
+            self.turn.inNextRound {
+                guard self.phase == .handshaking else { return }
+                self.handshakeFailed(.transport(error, step: .handshake, "the connection to \(self.peerText) was lost"))
+            }
         }
     }
 

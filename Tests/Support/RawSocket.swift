@@ -44,6 +44,12 @@ package final class RawSocket: Sendable {
 
     package func send(_ text: String) throws { try self.send(text.utf8) }
 
+    /// Sends a byte as TCP's urgent data (RFC 9293 §3.8.5).
+    package func sendUrgent(_ byte: UInt8) throws {
+        var byte = byte
+        try check("send", withUnsafeBytes(of: &byte) { systemSend(self.number, $0, isUrgent: true) })
+    }
+
     /// What is there, at least a byte; empty at the end of the stream.
     package func receive(atMost limit: Int = 65_536) throws -> [UInt8] {
         try waitForInput(self.number)
@@ -195,11 +201,12 @@ private func waitForInput(_ descriptor: Int32) throws {
     }
 }
 
-private func systemSend(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
+private func systemSend(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, isUrgent: Bool = false) -> Int {
+    let urgent = isUrgent ? Int32(MSG_OOB) : 0
     #if canImport(Darwin)
-        return send(descriptor, bytes.baseAddress, bytes.count, 0)
+        return send(descriptor, bytes.baseAddress, bytes.count, urgent)
     #else
-        return send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+        return send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL) | urgent)
     #endif
 }
 

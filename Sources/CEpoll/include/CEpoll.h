@@ -16,6 +16,7 @@ static const uint32_t cepoll_out = EPOLLOUT;
 static const uint32_t cepoll_error = EPOLLERR;
 static const uint32_t cepoll_hang_up = EPOLLHUP;
 static const uint32_t cepoll_peer_ended = EPOLLRDHUP;
+static const uint32_t cepoll_urgent = EPOLLPRI;
 static const uint32_t cepoll_edge_triggered = EPOLLET;
 
 int cepoll_create(void);

@@ -147,6 +147,8 @@
             self.loop = loop
             self.address = address
             self.descriptor = try IOError.check(cepoll_socket(address.protocol.rawValue), "socket")
+            // An urgent byte is part of the stream; taken out of it, it would spoil a record.
+            _ = try IOError.check(cepoll_set_option(self.descriptor, SOL_SOCKET, SO_OOBINLINE, 1), "setsockopt")
             if options.noDelay { _ = try IOError.check(cepoll_set_no_delay(self.descriptor, 1), "setsockopt") }
             if options.keepAlive {
                 _ = try IOError.check(cepoll_set_option(self.descriptor, SOL_SOCKET, SO_KEEPALIVE, 1), "setsockopt")

@@ -58,7 +58,8 @@
                 }
                 try set(SO_REUSEADDR, "setsockopt")
                 if options.reusePort { try set(SO_REUSEPORT, "setsockopt") }
-                // Accepted sockets inherit these two (tcp(7)), which saves a system call for each.
+                // Accepted sockets inherit the following (socket(7), tcp(7)), which saves a system call for each.
+                try set(SO_OOBINLINE, "setsockopt")
                 if options.keepAlive { try set(SO_KEEPALIVE, "setsockopt") }
                 if options.noDelay { _ = try IOError.check(cepoll_set_no_delay(descriptor, 1), "setsockopt") }
                 _ = try IOError.check(address.withSockAddr { cepoll_bind(descriptor, $0, socklen_t($1)) }, "bind")

@@ -12,7 +12,8 @@
     /// A transport over a TCP socket on one of our own loops.
     ///
     /// Theory of operation. The descriptor is watched edge-triggered: an event says that something has become possible, and it stays
-    /// possible until the kernel has said that it is not (`mayReceive`). A short read says so as well, unless the peer's end is behind it.
+    /// possible until the kernel has said that it is not (`mayReceive`). A short read says so as well, unless the peer's end or urgent data is
+    /// behind it: the kernel stops at an urgent byte, and gives it out, in its place (`SO_OOBINLINE`), with the next read.
     /// Pausing is therefore only not to read. Writing is tried at once; whatever the kernel does not take waits in `unsent` until it says
     /// that there is room, and only from then on is the descriptor watched for that.
     ///
@@ -29,8 +30,8 @@
         // Unchecked exclusivity is sound: touched on the loop only, and no access calls anything that has another.
         @exclusivity(unchecked) private var isReading = false
         @exclusivity(unchecked) private var mayReceive = false
-        /// A short read is no sign that there is nothing more: the peer's end, or an error, is behind it.
-        @exclusivity(unchecked) private var endIsNear = false
+        /// A short read is no sign that there is nothing more: the peer's end, an error, or urgent data is behind it.
+        @exclusivity(unchecked) private var moreMayFollowShortRead = false
         @exclusivity(unchecked) private var isReceiving = false
         @exclusivity(unchecked) private var isUnfinished = false
         private var hasReceivedEnd = false
@@ -83,14 +84,14 @@
             }
         }
 
-        private static let receiving = cepoll_in | cepoll_peer_ended | cepoll_edge_triggered
+        private static let receiving = cepoll_in | cepoll_urgent | cepoll_peer_ended | cepoll_edge_triggered
 
         // MARK: What becomes possible
 
         func ready(_ events: UInt32) {
-            let ends = cepoll_peer_ended | cepoll_hang_up | cepoll_error
-            if events & (cepoll_in | ends) != 0 { self.mayReceive = true }
-            if events & ends != 0 { self.endIsNear = true }
+            let behind = cepoll_peer_ended | cepoll_hang_up | cepoll_error | cepoll_urgent
+            if events & (cepoll_in | behind) != 0 { self.mayReceive = true }
+            if events & behind != 0 { self.moreMayFollowShortRead = true }
             if events & (cepoll_out | cepoll_error) != 0, self.unsentBytes > 0 { self.sendOn() }
             if self.isReading {
                 self.receive()
@@ -136,7 +137,7 @@
                 let buffer = self.loop.inputBuffer
                 let result = cepoll_receive(self.descriptor, buffer.baseAddress, UInt(buffer.count))
                 if result > 0 {
-                    if result < buffer.count, !self.endIsNear { self.mayReceive = false }
+                    if result < buffer.count, !self.moreMayFollowShortRead { self.mayReceive = false }
                     self.connection?.transportLent(UnsafeRawBufferPointer(rebasing: buffer[..<result]))
                 } else if result == 0, let loss {
                     self.receivingFailed(loss)
