@@ -43,7 +43,9 @@ final class ChannelPort: ListeningPort {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
-                        ChannelTransport(channel, options: options) { acceptor.makeConnection(as: ObjectIdentifier(channel), over: $0) })
+                        ChannelTransport(channel, options: options) {
+                            acceptor.makeConnection(as: ObjectIdentifier(channel), over: $0)
+                        })
                 }
             }
         return try await bootstrap.bind(to: address).flatMap { channel in

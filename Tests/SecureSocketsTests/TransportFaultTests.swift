@@ -21,7 +21,8 @@ import Testing
                 let transport = FailingTransport(on: loop)
                 do {
                     let engine = try TLSEngine(client: tls.context, serverName: nil, expecting: nil)
-                    let connection = Connection(transport: transport, engine: engine, options: SocketOptions(), peerName: "the peer")
+                    let connection = Connection(
+                        transport: transport, engine: engine, options: SocketOptions(), peerName: "the peer")
                     transport.attach(to: connection)
                     connection.start(timeout: nil) { done.resume(returning: $0) }
                 } catch {
