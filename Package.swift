@@ -114,13 +114,14 @@ let package = Package(
         ),
         .testTarget(
             name: "SocketCoreTests",
-            dependencies: ["SocketCore", .product(name: "NIOCore", package: "swift-nio")],
+            dependencies: ["SocketCore", "TestSupport", .product(name: "NIOCore", package: "swift-nio")],
             swiftSettings: settings
         ),
         .testTarget(
             name: "SecureSocketsTests",
             dependencies: [
                 "SecureSockets", "SocketCore", "TestSupport", "TLSEngine", "DevelopmentCertificates",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
