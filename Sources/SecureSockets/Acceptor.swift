@@ -1,174 +1,236 @@
-import DequeModule
+import Logging
 import NIOCore
+import SocketCore
+import Synchronization
 import TLSEngine
 
-/// The listening side's state: who waits for a connection, and which connections wait for somebody.
+/// A listener at work: performs what `AcceptMachine` decides.
 ///
-/// Connections are taken from the operating system's queue only when somebody wants one: a call of `accept`, or `serve` below its
-/// limits. One that is taken and then not wanted any more, because its `accept` gave up, waits here for the next.
-///
-/// Sendable without a check because its state is touched on `loop` only.
-final class Acceptor: @unchecked Sendable {
-    private struct Serving {
-        let limit: Int
-        let failed: (@Sendable (SecureSocketError, SocketEndpoint?) -> Void)?
-        /// Connections in their handshake, waiting for their handler, or with it.
-        var busy = 0
-        var handshaking: [ObjectIdentifier: (connection: Connection, begun: NIODeadline)] = [:]
-        var ready = Deque<SecureSocket>()
-        var waiter: Waiter<SecureSocket?>?
+/// Theory of operation. The machine's state is behind a lock, and every loop of the listener's group asks it by itself: each loop takes
+/// connections from the operating system's queue (`ListeningPort`), makes the connections that it is given, runs their handshakes and
+/// begins their handlers. No loop has to wait for another, and one that is blocked by a handler keeps only what it has. What a decision
+/// concerns is looked up under the lock and performed after it, on the loop that it belongs to.
+final class Acceptor: Sendable {
+    /// One of the loops of the group, with the lane of its handlers.
+    struct Place: Sendable {
+        let loop: any EventLoop
+        let lane: ServingLane
     }
 
-    /// A call of `accept` that has no connection yet.
-    private struct Accepting {
-        let waiter: Waiter<SecureSocket>
-        /// Where its connection is to be; nil: wherever.
-        let loop: (any EventLoop)?
-    }
-
-    /// Handshakes and waiting sockets at one time while serving; more stay in the operating system's queue.
-    var handshakesAtOnce = 1024
-    /// How long a handshake may take while there are so many that nobody else gets a turn.
-    private static let patienceInACrowd = TimeAmount.seconds(2)
-    private var isRelieving = false
-
-    let loop: any EventLoop
-    let turn: LoopTurn
-    private let tls: TLSConfiguration
+    let places: [Place]
     let options: SocketOptions
-    private var port: (any ListeningPort)?
-    private var accepting: Deque<Accepting> = []
-    private var waitingConnections: Deque<Connection> = []
-    private var serving: Serving?
-    private var isClosed = false
-    private var isAskedToRead = false
-    private var isOutOfResources = false
-    /// Channels that were taken from the operating system's queue and whose connections have not arrived here: their loop is busy
-    /// with them.
-    private var underway: Set<ObjectIdentifier> = []
-    /// Connections of `serve` that have a descriptor.
-    private var served: Set<ObjectIdentifier> = []
-    private var lastLeaves: [Waiter<Void>] = []
+    private let tls: TLSConfiguration
+    private let state: Mutex<State>
 
-    init(loop: any EventLoop, tls: TLSConfiguration, options: SocketOptions) {
-        self.loop = loop
-        self.turn = LoopTurn.of(loop)
+    fileprivate struct State {
+        var machine: AcceptMachine
+        var port: (any ListeningPort)?
+        /// Those in their handshake, waiting for a call, or lingering.
+        var connections: [AcceptMachine.ID: Connection] = [:]
+        /// Established, and not running yet.
+        var sockets: [AcceptMachine.ID: SecureSocket] = [:]
+        var errors: [AcceptMachine.ID: SecureSocketError] = [:]
+        var calls: [AcceptMachine.Call: CallState] = [:]
+        var lastCall: AcceptMachine.Call = 0
+        var failed: (@Sendable (SecureSocketError, SocketEndpoint?) -> Void)?
+        var isPortFree = false
+        var portWaiters: [UnsafeContinuation<Void, Never>] = []
+        var departureWaiters: [UnsafeContinuation<Void, Never>] = []
+        var isWakeScheduled = false
+        /// The task of `serve` was cancelled.
+        var isAbandoned = false
+        var log: ListenerLog
+    }
+
+    fileprivate enum CallState {
+        /// Cancelled before it has begun to wait.
+        case cancelled
+        case waiting(UnsafeContinuation<Result<SecureSocket, SecureSocketError>, Never>, timer: Scheduled<Void>?)
+    }
+
+    /// - Parameter loops: Where connections are; at least one.
+    init(loops: [any EventLoop], canChooseLoop: Bool, tls: TLSConfiguration, options: SocketOptions, logger: Logger) {
+        self.places = loops.map { Place(loop: $0, lane: ServingLane(on: LoopTurn.of($0))) }
         self.tls = tls
         self.options = options
+        var limits = AcceptMachine.Limits(handshakes: options.maximumHandshakes, lingering: options.maximumLingering)
+        if !canChooseLoop { limits.handOversPerLoop = .max }
+        let machine = AcceptMachine(limits: limits, loops: canChooseLoop ? loops.count : 1)
+        self.state = Mutex(State(machine: machine, log: ListenerLog(logger)))
     }
 
-    func onLoop(_ body: @escaping @Sendable () -> Void) {
-        self.turn.onLoop(body)
+    // MARK: Decisions and effects
+
+    /// What is to be done after the lock.
+    fileprivate enum Work {
+        case wake(any ListeningPort)
+        case begin(Connection, AcceptMachine.ID)
+        case abandon(Connection, isCrowded: Bool)
+        case drop(Connection)
+        case close(SecureSocket)
+        case answer(CallState, Result<SecureSocket, SecureSocketError>)
+        case report(SecureSocketError, SocketEndpoint?)
+        case log(ListenerLog.Line)
+        case run(ServedSocket)
+        case endLanes
+        case resume([UnsafeContinuation<Void, Never>])
     }
+
+    /// Puts an event to the machine and performs what follows from it.
+    private func update(_ event: (inout AcceptMachine) -> [AcceptMachine.Effect]) {
+        self.perform(self.state.withLock { $0.work(for: event(&$0.machine)) })
+    }
+
+    private func perform(_ work: [Work]) {
+        for work in work {
+            switch work {
+            case .wake(let port): port.wake()
+            case .begin(let connection, let id): connection.onLoop { self.beginHandshake(connection, id) }
+            case .abandon(let connection, let isCrowded):
+                connection.onLoop { connection.abandonHandshake(isCrowded ? .crowdedOut(connection.peerText) : .listenerClosed) }
+            case .drop(let connection): connection.onLoop { connection.drop() }
+            case .close(let socket): socket.close()
+            case .answer(let call, let result): Self.end(call, result)
+            case .report(let error, let endpoint): self.report(error, endpoint)
+            case .log(let line): line.write()
+            case .run(let served): self.run(served)
+            case .endLanes: for place in self.places { place.lane.end() }
+            case .resume(let waiters): for waiter in waiters { waiter.resume() }
+            }
+        }
+    }
+
+    private static func end(_ call: CallState, _ result: Result<SecureSocket, SecureSocketError>) {
+        // A socket that nobody takes is closed with its handle.
+        guard case .waiting(let continuation, let timer) = call else { return }
+        timer?.cancel()
+        continuation.resume(returning: result)
+    }
+
+    // MARK: What the port does
 
     func listen(at port: any ListeningPort) {
-        self.port = port
+        self.state.withLock { $0.port = port }
     }
 
-    // MARK: The operating system's queue
-
-    private var wantsMore: Bool {
-        if self.accepting.count > self.underway.count { return true }
-        guard let serving else { return false }
-        return serving.busy + self.underway.count < serving.limit
-            && serving.handshaking.count + serving.ready.count + self.underway.count < self.handshakesAtOnce
-    }
-
-    /// Asks for one more connection if somebody wants it.
-    private func readOn() {
-        guard !self.isClosed, !self.isAskedToRead, !self.isOutOfResources else { return }
-        guard self.wantsMore else { return self.relieveTheCrowd() }
-        self.isAskedToRead = true
-        self.port?.takeOne()
-    }
-
-    private var isCrowded: Bool { self.serving.map { $0.handshaking.count >= self.handshakesAtOnce } ?? false }
-
-    /// Sees to it that silent clients do not keep the others out until the end of their time: the slow ones give way.
-    private func relieveTheCrowd() {
-        guard !self.isRelieving, self.isCrowded else { return }
-        self.isRelieving = true
-        self.turn.after(Self.patienceInACrowd) {
-            self.isRelieving = false
-            // Nobody has to give way when there is room by now.
-            guard self.isCrowded else { return self.readOn() }
-            let latest = self.loop.now - Self.patienceInACrowd
-            for (connection, begun) in self.serving?.handshaking.values ?? [:].values where begun <= latest {
-                let error = SecureSocketError.timedOut(
-                    .handshake, "\(connection.peerText) did not complete the handshake, and others were waiting")
-                connection.onLoop { connection.abandonHandshake(error) }
+    /// Whether a connection may be taken; the answer is its loop's place.
+    func admit() -> Int? {
+        let now = NIODeadline.now()
+        let admission = self.state.withLock { state in
+            var admission = state.admit(now)
+            if case .refuse(.some) = admission {
+                if state.isWakeScheduled { admission = .refuse(until: nil) }
+                state.isWakeScheduled = true
             }
-            self.readOn()
+            return admission
+        }
+        switch admission {
+        case .take(let loop): return loop
+        case .refuse(let deadline):
+            if let deadline { self.wake(at: deadline) }
+            return nil
         }
     }
 
-    /// Where the connection that is taken next should be: nil, wherever. It goes to the first call that waits, behind those under way.
-    var wantedLoop: (any EventLoop)? {
-        self.underway.count < self.accepting.count ? self.accepting[self.underway.count].loop : nil
+    /// A loop for what is to happen later: the caller's own, which is not blocked, if it is one of them.
+    private var timerLoop: any EventLoop { (self.places.first { $0.loop.inEventLoop } ?? self.places[0]).loop }
+
+    private func wake(at deadline: NIODeadline) {
+        self.timerLoop.scheduleTask(deadline: deadline) {
+            let port = self.state.withLock { state in
+                state.isWakeScheduled = false
+                return state.port
+            }
+            port?.wake()
+        }
     }
 
-    func taken(_ id: ObjectIdentifier) {
-        self.underway.insert(id)
+    /// A loop has left a connection untaken for too long; the answer is the loop that gets it instead.
+    func moveFromStalled(place: Int) -> Int? {
+        let (other, lines) = self.state.withLock { state in (state.machine.moveFromStalled(place), state.log.loopIsBlocked()) }
+        for line in lines { line.write() }
+        return other
     }
 
-    /// It will not be a connection, or has been one.
-    func leftTheWay(_ id: ObjectIdentifier) {
-        if self.underway.remove(id) != nil { self.readOn() }
+    func resumed(place: Int) {
+        self.update { $0.resumed(loop: place) }
     }
 
-    func readCompleted() {
-        self.isAskedToRead = false
-        self.readOn()
+    func notTaken(place: Int) {
+        self.update { $0.notTaken(loop: place) }
     }
 
-    /// Taking a connection has failed: no descriptors, as a rule. The connection stays in the operating system's queue.
-    func readFailed(_ error: any Error) {
+    /// The next attempt after a shortage, if nothing is freed before.
+    private static let pauseInShortage = TimeAmount.milliseconds(50)
+
+    /// The process or the system has no descriptors left.
+    func ranShort(place: Int, _ error: any Error) {
         let failure = SecureSocketError.transport(error, step: .accepting, "cannot accept a connection")
-        if let accepting = self.accepting.popFirst() {
-            accepting.waiter.resume(.failure(failure))
-        } else {
-            self.serving?.failed?(failure, nil)
+        let now = NIODeadline.now()
+        let canMakeRoom = LingeringConnections.total.load(ordering: .relaxed) > 0
+        let work: [Work] = self.state.withLock { state in
+            let connections = state.connections
+            let (effects, refused) = state.machine.ranShort(
+                loop: place, now: now, retryAt: now + Self.pauseInShortage, canMakeRoom: canMakeRoom
+            ) { connections[$0]?.hasSpoken ?? true }
+            let call = refused.flatMap { state.calls.removeValue(forKey: $0) }
+            return state.work(for: effects) + (call.map { [.answer($0, .failure(failure))] } ?? [])
+                + state.log.ranShort(failure, at: now).map { .log($0) }
         }
-        // Trying again at once would only burn time.
-        self.isOutOfResources = true
-        self.isAskedToRead = false
-        self.port?.pause()
-        self.turn.after(.milliseconds(50)) {
-            self.isOutOfResources = false
-            self.readOn()
+        self.perform(work)
+        guard canMakeRoom else { return }
+        for place in self.places {
+            place.lane.turn.onLoop { place.lane.turn.dropOldestLingering(AcceptMachine.roomPerShortage) }
         }
     }
 
-    // MARK: Connections
-
-    /// Makes the connection of a transport that was `taken` under this name. On the transport's own loop.
-    func makeConnection(as id: ObjectIdentifier, over transport: any Transport) -> Connection? {
-        guard let engine = try? TLSEngine(server: self.tls.context) else { return nil }
+    /// Makes the connection of a transport that was admitted, on the transport's own loop. Its handshake begins when the transport reports
+    /// `transportBegan`.
+    func makeConnection(place: Int, over transport: any Transport) -> Connection? {
+        guard let engine = try? TLSEngine(server: self.tls.context) else {
+            self.notTaken(place: place)
+            return nil
+        }
         let connection = Connection(transport: transport, engine: engine, options: self.options)
-        connection.gone = { self.onLoop { self.connectionGone(connection) } }
-        self.onLoop { self.arrived(connection, id) }
+        let now = NIODeadline.now()
+        let (arrival, work) = self.state.withLock { state in
+            state.arrived(connection, place, now)
+        }
+        defer { self.perform(work) }
+        switch arrival {
+        case .drop: return nil
+        case .wait(let id): connection.gone = { self.update { $0.gone(id) } }
+        case .handshake(let id):
+            connection.gone = { self.gone(id) }
+            connection.began = { [unowned connection] in self.beginHandshake(connection, id) }
+        }
         return connection
     }
 
-    private func arrived(_ connection: Connection, _ id: ObjectIdentifier) {
-        self.underway.remove(id)
-        defer { self.readOn() }
-        if self.isClosed {
-            connection.onLoop { connection.drop() }
-        } else if let accepting = self.accepting.popFirst() {
-            self.handshake(connection, for: accepting.waiter)
-        } else if self.serving != nil {
-            self.handshakeForServing(connection)
-        } else {
-            self.waitingConnections.append(connection)
+    private func gone(_ id: AcceptMachine.ID) {
+        let work: [Work] = self.state.withLock { state in
+            state.connections[id] = nil
+            return state.work(for: state.machine.gone(id))
+        }
+        self.perform(work)
+    }
+
+    // MARK: Handshakes
+
+    private func beginHandshake(_ connection: Connection, _ id: AcceptMachine.ID) {
+        connection.gone = { self.gone(id) }
+        connection.start(timeout: self.options.handshakeTimeout) { outcome in
+            let result = outcome.flatMap { connection.makeHandle(.handshake) }
+            self.perform(self.state.withLock { $0.handshakeEnded(id, result) })
         }
     }
 
-    private func connectionGone(_ connection: Connection) {
-        self.waitingConnections.removeAll { $0 === connection }
-        guard self.served.remove(ObjectIdentifier(connection)) != nil, self.served.isEmpty else { return }
-        for waiter in self.lastLeaves { waiter.resume(.success(())) }
-        self.lastLeaves.removeAll()
+    private func report(_ error: SecureSocketError, _ endpoint: SocketEndpoint?) {
+        let (failed, lines) = self.state.withLock { state in
+            (state.failed, state.failed == nil ? state.log.handshakeFailed(error, at: .now()) : [])
+        }
+        failed?(error, endpoint)
+        for line in lines { line.write() }
     }
 
     // MARK: Accept
@@ -176,218 +238,274 @@ final class Acceptor: @unchecked Sendable {
     nonisolated(nonsending) func accept(
         timeout: Duration?, on loop: (any EventLoop)?
     ) async throws(SecureSocketError) -> SecureSocket {
-        let attempt = AcceptAttempt()
-        let outcome = await withTaskCancellationHandler {
-            await withUnsafeContinuation { continuation in
-                self.onLoop {
-                    if attempt.waiter.wait(continuation, step: .accepting) { self.start(attempt, timeout, on: loop) }
-                }
-            }
-        } onCancel: {
-            self.onLoop { if attempt.waiter.cancel() { self.giveUp(attempt, .cancelled(.accepting)) } }
+        if let refusal = self.refusalOfAccept(timeout) { throw refusal }
+        let call = self.state.withLock { state in
+            state.lastCall += 1
+            return state.lastCall
         }
+        let place = loop.flatMap { loop in self.places.firstIndex { $0.loop === loop } }
+        let outcome = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in self.begin(call, continuation, timeout, place) }
+        } onCancel: {
+            self.giveUp(call, .cancelled(.accepting))
+        }
+        // A cancellation may have come after the answer.
+        self.state.withLock { _ = $0.calls.removeValue(forKey: call) }
         return try outcome.get()
     }
 
-    /// A call of `accept`, and the connection that is in its handshake for it.
-    ///
-    /// Sendable without a check because it is touched on the acceptor's loop only.
-    private final class AcceptAttempt: @unchecked Sendable {
-        let waiter = Waiter<SecureSocket>()
-    }
-
-    /// The connections whose handshake is for a call of `accept`.
-    private var handshaking: [ObjectIdentifier: Connection] = [:]
-
-    private func start(_ attempt: AcceptAttempt, _ timeout: Duration?, on loop: (any EventLoop)?) {
-        let waiter = attempt.waiter
-        if self.isClosed { return waiter.resume(.failure(Self.closed)) }
+    private func refusalOfAccept(_ timeout: Duration?) -> SecureSocketError? {
+        if self.state.withLock({ $0.machine.isClosed }) { return .listenerClosed }
         if self.tls.context.settings.identity?.hasCertificate != true {
-            return waiter.resume(
-                .failure(
-                    SecureSocketError(
-                        .identityMissing, blame: .configuration, step: .accepting, "this listener has no certificate",
-                        advice: "Give the server an identity", classicReason: "enoservercert")))
+            return SecureSocketError(
+                .identityMissing, blame: .configuration, step: .accepting, "this listener has no certificate",
+                advice: "Give the server an identity", classicReason: "enoservercert")
         }
         // No handshake takes no time: a client that was taken would only be dropped.
-        if let timeout, timeout <= .zero { return waiter.resume(.failure(Self.timedOut(timeout))) }
-        if let connection = self.waitingConnections.popFirst() {
-            self.handshake(connection, for: waiter)
-        } else {
-            self.accepting.append(Accepting(waiter: waiter, loop: loop))
-            self.readOn()
-        }
-        guard let timeout, waiter.isWaiting else { return }
-        waiter.limit(to: timeout, on: self.turn) { self.giveUp(attempt, Self.timedOut(timeout)) }
+        if let timeout, timeout <= .zero { return Self.timedOut(timeout) }
+        return nil
     }
 
-    private func handshake(_ connection: Connection, for waiter: Waiter<SecureSocket>) {
-        self.handshaking[ObjectIdentifier(waiter)] = connection
-        self.start(connection) { result in
-            self.handshaking[ObjectIdentifier(waiter)] = nil
-            // A handle that nobody takes closes its connection.
-            waiter.resume(result)
-        }
-    }
-
-    private func giveUp(_ attempt: AcceptAttempt, _ error: SecureSocketError) {
-        guard attempt.waiter.isWaiting else { return }
-        self.accepting.removeAll { $0.waiter === attempt.waiter }
-        if let connection = self.handshaking.removeValue(forKey: ObjectIdentifier(attempt.waiter)) {
-            connection.onLoop { connection.abandonHandshake(error) }
-        }
-        attempt.waiter.resume(.failure(error))
-    }
-
-    /// Runs a connection's handshake; `completion` runs on the acceptor's loop.
-    private func start(
-        _ connection: Connection, completion: @escaping @Sendable (Result<SecureSocket, SecureSocketError>) -> Void
+    private func begin(
+        _ call: AcceptMachine.Call, _ continuation: UnsafeContinuation<Result<SecureSocket, SecureSocketError>, Never>,
+        _ timeout: Duration?, _ place: Int?
     ) {
-        connection.onLoop {
-            connection.start(timeout: self.options.handshakeTimeout) { outcome in
-                let result = outcome.flatMap { connection.makeHandle(.handshake) }
-                self.onLoop { completion(result) }
+        let timer = timeout.map { timeout in
+            self.places[place ?? 0].loop.scheduleTask(in: TimeAmount(timeout)) {
+                self.giveUp(call, Self.timedOut(timeout))
             }
         }
-    }
-
-    // MARK: Serve
-
-    /// Begins to accept on its own account; false if it does so already.
-    func beginServing(
-        limit: Int, failed: (@Sendable (SecureSocketError, SocketEndpoint?) -> Void)?
-    ) -> Result<Void, SecureSocketError> {
-        if self.isClosed { return .failure(Self.closed) }
-        guard self.serving == nil else {
-            return .failure(
-                SecureSocketError(
-                    .wrongMode, blame: .caller, step: .accepting, "this listener is being served already",
-                    classicReason: "einval"))
-        }
-        self.serving = Serving(limit: min(limit, Int.max - 1), failed: failed)
-        while let connection = self.waitingConnections.popFirst() { self.handshakeForServing(connection) }
-        self.readOn()
-        return .success(())
-    }
-
-    private func handshakeForServing(_ connection: Connection) {
-        let failed = self.serving?.failed
-        self.serving?.busy += 1
-        self.served.insert(ObjectIdentifier(connection))
-        self.serving?.handshaking[ObjectIdentifier(connection)] = (connection, self.loop.now)
-        self.start(connection) { result in
-            self.serving?.handshaking[ObjectIdentifier(connection)] = nil
-            switch result {
-            case .success(let socket):
-                if let waiter = self.serving?.waiter {
-                    self.serving?.waiter = nil
-                    waiter.resume(.success(socket))
-                } else {
-                    self.serving?.ready.append(socket)
-                }
-            case .failure(let error):
-                failed?(error, connection.remoteEndpoint)
-                self.handlerEnded()
+        let work: [Work] = self.state.withLock { state in
+            let waiting = CallState.waiting(continuation, timer: timer)
+            if case .cancelled? = state.calls.removeValue(forKey: call) {
+                return [.answer(waiting, .failure(.cancelled(.accepting)))]
             }
+            state.calls[call] = waiting
+            return state.work(for: state.machine.acceptCalled(call, loop: place, now: .now()))
         }
+        self.perform(work)
     }
 
-    /// The next established connection; nil when the listener has been closed.
-    nonisolated(nonsending) func nextForServing() async throws(SecureSocketError) -> SecureSocket? {
-        let waiter = Waiter<SecureSocket?>()
-        let outcome = await withTaskCancellationHandler {
-            await withUnsafeContinuation { continuation in
-                self.onLoop {
-                    guard waiter.wait(continuation, step: .accepting) else { return }
-                    if let socket = self.serving?.ready.popFirst() {
-                        waiter.resume(.success(socket))
-                    } else if self.isClosed || self.serving == nil {
-                        waiter.resume(.success(nil))
-                    } else {
-                        self.serving?.waiter = waiter
-                    }
-                }
+    private func giveUp(_ call: AcceptMachine.Call, _ error: SecureSocketError) {
+        let work: [Work] = self.state.withLock { state in
+            guard let waiting = state.calls.removeValue(forKey: call) else {
+                state.calls[call] = .cancelled
+                return []
             }
-        } onCancel: {
-            self.onLoop {
-                guard waiter.cancel() else { return }
-                self.serving?.waiter = nil
-                waiter.resume(.failure(.cancelled(.accepting)))
-            }
+            return [.answer(waiting, .failure(error))] + state.work(for: state.machine.callGaveUp(call))
         }
-        return try outcome.get()
-    }
-
-    /// Ends serving: nobody takes what is in its handshake or ready by now.
-    func endServing() {
-        guard let serving = self.serving else { return }
-        self.serving = nil
-        for (connection, _) in serving.handshaking.values {
-            connection.onLoop { connection.abandonHandshake(Self.closed) }
-        }
-        for socket in serving.ready { socket.close() }
-    }
-
-    func handlerEnded() {
-        self.serving?.busy -= 1
-        self.readOn()
-    }
-
-    /// Waits until the last connection of `serve` has gone. Not to be cancelled: every connection goes, within its linger time at the latest.
-    nonisolated(nonsending) func waitUntilAllAreGone() async {
-        let waiter = Waiter<Void>()
-        _ = await withUnsafeContinuation { continuation in
-            self.onLoop {
-                guard waiter.wait(continuation, step: .closing) else { return }
-                if self.served.isEmpty { waiter.resume(.success(())) } else { self.lastLeaves.append(waiter) }
-            }
-        }
-    }
-
-    // MARK: Close
-
-    func close() {
-        guard !self.isClosed else { return }
-        self.isClosed = true
-        self.port?.close()
-        for accepting in self.accepting { accepting.waiter.resume(.failure(Self.closed)) }
-        self.accepting.removeAll()
-        for connection in self.waitingConnections { connection.onLoop { connection.drop() } }
-        self.waitingConnections.removeAll()
-        for connection in self.handshaking.values { connection.onLoop { connection.abandonHandshake(Self.closed) } }
-        self.serving?.waiter?.resume(.success(nil))
-        self.serving?.waiter = nil
-    }
-
-    // MARK: The port
-
-    private var isPortFree = false
-    private var portWaiters: [Waiter<Void>] = []
-
-    /// The port's last word.
-    func portIsFree() {
-        self.isPortFree = true
-        self.port = nil
-        for waiter in self.portWaiters { waiter.resume(.success(())) }
-        self.portWaiters.removeAll()
-        self.close()
-    }
-
-    /// Waits until the port is free. Not to be cancelled: a port that is closed is free at once.
-    nonisolated(nonsending) func waitUntilPortIsFree() async {
-        let waiter = Waiter<Void>()
-        _ = await withUnsafeContinuation { continuation in
-            self.onLoop {
-                guard waiter.wait(continuation, step: .closing) else { return }
-                if self.isPortFree { waiter.resume(.success(())) } else { self.portWaiters.append(waiter) }
-            }
-        }
+        self.perform(work)
     }
 
     private static func timedOut(_ timeout: Duration) -> SecureSocketError {
         .timedOut(.accepting, "no client completed a connection within \(timeout)")
     }
 
-    private static let closed = SecureSocketError(
+    // MARK: Serve
+
+    /// Begins to accept on its own account.
+    func beginServing(
+        maximumConnections: Int, failed: (@Sendable (SecureSocketError, SocketEndpoint?) -> Void)?
+    ) -> SecureSocketError? {
+        let (refusal, work): (SecureSocketError?, [Work]) = self.state.withLock { state in
+            if state.machine.isClosed { return (.listenerClosed, []) }
+            if state.machine.isServed {
+                let error = SecureSocketError(
+                    .wrongMode, blame: .caller, step: .accepting, "this listener is being served already", classicReason: "einval"
+                )
+                return (error, [])
+            }
+            state.failed = failed
+            return (nil, state.work(for: state.machine.serve(maximumConnections: maximumConnections, now: .now())))
+        }
+        self.perform(work)
+        return refusal
+    }
+
+    /// On the socket's loop, or any other thread.
+    private func run(_ served: ServedSocket) {
+        let connection = served.socket.connection
+        let lane = self.places.first { $0.loop === connection.loop }?.lane ?? self.places[0].lane
+        lane.turn.onLoop { lane.append(served) }
+    }
+
+    /// The handler of a socket has ended, and has closed it. On the socket's loop.
+    func handlerEnded(_ served: ServedSocket, _ error: (any Error)?) {
+        let connection = served.socket.connection
+        let (work, isAbandoned): ([Work], Bool) = self.state.withLock { state in
+            if !connection.isTransportGone { state.connections[served.id] = connection }
+            let lines = error.map { state.log.handlerThrew($0, peer: connection.peerText, at: .now()) } ?? []
+            return (state.work(for: state.machine.handlerEnded(served.id)) + lines.map { .log($0) }, state.isAbandoned)
+        }
+        self.perform(work)
+        if isAbandoned { connection.onLoop { connection.hasten() } }
+    }
+
+    /// Waits until the last connection of `serve` has gone. Not to be cancelled: every connection goes, within its linger time at the latest.
+    nonisolated(nonsending) func waitUntilAllAreGone() async {
+        await withUnsafeContinuation { continuation in
+            let isOver = self.state.withLock { state in
+                if !state.machine.isDeserted { state.departureWaiters.append(continuation) }
+                return state.machine.isDeserted
+            }
+            if isOver { continuation.resume() }
+        }
+    }
+
+    // MARK: Close
+
+    /// Stops listening. What is in its handshake for `serve`, or ready, is still served; calls of `accept` end.
+    func close() {
+        let port = self.state.withLock { $0.port }
+        let isServed = self.state.withLock { $0.machine.isServed }
+        // While the machine is listening: what waits in the operating system's queue is admitted as ever.
+        port?.close(takingQueue: isServed)
+        self.endListening()
+    }
+
+    /// The port takes no more.
+    private func endListening() {
+        let (work, isDraining): ([Work], Bool) = self.state.withLock { state in
+            guard state.machine.isListening else { return ([], false) }
+            let work = state.work(for: state.machine.close(isGraceful: true))
+            return (work, !state.machine.isClosed)
+        }
+        self.perform(work)
+        guard isDraining else { return }
+        self.dropSilent(at: .now() + AcceptMachine.silentPatience)
+        self.timerLoop.scheduleTask(in: Self.longestDrain) { self.update { $0.dropHandshakes() } }
+    }
+
+    private func dropSilent(at deadline: NIODeadline) {
+        self.timerLoop.scheduleTask(deadline: deadline) {
+            let (work, next): ([Work], NIODeadline?) = self.state.withLock { state in
+                let connections = state.connections
+                let (effects, next) = state.machine.dropSilent(now: .now()) { connections[$0]?.hasSpoken ?? true }
+                return (state.work(for: effects), next)
+            }
+            self.perform(work)
+            if let next { self.dropSilent(at: next) }
+        }
+    }
+
+    /// How long handshakes may take that are under way when the listener is closed.
+    private static let longestDrain = TimeAmount.seconds(10)
+
+    /// Ends everything but the handlers that run, and hastens what lingers.
+    func abandonServing() {
+        let (work, lingering) = self.state.withLock { state in
+            state.isAbandoned = true
+            return (state.work(for: state.machine.close(isGraceful: false)), Array(state.connections.values))
+        }
+        self.perform(work)
+        for connection in lingering { connection.onLoop { connection.hasten() } }
+    }
+
+    /// The port's last word.
+    func portIsFree() {
+        let waiters = self.state.withLock { state in
+            state.isPortFree = true
+            state.port = nil
+            defer { state.portWaiters.removeAll() }
+            return state.portWaiters
+        }
+        for waiter in waiters { waiter.resume() }
+        self.endListening()
+    }
+
+    /// Waits until the port is free. Not to be cancelled: a port that is closed is free at once.
+    nonisolated(nonsending) func waitUntilPortIsFree() async {
+        await withUnsafeContinuation { continuation in
+            let isFree = self.state.withLock { state in
+                if !state.isPortFree { state.portWaiters.append(continuation) }
+                return state.isPortFree
+            }
+            if isFree { continuation.resume() }
+        }
+    }
+}
+
+// MARK: Under the lock
+
+extension Acceptor.State {
+    /// What the machine has decided, together with what it is about.
+    fileprivate mutating func work(for effects: [AcceptMachine.Effect]) -> [Acceptor.Work] {
+        var work: [Acceptor.Work] = []
+        for effect in effects {
+            if let next = self.work(for: effect) { work.append(next) }
+        }
+        return work
+    }
+
+    private mutating func work(for effect: AcceptMachine.Effect) -> Acceptor.Work? {
+        switch effect {
+        case .wake: return self.port.map { .wake($0) }
+        case .begin(let id): return self.connections[id].map { .begin($0, id) }
+        case .abandon(let id, let isCrowded): return self.connections[id].map { .abandon($0, isCrowded: isCrowded) }
+        case .drop(let id):
+            if let socket = self.sockets.removeValue(forKey: id) { return .close(socket) }
+            return self.connections[id].map { .drop($0) }
+        case .answer(let call, let id): return self.answer(call, self.sockets.removeValue(forKey: id).map { .success($0) })
+        case .fail(let call, let id): return self.answer(call, self.errors.removeValue(forKey: id).map { .failure($0) })
+        case .refuse(let call): return self.answer(call, .failure(.listenerClosed))
+        case .report(let id):
+            return self.errors.removeValue(forKey: id).map { .report($0, self.connections[id]?.remoteEndpoint) }
+        case .run(let id): return self.sockets.removeValue(forKey: id).map { .run(ServedSocket(id: id, socket: $0)) }
+        case .allAreServed: return .endLanes
+        case .allAreGone:
+            defer { self.departureWaiters.removeAll() }
+            return .resume(self.departureWaiters)
+        }
+    }
+
+    /// A call that has given up takes nothing: a socket for it is closed with its handle.
+    private mutating func answer(
+        _ call: AcceptMachine.Call, _ result: Result<SecureSocket, SecureSocketError>?
+    ) -> Acceptor.Work? {
+        guard let result, let state = self.calls.removeValue(forKey: call) else { return nil }
+        return .answer(state, result)
+    }
+
+    fileprivate mutating func admit(_ now: NIODeadline) -> AcceptMachine.Admission {
+        let connections = self.connections
+        return self.machine.admit(now: now) { connections[$0]?.hasSpoken ?? true }
+    }
+
+    fileprivate mutating func arrived(
+        _ connection: Connection, _ place: Int, _ now: NIODeadline
+    ) -> (arrival: AcceptMachine.Arrival, work: [Acceptor.Work]) {
+        let connections = self.connections
+        let (arrival, effects) = self.machine.arrived(loop: place, now: now) { connections[$0]?.hasSpoken ?? true }
+        switch arrival {
+        case .handshake(let id), .wait(let id): self.connections[id] = connection
+        case .drop: break
+        }
+        return (arrival, self.work(for: effects) + self.log.arrived(at: now).map { .log($0) })
+    }
+
+    fileprivate mutating func handshakeEnded(
+        _ id: AcceptMachine.ID, _ result: Result<SecureSocket, SecureSocketError>
+    ) -> [Acceptor.Work] {
+        switch result {
+        case .success(let socket):
+            // Established connections are not kept here: a lingering one comes back.
+            self.connections[id] = nil
+            self.sockets[id] = socket
+            let work = self.work(for: self.machine.handshakeCompleted(id))
+            return work
+        case .failure(let error):
+            self.errors[id] = error
+            defer { self.errors[id] = nil }
+            return self.work(for: self.machine.handshakeFailed(id))
+        }
+    }
+}
+
+extension SecureSocketError {
+    static let listenerClosed = SecureSocketError(
         .closed, blame: .caller, step: .accepting, "the listener has been closed", classicReason: "closed")
+
+    fileprivate static func crowdedOut(_ peer: String) -> SecureSocketError {
+        .timedOut(.handshake, "\(peer) did not complete the handshake, and others were waiting")
+    }
 }

@@ -9,12 +9,16 @@ import NIOPosix
     import Glibc
 #endif
 
-/// A listening NIO channel.
-final class ChannelPort: ListeningPort {
+/// A listening NIO channel, which spreads its connections over the loops of its group by itself.
+///
+/// Sendable without a check because the handler is touched on the channel's loop only.
+final class ChannelPort: ListeningPort, @unchecked Sendable {
     private let channel: any Channel
+    private let handler: ListeningHandler
 
-    private init(_ channel: any Channel) {
+    private init(_ channel: any Channel, _ handler: ListeningHandler) {
         self.channel = channel
+        self.handler = handler
     }
 
     /// Binds and listens; the acceptor has its port by then.
@@ -37,39 +41,59 @@ final class ChannelPort: ListeningPort {
             .childChannelOptions(of: options)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(TakingHandler(acceptor))
+                    try channel.pipeline.syncOperations.addHandler(ListeningHandler(acceptor))
                 }
             }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    // It may go before it is a connection.
+                    let arrival = Arrival(acceptor)
+                    channel.closeFuture.assumeIsolated().whenComplete { _ in arrival.failed() }
                     try channel.pipeline.syncOperations.addHandler(
-                        ChannelTransport(channel, options: options) {
-                            acceptor.makeConnection(as: ObjectIdentifier(channel), over: $0)
-                        })
+                        ChannelTransport(channel, options: options) { arrival.succeeded(over: $0) })
                 }
             }
         return try await bootstrap.bind(to: address).flatMap { channel in
             channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandler(ListeningHandler(acceptor))
-                acceptor.listen(at: ChannelPort(channel))
+                let handler = try channel.pipeline.syncOperations.handler(type: ListeningHandler.self)
+                acceptor.listen(at: ChannelPort(channel, handler))
                 channel.closeFuture.assumeIsolated().whenComplete { _ in acceptor.portIsFree() }
                 return channel.localAddress
             }
         }.get()
     }
 
-    func takeOne() {
-        self.channel.read()
+    func wake() {
+        if self.channel.eventLoop.inEventLoop {
+            self.handler.readMore()
+        } else {
+            self.channel.eventLoop.execute { self.handler.readMore() }
+        }
     }
 
-    func pause() {
-        // The channel waits for readability as long as a read is asked for; to switch automatic reading on and off takes that back.
-        try? self.channel.syncOptions?.setOption(.autoRead, value: true)
-        try? self.channel.syncOptions?.setOption(.autoRead, value: false)
-    }
-
-    func close() {
+    /// What waits in the operating system's queue is lost: a channel takes nothing from it while it closes.
+    func close(takingQueue: Bool) {
         self.channel.close(promise: nil)
+    }
+
+    /// One connection on its way from the listening channel to its own. On its own loop.
+    private final class Arrival {
+        private let acceptor: Acceptor
+        private var isOver = false
+
+        init(_ acceptor: Acceptor) {
+            self.acceptor = acceptor
+        }
+
+        func succeeded(over transport: ChannelTransport) -> Connection? {
+            self.isOver = true
+            return self.acceptor.makeConnection(place: 0, over: transport)
+        }
+
+        func failed() {
+            if !self.isOver { self.acceptor.notTaken(place: 0) }
+            self.isOver = true
+        }
     }
 }
 
@@ -83,50 +107,61 @@ extension ServerBootstrap {
     }
 }
 
-/// Tells the acceptor what happens at its listening channel.
+/// Takes a connection from the operating system's queue whenever the acceptor admits one.
 private final class ListeningHandler: ChannelInboundHandler {
     typealias InboundIn = any Channel
 
     private let acceptor: Acceptor
+    private var context: ChannelHandlerContext?
+    /// A connection was admitted and has not come.
+    private var isAwaiting = false
 
     init(_ acceptor: Acceptor) {
         self.acceptor = acceptor
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
-        self.acceptor.readCompleted()
-        context.fireChannelReadComplete()
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
     }
 
-    /// The channel has closed, by itself or because it was asked to.
-    func channelInactive(context: ChannelHandlerContext) {
-        self.acceptor.close()
-        context.fireChannelInactive()
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        self.stopAwaiting()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // An accepted connection that was gone before it was ours is no fault of the listener's.
-        if let error = error as? IOError { self.acceptor.readFailed(error) }
+    func readMore() {
+        guard let context, context.channel.isActive, !self.isAwaiting, self.acceptor.admit() != nil else { return }
+        self.isAwaiting = true
+        context.read()
     }
-}
 
-/// Counts the connections that are taken, before anything is done with them.
-private final class TakingHandler: ChannelInboundHandler {
-    typealias InboundIn = any Channel
-
-    private let acceptor: Acceptor
-
-    init(_ acceptor: Acceptor) {
-        self.acceptor = acceptor
+    private func stopAwaiting() {
+        if self.isAwaiting { self.acceptor.notTaken(place: 0) }
+        self.isAwaiting = false
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let channel = Self.unwrapInboundIn(data)
-        let id = ObjectIdentifier(channel)
-        self.acceptor.taken(id)
-        // It may go before it is a connection.
-        let acceptor = self.acceptor
-        channel.closeFuture.whenComplete { _ in acceptor.onLoop { acceptor.leftTheWay(id) } }
+        // From here on its own channel answers for it.
+        self.isAwaiting = false
         context.fireChannelRead(data)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.fireChannelReadComplete()
+        self.stopAwaiting()
+        self.readMore()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let error = error as? IOError, self.isAwaiting else { return }
+        self.isAwaiting = false
+        // The channel waits for readability as long as a read is asked for; to switch automatic reading on and off takes that back.
+        try? context.channel.syncOptions?.setOption(.autoRead, value: true)
+        try? context.channel.syncOptions?.setOption(.autoRead, value: false)
+        switch error.errnoCode {
+        // An accepted connection that was gone before it was ours is no fault of the listener's (accept(2)).
+        case ECONNABORTED, EPROTO: self.acceptor.notTaken(place: 0)
+        default: self.acceptor.ranShort(place: 0, error)
+        }
     }
 }

@@ -53,7 +53,7 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
         self.connection = self.connect?(self)
         // What makes the connection may refer to it by now.
         self.connect = nil
-        if self.connection == nil { self.close() }
+        if let connection { connection.transportBegan() } else { self.close() }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {

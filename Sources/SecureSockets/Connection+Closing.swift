@@ -9,11 +9,28 @@ import TLSEngine
 /// still under way. The wait is bounded: `lingerTimeout` without progress, and the connection is dropped.
 extension Connection {
     /// Closes this side. What had arrived is discarded; calls that wait end with `closed`.
-    func close() {
+    ///
+    /// - Parameter saysSo: Whether the peer is told that the stream is complete (`close_notify`).
+    func close(saysSo: Bool = true) {
         switch self.phase {
         case .handshaking: self.abandonHandshake(.closed(.handshake))
-        case .open: self.beginClosing()
+        case .open:
+            if !saysSo { self.endsWithoutNotify = true }
+            self.beginClosing()
         case .closing, .closed: break
+        }
+    }
+
+    /// Ends everything at once, and lets the peer see that.
+    func abort() {
+        self.endsWithoutNotify = true
+        switch self.phase {
+        case .handshaking: self.abandonHandshake(.closed(.handshake))
+        case .open:
+            self.beginClosing()
+            self.drop()
+        case .closing: self.drop()
+        case .closed: break
         }
     }
 
@@ -32,7 +49,9 @@ extension Connection {
         // Writing may have been finished before.
         self.closeTransportIfDone()
         guard self.phase == .closing, !self.isTransportGone else { return }
-        self.linger(since: self.delivery(isFirst: true))
+        let undelivered = self.undelivered
+        self.turn.beginLingering(self, bytes: undelivered)
+        self.linger(since: self.delivery(asksThePeer: undelivered > 0))
     }
 
     /// Ends the calls that wait to send. One that has begun goes on without its caller, so that the peer gets the whole unit; it is as
@@ -54,7 +73,7 @@ extension Connection {
     func endOutput() {
         guard !self.isOutputEnding else { return }
         self.isOutputEnding = true
-        if !self.machine.isWritingBroken { self.engine.writeCloseNotify() }
+        if !self.machine.isWritingBroken, !self.endsWithoutNotify { self.engine.writeCloseNotify() }
         self.transport.finishWriting(with: self.engine.takeOutput()) {
             self.isOutputDelivered = true
             self.closeTransportIfDone()
@@ -68,18 +87,19 @@ extension Connection {
 
     /// How far what was accepted has got.
     private struct Delivery {
-        let when: NIODeadline
+        var when: NIODeadline
         /// Bytes that the operating system has not taken yet.
         let undelivered: Int
-        /// nil: not asked for. Most connections have gone before somebody has to ask the operating system.
+        /// What the peer has acknowledged; nil: not asked for, which saves most connections a system call.
         let acknowledged: UInt64?
     }
 
-    private func delivery(isFirst: Bool) -> Delivery {
-        let undelivered = self.transport.unsentBytes + self.engine.pendingOutput + self.sendQueue.byteCount
-        let asks = !isFirst || undelivered > 0
-        return Delivery(
-            when: self.loop.now, undelivered: undelivered, acknowledged: asks ? self.transport.acknowledgedBytes : nil)
+    private var undelivered: Int { self.transport.unsentBytes + self.engine.pendingOutput + self.sendQueue.byteCount }
+
+    private func delivery(asksThePeer: Bool = true) -> Delivery {
+        Delivery(
+            when: self.loop.now, undelivered: self.undelivered,
+            acknowledged: asksThePeer ? self.transport.acknowledgedBytes : nil)
     }
 
     /// A peer that takes a little now and then must not hold a connection, and whoever waits for its end, for ever.
@@ -98,11 +118,39 @@ extension Connection {
         let pause = TimeAmount.nanoseconds(max(timeout.nanoseconds / Self.looksInATimeout, 1))
         self.lingerTimer = self.turn.after(min(pause, last.when + timeout - self.loop.now)) {
             guard self.phase == .closing else { return }
-            let now = self.delivery(isFirst: false)
-            let hasProgressed = now.undelivered < last.undelivered || now.acknowledged ?? 0 > last.acknowledged ?? 0
+            let now = self.delivery()
+            // The first answer of the peer's is compared with nothing: it is no progress.
+            let hasAcknowledged = last.acknowledged.map { now.acknowledged ?? 0 > $0 } ?? false
+            let hasProgressed = now.undelivered < last.undelivered || hasAcknowledged
             let standsStill = !hasProgressed && now.when - last.when >= timeout
-            if standsStill || now.when >= deadline { self.drop() } else { self.linger(since: hasProgressed ? now : last) }
+            if standsStill || now.when >= deadline { return self.drop() }
+            var next = now
+            if !hasProgressed { next.when = last.when }
+            self.linger(since: next)
         }
+    }
+
+    /// How long closing may still take when the program is about to stop.
+    private static let hastyTimeout = Duration.milliseconds(500)
+
+    /// The program is about to stop: what has been handed to the operating system is left to it, and the rest has a second.
+    func hasten() {
+        guard self.phase == .closing, !self.isTransportGone else { return }
+        if self.isOutputDelivered { return self.drop() }
+        self.lingerTimeout = min(self.lingerTimeout, Self.hastyTimeout)
+        let deadline = self.loop.now + TimeAmount(self.lingerTimeout) * 2
+        self.lingerDeadline = min(self.lingerDeadline ?? deadline, deadline)
+        self.lingerTimer?.cancel()
+        self.linger(since: self.delivery())
+    }
+
+    /// After closing, what a peer goes on sending is read and discarded, so that the end of the stream reaches it; a peer that sends more than
+    /// this has had many round trips to notice, and the connection is dropped, which resets it.
+    private static let mostDiscarded = 16 << 20
+
+    func discard(_ count: Int) {
+        self.discardedBytes += count
+        if self.discardedBytes > Self.mostDiscarded, self.phase == .closing { self.drop() }
     }
 
     /// Ends everything at once.

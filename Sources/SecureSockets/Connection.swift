@@ -1,5 +1,6 @@
 import NIOCore
 import SocketCore
+import Synchronization
 import TLSEngine
 
 /// One connection, from the first byte of its handshake to the last that is delivered: the one place where the decisions of
@@ -52,6 +53,11 @@ final class Connection: @unchecked Sendable {
     /// One that has waited for a task of the loop; the next wait of that task takes it.
     @exclusivity(unchecked) var spareWaiter: Waiter<ByteBuffer?>?
 
+    /// Whether the peer has sent anything; asked by the listener, on any thread.
+    private let spoke = Atomic<Bool>(false)
+    var hasSpoken: Bool { self.spoke.load(ordering: .relaxed) }
+    /// Begins the handshake of an accepted connection, when its transport is ready.
+    var began: (() -> Void)?
     /// Told once how the handshake has gone.
     private var established: ((Result<Void, SecureSocketError>) -> Void)?
     private var handshakeTimer: LoopTurn.Timer?
@@ -75,6 +81,12 @@ final class Connection: @unchecked Sendable {
     var lingerTimer: LoopTurn.Timer?
     /// How long closing goes on without progress.
     var lingerTimeout: Duration
+    /// The peer is not told that the stream is complete.
+    var endsWithoutNotify = false
+    /// What was read after closing.
+    var discardedBytes = 0
+    /// Its name among those that linger on this loop; 0: none.
+    var lingeringID: UInt64 = 0
     /// When closing ends in any case.
     var lingerDeadline: NIODeadline?
     /// Told when the descriptor is free.
@@ -168,6 +180,8 @@ final class Connection: @unchecked Sendable {
             // A reset explains an end in mid-handshake better than the end itself.
             if failure.kind == .endedInHandshake, let end = self.transportEnd, end != .truncated {
                 self.handshakeFailed(self.connectionLost(.handshake))
+            } else if failure.kind == .endedInHandshake, !self.hasSpoken, self.engine.context.settings.role == .server {
+                self.handshakeFailed(.endedBeforeHandshake(self.peerText))
             } else {
                 self.handshakeFailed(
                     SecureSocketError(failure, role: self.engine.context.settings.role, step: .handshake, peer: self.peerText))
@@ -209,18 +223,31 @@ final class Connection: @unchecked Sendable {
 
     // MARK: What the transport reports
 
+    /// The transport can be used: an accepted connection begins its handshake.
+    func transportBegan() {
+        let began = self.began
+        self.began = nil
+        began?()
+    }
+
     func transportDelivered(_ bytes: ByteBuffer) {
         self.turn.run {
             switch self.phase {
             case .handshaking:
+                self.noteSpoken()
                 self.engine.receive(bytes)
                 if self.established != nil { self.continueHandshake() }
             case .open:
                 self.engine.receive(bytes)
                 self.decrypt()
-            case .closing, .closed: break
+            case .closing: self.discard(bytes.readableBytes)
+            case .closed: break
             }
         }
+    }
+
+    private func noteSpoken() {
+        if !self.hasSpoken { self.spoke.store(true, ordering: .relaxed) }
     }
 
     /// The same, of bytes that the transport will write over when this returns.
@@ -228,10 +255,12 @@ final class Connection: @unchecked Sendable {
         self.turn.run {
             switch self.phase {
             case .handshaking:
+                self.noteSpoken()
                 self.engine.withLent(bytes) { if self.established != nil { self.continueHandshake() } }
             case .open:
                 self.engine.withLent(bytes) { self.decrypt() }
-            case .closing, .closed: break
+            case .closing: self.discard(bytes.count)
+            case .closed: break
             }
         }
     }
@@ -293,6 +322,7 @@ final class Connection: @unchecked Sendable {
             self.breakWriting()
             self.lingerTimer?.cancel()
             self.lingerTimer = nil
+            self.turn.endLingering(self)
             if self.phase == .handshaking { self.report(.failure(self.connectionLost(.handshake))) }
             // A connection that is lost stays open until somebody closes it: what has arrived can still be received.
             if self.phase != .open { self.phase = .closed }

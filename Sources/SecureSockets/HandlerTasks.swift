@@ -63,7 +63,7 @@ final class HandlerTasks: Sendable {
     ) {
         loopTask.end()
         socket.connection.handlerHasEnded()
-        socket.close()
+        if error == nil { socket.close() } else { socket.closeWithoutNotify() }
         ended(error)
         self.forget(socket.id)
     }

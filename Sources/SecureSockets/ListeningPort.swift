@@ -1,11 +1,13 @@
-/// Where an acceptor's connections come from. Everything is called on the acceptor's loop.
+/// The listening socket that an acceptor's connections come from. Its functions can be called on any thread.
 ///
-/// It reports to its acceptor: `taken` and, when the connection has been made, `makeConnection`; `readCompleted` when it has taken what
-/// it was asked for; `readFailed`; and `portIsFree` as the last of all.
-protocol ListeningPort: AnyObject {
-    /// Takes one more connection from the operating system's queue, as soon as there is one.
-    func takeOne()
-    /// Takes that back.
-    func pause()
-    func close()
+/// For each connection it asks `Acceptor.admit`, and then reports `Acceptor.makeConnection` on the connection's loop, or `notTaken` or
+/// `ranShort`; and `portIsFree` when it is closed.
+protocol ListeningPort: AnyObject, Sendable {
+    /// Asks the acceptor again: more connections may be wanted.
+    func wake()
+    /// Stops listening.
+    ///
+    /// - Parameter takingQueue: Connections that are complete and wait in the operating system's queue are taken first, as far as the
+    ///   acceptor admits them; closing resets those that are left.
+    func close(takingQueue: Bool)
 }

@@ -225,6 +225,23 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
         return .scheduled(self.loop.assumeIsolated().scheduleTask(in: delay) { self.run(body) })
     }
 
+    // MARK: Lingering
+
+    @exclusivity(unchecked) private var lingering = LingeringConnections()
+
+    /// A connection is closed on this side and waits for its peer.
+    func beginLingering(_ connection: Connection, bytes: Int) {
+        for dropped in self.lingering.add(connection, bytes: bytes) { dropped.drop() }
+    }
+
+    func endLingering(_ connection: Connection) {
+        self.lingering.remove(connection)
+    }
+
+    func dropOldestLingering(_ count: Int) {
+        for dropped in self.lingering.takeOldest(count) { dropped.drop() }
+    }
+
     // MARK: Memory
 
     /// Buffers that connections of this loop wrote into; others write into them again, while they are warm. A sender of much has two or

@@ -1,4 +1,4 @@
-import Logging
+public import Logging
 public import NIOCore
 import Synchronization
 import TLSEngine
@@ -42,13 +42,16 @@ public final class SecureListener: Sendable {
     ///   - options: Of the listener and of the sockets it accepts.
     ///   - group: The event loops that connections are spread over. A group of SwiftNIO's must not be shut down before its sockets are
     ///     closed: nothing that is asked of them after that is answered.
+    ///   - logger: Where failures of `serve` are logged, at most ten lines of a kind in ten seconds: handshakes and handlers at level
+    ///     `info`, a lack of file descriptors or a blocked event loop at level `warning`, clients that leave without a word at level `debug`.
     /// - Throws: ``SecureSocketError``: `addressInUse`, `accessDenied`, `addressNotAvailable`, `tooManyOpenFiles`, `invalidArgument`.
     public static func bind(
         host: String? = nil,
         port: Int,
         tls: TLSConfiguration,
         options: SocketOptions = SocketOptions(),
-        on group: any EventLoopGroup = SocketEventLoopGroup.shared
+        on group: any EventLoopGroup = SocketEventLoopGroup.shared,
+        logger: Logger = Logger(label: "SecureSockets")
     ) async throws(SecureSocketError) -> SecureListener {
         guard (0...65_535).contains(port) else {
             throw SecureSocketError(
@@ -57,20 +60,20 @@ public final class SecureListener: Sendable {
         }
         let options = try options.validated()
         try tls.require(.server)
-        if let host { return try await self.bind(to: SocketEndpoint(host: host, port: port), tls, options, group) }
+        if let host { return try await self.bind(to: SocketEndpoint(host: host, port: port), tls, options, group, logger) }
         do {
-            return try await self.bind(to: SocketEndpoint(host: "::", port: port), tls, options, group)
+            return try await self.bind(to: SocketEndpoint(host: "::", port: port), tls, options, group, logger)
         } catch  where error.code == .addressNotAvailable || error.classicReason == "eafnosupport" {
             // A machine without IPv6.
-            return try await self.bind(to: SocketEndpoint(host: "0.0.0.0", port: port), tls, options, group)
+            return try await self.bind(to: SocketEndpoint(host: "0.0.0.0", port: port), tls, options, group, logger)
         }
     }
 
     private static func bind(
-        to endpoint: SocketEndpoint, _ tls: TLSConfiguration, _ options: SocketOptions, _ group: any EventLoopGroup
+        to endpoint: SocketEndpoint, _ tls: TLSConfiguration, _ options: SocketOptions, _ group: any EventLoopGroup,
+        _ logger: Logger
     ) async throws(SecureSocketError) -> SecureListener {
-        let loop = group.next()
-        let acceptor = Acceptor(loop: loop, tls: tls, options: options)
+        let acceptor = Acceptor.make(on: group, tls, options, logger)
         let address = try endpoint.socketAddress()
         do {
             let bound = try await acceptor.bind(to: address, spreadingOver: group)
@@ -105,20 +108,25 @@ public final class SecureListener: Sendable {
     }
 
     /// Accepts connections and runs `handler` for each, as a task on the connection's own event loop: a reply leaves without a change
-    /// of thread. The tasks inherit priority and task-local values, as children do. The handler must not block its thread. When it returns
-    /// or throws, its socket is closed.
+    /// of thread. The tasks inherit priority and task-local values, as children do. The handler must not block its thread.
     ///
-    /// Handshakes run side by side; one that fails concerns nobody else. Returns when the listener is closed and all handlers have
-    /// returned, which is the graceful way to stop. **Cancelling** the task cancels the handlers as well. In both cases the listener is
-    /// closed, and what the handlers sent has been delivered or given up, when this returns.
+    /// When the handler returns, its socket is closed, and the peer is told that the stream is complete. When it throws, what it has sent
+    /// is still delivered, but the stream ends without `close_notify`: the peer sees that it was cut off, and not that all was said.
+    ///
+    /// Handshakes run side by side; one that fails does not affect the others. Returns when the listener is closed and all handlers have
+    /// returned, which is the graceful way to stop: clients that were connected before are still served, those in their handshake as well.
+    /// **Cancelling** the task cancels the handlers and drops handshakes. In both cases the listener is closed, and what the handlers sent
+    /// has been delivered or given up, when this returns.
     ///
     /// A handler's own task can be cancelled in one more way, through an `UnsafeCurrentTask` that it gives away. That does not end a `receive`, or
     /// a mailbox's `next` without a timeout, that has begun on the handler's own loop; every later wait ends at once.
     ///
     /// - Parameters:
-    ///   - maximumConnections: How many connections are served at a time; further clients wait to be accepted.
-    ///   - handshakeFailed: Told of clients that did not complete their handshake, with their address. They are logged otherwise.
-    ///   - handler: Errors it throws end its connection; they are logged at level debug.
+    ///   - maximumConnections: How many handlers run at a time. Clients beyond it wait in the operating system's queue; those that were in
+    ///     their handshake when the limit was reached complete it and wait for a handler to end.
+    ///   - handshakeFailed: Called for clients that did not complete their handshake, with their address, on an event loop. Without it they
+    ///     are logged.
+    ///   - handler: Errors it throws are logged.
     /// - Throws: ``SecureSocketError``: `closed` if the listener was closed before, `wrongMode` if it is being served already.
     public func serve(
         maximumConnections: Int = .max,
@@ -131,35 +139,27 @@ public final class SecureListener: Sendable {
                 "maximumConnections is \(maximumConnections); it must be positive", classicReason: "einval")
         }
         let acceptor = self.acceptor
-        try await acceptor.begin(limit: maximumConnections, failed: handshakeFailed ?? Self.log)
+        if let refusal = acceptor.beginServing(maximumConnections: maximumConnections, failed: handshakeFailed) { throw refusal }
         let handlers = HandlerTasks()
         await withTaskCancellationHandler {
-            // On the listener's loop, a new connection reaches its handler without a change of thread.
-            await withTaskExecutorPreference(acceptor.turn) {
-                while let socket = try? await acceptor.nextForServing() {
-                    handlers.add(socket, handler) { error in
-                        if let error { Self.logEnd(error) }
-                        acceptor.onLoop { acceptor.handlerEnded() }
+            await withTaskGroup { group in
+                for place in acceptor.places {
+                    // On the connection's own loop, a new connection reaches its handler without a change of thread.
+                    group.addTask(executorPreference: place.lane.turn) {
+                        while let served = await place.lane.next() {
+                            handlers.add(served.socket, handler) { error in acceptor.handlerEnded(served, error) }
+                        }
                     }
                 }
             }
             self.close()
-            acceptor.onLoop { acceptor.endServing() }
             await handlers.waitForAll()
         } onCancel: {
             handlers.cancelAll()
+            self.close()
+            acceptor.abandonServing()
         }
         await acceptor.waitUntilAllAreGone()
-    }
-
-    private static let logger = Logger(label: "SecureSockets")
-
-    private static func logEnd(_ error: any Error) {
-        Self.logger.debug("a connection's handler ended", metadata: ["error": "\(error)"])
-    }
-
-    private static func log(_ error: SecureSocketError, _ endpoint: SocketEndpoint?) {
-        Self.logger.debug("a client did not complete its handshake", metadata: ["error": "\(error)"])
     }
 
     // MARK: Closing
@@ -168,8 +168,7 @@ public final class SecureListener: Sendable {
     /// Closing again does nothing.
     public func close() {
         guard !self.closing.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        let acceptor = self.acceptor
-        acceptor.onLoop { acceptor.close() }
+        self.acceptor.close()
         let owner = self.owner.withLock { owner in
             defer { owner.storage = nil }
             return owner.storage
@@ -213,31 +212,30 @@ public final class SecureListener: Sendable {
 }
 
 extension Acceptor {
+    fileprivate static func make(
+        on group: any EventLoopGroup, _ tls: TLSConfiguration, _ options: SocketOptions, _ logger: Logger
+    ) -> Acceptor {
+        let loops = Array(group.makeIterator())
+        #if os(Linux)
+            let canChooseLoop = loops.allSatisfy { $0 is EpollEventLoop }
+        #else
+            let canChooseLoop = false
+        #endif
+        return Acceptor(loops: loops, canChooseLoop: canChooseLoop, tls: tls, options: options, logger: logger)
+    }
+
     /// Listens at an address; the local address is the answer.
     fileprivate func bind(to address: SocketAddress, spreadingOver group: any EventLoopGroup) async throws -> SocketAddress? {
         #if os(Linux)
-            if let loop = self.loop as? EpollEventLoop {
-                return try await loop.submit {
-                    let port = try EpollPort(at: address, on: loop, for: self, options: self.options, spreadingOver: group)
-                    self.listen(at: port)
-                    return port.localAddress
-                }.get()
+            let loops = self.places.compactMap { $0.loop as? EpollEventLoop }
+            if loops.count == self.places.count {
+                let port = try EpollPort(at: address, on: loops, for: self, options: self.options)
+                self.listen(at: port)
+                try await port.start()
+                return port.localAddress
             }
         #endif
-        return try await ChannelPort.bind(to: address, on: self.loop, for: self, options: self.options, spreadingOver: group)
-    }
-
-    nonisolated(nonsending) func begin(
-        limit: Int, failed: (@Sendable (SecureSocketError, SocketEndpoint?) -> Void)?
-    ) async throws(SecureSocketError) {
-        let waiter = Waiter<Void>()
-        let outcome = await withUnsafeContinuation { continuation in
-            self.onLoop {
-                guard waiter.wait(continuation, step: .accepting) else { return }
-                waiter.resume(self.beginServing(limit: limit, failed: failed))
-            }
-        }
-        try outcome.get()
+        return try await ChannelPort.bind(to: address, on: group.next(), for: self, options: self.options, spreadingOver: group)
     }
 }
 

@@ -196,6 +196,22 @@ public final class SecureSocket: Sendable {
         connection.onLoop { connection.close() }
     }
 
+    /// Closes the connection at once: what was accepted and has not been sent is discarded, and the peer sees that the stream was cut off
+    /// (no `close_notify`), not that it is complete. Calls that wait end with `closed`. After ``close()`` it ends what is still being
+    /// delivered.
+    public func abort() {
+        self.closing.store(true, ordering: .releasing)
+        let connection = self.connection
+        connection.onLoop { connection.abort() }
+    }
+
+    /// Closes as ``close()`` does, but without `close_notify`: for a handler that failed, whose peer must not take what it got for all.
+    func closeWithoutNotify() {
+        self.closing.store(true, ordering: .releasing)
+        let connection = self.connection
+        connection.onLoop { connection.close(saysSo: false) }
+    }
+
     /// Waits until the connection has gone: everything was delivered or given up, and its descriptor is free.
     ///
     /// A program that ends right after ``close()`` calls this first. Cancelling ends the wait only.

@@ -80,6 +80,8 @@ public struct SecureSocketError: Error, Sendable {
         public static let refusedByPeer = Code("refusedByPeer")
         /// The peer does not speak TLS, breaks its rules, or has no version, cipher or group in common with us.
         public static let protocolError = Code("protocolError")
+        /// A client connected and left without having sent anything, as health checks and port scans do.
+        public static let endedBeforeHandshake = Code("endedBeforeHandshake")
         /// The peer ended the connection in mid-handshake.
         public static let endedInHandshake = Code("endedInHandshake")
         /// The connection ended without the peer saying that it had finished: data may be missing (RFC 8446 §6.1).
@@ -177,6 +179,14 @@ public struct SecureSocketError: Error, Sendable {
             code: code, blame: blame, step: step, message: message, advice: advice,
             certificateProblem: certificateProblem, alert: alert, errorNumber: errorNumber,
             libraryReason: libraryReason, classicReason: classicReason)
+    }
+}
+
+extension SecureSocketError {
+    static func endedBeforeHandshake(_ peer: String) -> SecureSocketError {
+        SecureSocketError(
+            .endedBeforeHandshake, blame: .peer, step: .handshake, "\(peer) connected and left without sending anything",
+            advice: "Health checks and port scans do this", classicReason: "esslaccept")
     }
 }
 

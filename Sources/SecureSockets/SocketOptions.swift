@@ -61,9 +61,18 @@ public struct SocketOptions: Sendable, Hashable {
     public var mailboxHighWaterMark: Int = 1 << 20
 
     /// How long an accepted connection may take for its handshake. Default: 10 seconds. nil: for ever.
-    ///
-    /// While `serve` has 1024 handshakes under way, those that take more than 2 seconds give way to the clients that wait.
     public var handshakeTimeout: Duration? = .seconds(10)
+
+    /// How many connections of `serve` may be in their handshake. Default: 8192.
+    ///
+    /// At the limit, a client that waits takes the place of the one that has been connected longest without having sent anything (after 100
+    /// milliseconds), or, if all have, of the one whose handshake has taken longest (after 2 seconds). A client that stays silent takes
+    /// about 8 KiB of memory and a file descriptor.
+    public var maximumHandshakes: Int = 8192
+
+    /// How many connections of `serve` that are closed on this side may wait for their peers; beyond it the oldest is dropped. Default: 1024,
+    /// or fewer where `maximumConnections` is lower, but at least 64.
+    public var maximumLingering: Int = 1024
 
     /// How long a closed socket may go without progress in delivering what was accepted by `send`, and then in waiting for the
     /// peer's end, before it is dropped. In any case it is dropped after twelve times as long. Default: 10 seconds.
@@ -115,6 +124,9 @@ extension SocketOptions {
         try check(
             (0...largest).contains(self.maximumPacketSize),
             "maximumPacketSize is \(self.maximumPacketSize); 0 to \(largest) are possible")
+        try check(
+            self.maximumHandshakes > 0, "maximumHandshakes is \(self.maximumHandshakes); it must be positive")
+        try check(self.maximumLingering > 0, "maximumLingering is \(self.maximumLingering); it must be positive")
         try check(self.backlog >= 0, "backlog is \(self.backlog); it must not be negative")
         try check(
             (1...largest).contains(self.readAhead), "readAhead is \(self.readAhead); 1 to \(largest) are possible")

@@ -27,6 +27,17 @@ enum SystemError {
         return numbers.first { !sayLittle.contains($0) } ?? numbers.first
     }
 
+    /// How many files this process may have open; nil if that is not known or has no limit.
+    static var openFilesLimit: UInt64? {
+        var limit = rlimit()
+        #if canImport(Glibc)
+            let result = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        #else
+            let result = getrlimit(RLIMIT_NOFILE, &limit)
+        #endif
+        return result == 0 && limit.rlim_cur != rlim_t.max ? UInt64(limit.rlim_cur) : nil
+    }
+
     private static let names: [Int32: String] = [
         EACCES: "eacces", EADDRINUSE: "eaddrinuse", EADDRNOTAVAIL: "eaddrnotavail", EAFNOSUPPORT: "eafnosupport",
         EALREADY: "ealready", EBADF: "ebadf", ECONNABORTED: "econnaborted", ECONNREFUSED: "econnrefused",
@@ -48,7 +59,12 @@ extension SecureSocketError {
             case EADDRNOTAVAIL: (.addressNotAvailable, .configuration, "Bind to an address of this machine")
             case EACCES, EPERM:
                 (.accessDenied, .configuration, "Ports below 1024 need a privilege; choose a higher one or grant it")
-            case EMFILE, ENFILE: (.tooManyOpenFiles, .system, "Raise the limit of open files (ulimit -n)")
+            case EMFILE:
+                (
+                    .tooManyOpenFiles, .system,
+                    "Raise the limit of open files (ulimit -n)" + (SystemError.openFilesLimit.map { ", which is \($0)" } ?? "")
+                )
+            case ENFILE: (.tooManyOpenFiles, .system, "The whole system has no more; raise its limit (sysctl fs.file-max)")
             case ECONNREFUSED: (.connectionRefused, .peer, "Check that the server is running and listens on this port")
             case ECONNRESET, EPIPE, ECONNABORTED: (.connectionReset, .network, nil)
             case EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN: (.unreachable, .network, "Check the address and the route to it")

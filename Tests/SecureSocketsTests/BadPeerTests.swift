@@ -352,11 +352,12 @@ import Testing
 
     @Test func `a client that hangs up before it has said anything`() async throws {
         let error = try await self.handshakeFailure { $0.close() }
-        #expect(error.code == .endedInHandshake)
+        #expect(error.code == .endedBeforeHandshake)
         #expect(error.blame == .peer)
         #expect(error.step == .handshake)
         #expect(error.classicReason == "esslaccept")
-        #expect(error.message.hasSuffix(" ended the connection in mid-handshake"))
+        #expect(error.message.hasSuffix(" connected and left without sending anything"))
+        #expect(error.advice == "Health checks and port scans do this")
     }
 
     @Test func `a client that hangs up in the middle of its hello`() async throws {

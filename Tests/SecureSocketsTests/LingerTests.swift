@@ -29,6 +29,34 @@ import Testing
         #expect(self.network.isClosed)
     }
 
+    @Test func `waits ten seconds, and no longer, for a peer that has taken everything and does not close`() {
+        self.connection.beginClosing()
+        self.network.acknowledgedBytes = 100_000
+        self.wait(9)
+        #expect(!self.network.isClosed)
+        self.wait(1)
+        #expect(self.network.isClosed)
+    }
+
+    @Test func `discards what a peer goes on sending, up to 16 MiB`() {
+        self.network.unsentBytes = 1
+        self.connection.beginClosing()
+        for _ in 0..<256 { self.connection.transportDelivered(ByteBuffer(repeating: 0, count: 64 << 10)) }
+        #expect(!self.network.isClosed)
+        self.connection.transportDelivered(ByteBuffer(repeating: 0, count: 1))
+        #expect(self.network.isClosed)
+    }
+
+    @Test func `takes a second when the program is about to stop, and none if everything has been handed over`() {
+        self.network.unsentBytes = 1
+        self.connection.beginClosing()
+        self.connection.hasten()
+        self.loop.advanceTime(by: .milliseconds(499))
+        #expect(!self.network.isClosed)
+        self.loop.advanceTime(by: .milliseconds(1))
+        #expect(self.network.isClosed)
+    }
+
     @Test func `can wait practically for ever`() throws {
         var options = SocketOptions()
         options.lingerTimeout = .seconds(Int64.max)

@@ -16,6 +16,12 @@ package struct NetworkSocket {
             .map(NetworkSocket.init)
     }
 
+    /// Those with this local port and any peer.
+    package static func connections(of local: Int) -> [NetworkSocket] {
+        (0..<Int32(4096)).filter { Self.port(of: $0, getsockname) == local && Self.port(of: $0, getpeername) != nil }
+            .map(NetworkSocket.init)
+    }
+
     /// An option whose value is a number; nil if there is none.
     package func option(_ level: Int32, _ name: Int32) -> Int32? {
         var value: Int32 = 0

@@ -18,6 +18,8 @@ static const uint32_t cepoll_hang_up = EPOLLHUP;
 static const uint32_t cepoll_peer_ended = EPOLLRDHUP;
 static const uint32_t cepoll_urgent = EPOLLPRI;
 static const uint32_t cepoll_edge_triggered = EPOLLET;
+// Wakes one of the loops that watch a descriptor, and not all of them.
+static const uint32_t cepoll_exclusive = EPOLLEXCLUSIVE;
 
 int cepoll_create(void);
 int cepoll_add(int epoll, int descriptor, uint32_t events, uint64_t key);

@@ -1,6 +1,8 @@
 #if os(Linux)
     import CEpoll
+    import DequeModule
     import NIOCore
+    import Synchronization
 
     #if canImport(Musl)
         import Musl
@@ -8,45 +10,58 @@
         import Glibc
     #endif
 
-    /// A listening TCP socket on one of our own loops.
+    /// A listening TCP socket that each loop of a group takes connections from.
     ///
-    /// Connections are taken one a round of the loop, so that a crowd of new ones does not keep the loop from those that it has.
-    final class EpollPort: ListeningPort, PolledDescriptor {
-        private let loop: EpollEventLoop
-        private let group: any EventLoopGroup
-        private let descriptor: Int32
+    /// The descriptor is watched by every loop, and the kernel wakes one of them for a connection (`EPOLLEXCLUSIVE`): one that waits, so
+    /// none that is blocked. A loop takes one connection a round, so that a crowd of new ones does not keep it from those that it has, and
+    /// gives it to the loop whose turn it is.
+    final class EpollPort: ListeningPort {
+        private let watchers: [Watcher]
         private let acceptor: Acceptor
         private let options: SocketOptions
-        private var registration: EpollEventLoop.Registration?
-        private var isWanted = false
-        private var mayTake = false
-        private var isUnfinished = false
-        private var isClosed = false
+        /// -1 once it is closed; no loop uses the number after that.
+        private let descriptor: Mutex<Int32>
+        private let handOvers: Mutex<HandOvers>
 
         let localAddress: SocketAddress?
         /// What it accepts has the same address, unless it listens at all of the machine's: one object for all, and no system call.
         private let connectionsAddress: SocketAddress?
 
-        /// Binds and listens. On the loop.
-        ///
-        /// - Parameter group: The loops that connections are spread over.
-        init(
-            at address: SocketAddress, on loop: EpollEventLoop, for acceptor: Acceptor, options: SocketOptions,
-            spreadingOver group: any EventLoopGroup
-        ) throws(IOError) {
-            self.descriptor = try Self.listen(at: address, options)
-            let localAddress = SocketAddress.local(of: self.descriptor)
+        /// Binds and listens.
+        init(at address: SocketAddress, on loops: [EpollEventLoop], for acceptor: Acceptor, options: SocketOptions)
+            throws(IOError)
+        {
+            let descriptor = try Self.listen(at: address, options)
+            let localAddress = SocketAddress.local(of: descriptor)
+            self.descriptor = Mutex(descriptor)
             self.localAddress = localAddress
             self.connectionsAddress = localAddress?.isWildcard ?? true ? nil : localAddress
-            self.loop = loop
-            self.group = group
             self.acceptor = acceptor
             self.options = options
-            do {
-                self.registration = try loop.register(self.descriptor, for: cepoll_in | cepoll_edge_triggered, self)
-            } catch {
-                _ = cepoll_close(self.descriptor)
-                throw error
+            self.watchers = loops.map { Watcher(on: $0) }
+            self.handOvers = Mutex(HandOvers(places: loops.map { _ in [] }))
+        }
+
+        deinit {
+            self.handOvers.withLock { $0.places.forEach { $0.forEach { _ = cepoll_close($0.descriptor) } } }
+            self.descriptor.withLock { if $0 >= 0 { _ = cepoll_close($0) } }
+        }
+
+        /// Begins to watch; throws if the first loop cannot.
+        func start() async throws {
+            for (index, watcher) in self.watchers.enumerated() {
+                watcher.loop.execute { watcher.port = self }
+                let watching = watcher.loop.submit { try self.watch(watcher) }
+                // The others may be busy; they follow when they can.
+                if index == 0 { try await watching.get() }
+            }
+        }
+
+        private func watch(_ watcher: Watcher) throws {
+            try self.descriptor.withLock { descriptor in
+                guard descriptor >= 0 else { return }
+                let events = cepoll_in | cepoll_edge_triggered | (self.watchers.count > 1 ? cepoll_exclusive : 0)
+                watcher.registration = try watcher.loop.register(descriptor, for: events, watcher)
             }
         }
 
@@ -71,87 +86,214 @@
             }
         }
 
-        func ready(_ events: UInt32) {
-            self.mayTake = true
-            self.take()
-        }
-
-        func goOn() {
-            self.isUnfinished = false
-            self.take()
-        }
-
-        func loopStops() {
-            self.close()
-        }
-
-        func takeOne() {
-            self.isWanted = true
-            guard self.mayTake, !self.isUnfinished, !self.isClosed else { return }
-            self.isUnfinished = true
-            self.loop.again(self)
-        }
-
-        func pause() {
-            self.isWanted = false
-        }
-
-        private func take() {
-            while self.isWanted, self.mayTake, !self.isClosed {
-                var storage = sockaddr_storage()
-                var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-                let result = cepoll_accept(self.descriptor, &storage, &length)
-                if result >= 0 {
-                    self.isWanted = false
-                    self.hand(result, SocketAddress(storage))
-                    return self.acceptor.readCompleted()
-                }
-                switch -result {
-                case EAGAIN: self.mayTake = false
-                // Connections that were gone before they were ours (accept(2)).
-                case EINTR, ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, EHOSTUNREACH, ENETUNREACH, EOPNOTSUPP:
-                    continue
-                default:
-                    self.isWanted = false
-                    return self.acceptor.readFailed(IOError(errnoCode: -result, reason: "accept"))
+        func wake() {
+            for watcher in self.watchers {
+                let hasRefused = watcher.hasRefused.exchange(false, ordering: .acquiringAndReleasing)
+                if watcher.loop.inEventLoop {
+                    // Even if it knows of none: the loop that does may be blocked.
+                    watcher.lookSoon()
+                } else if hasRefused {
+                    watcher.loop.execute { watcher.takeSoon() }
                 }
             }
         }
 
-        /// Gives a connection to the loop that is next.
-        private func hand(_ descriptor: Int32, _ peer: SocketAddress?) {
-            let loop = (self.acceptor.wantedLoop ?? self.group.next()) as? EpollEventLoop ?? self.loop
+        // MARK: Taking
+
+        private enum Outcome { case taken, notWanted, empty, failed }
+
+        /// Takes a connection from the operating system's queue and gives it to its loop. On the loop of `watcher`, or, while the port
+        /// closes, on any thread.
+        private func takeOne(on current: EpollEventLoop?) -> Outcome {
+            guard let place = self.acceptor.admit() else { return .notWanted }
+            var storage = sockaddr_storage()
+            let result: Int32 = self.descriptor.withLock { descriptor in
+                guard descriptor >= 0 else { return -EAGAIN }
+                while true {
+                    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+                    let result = cepoll_accept(descriptor, &storage, &length)
+                    switch -result {
+                    // Connections that were gone before they were ours (accept(2)).
+                    case EINTR, ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, EHOSTUNREACH, ENETUNREACH, EOPNOTSUPP:
+                        continue
+                    default: return result
+                    }
+                }
+            }
+            if result >= 0 {
+                self.hand(result, SocketAddress(storage), to: place, from: current)
+                return .taken
+            }
+            if result == -EAGAIN {
+                self.acceptor.notTaken(place: place)
+                return .empty
+            }
+            self.acceptor.ranShort(place: place, IOError(errnoCode: -result, reason: "accept"))
+            return .failed
+        }
+
+        private func hand(_ descriptor: Int32, _ peer: SocketAddress?, to place: Int, from current: EpollEventLoop?) {
+            let handOver = HandOver(descriptor: descriptor, peer: peer, when: .now())
+            guard self.watchers[place].loop !== current else { return self.begin(handOver, place) }
+            self.put(handOver, to: place)
+        }
+
+        // MARK: Handing over
+
+        /// An accepted connection on its way to its loop.
+        private struct HandOver {
+            let descriptor: Int32
+            let peer: SocketAddress?
+            let when: NIODeadline
+        }
+
+        private struct HandOvers {
+            /// In the order of the watchers; bounded by what the acceptor admits for a loop.
+            var places: [Deque<HandOver>]
+            var isWatched = false
+        }
+
+        /// A loop that has not taken a connection for so long is blocked by something, and another gets it.
+        private static let stalledAfter = TimeAmount.milliseconds(200)
+
+        private func put(_ handOver: HandOver, to place: Int) {
+            let isWatched = self.handOvers.withLock { handOvers in
+                handOvers.places[place].append(handOver)
+                defer { handOvers.isWatched = true }
+                return handOvers.isWatched
+            }
+            self.watchers[place].loop.execute { self.takeHandOver(place) }
+            if !isWatched { self.watchHandOvers() }
+        }
+
+        /// On the loop of that place.
+        private func takeHandOver(_ place: Int) {
+            let handOver = self.handOvers.withLock { $0.places[place].popFirst() }
+            // It may have been given to another loop meanwhile.
+            if let handOver { self.begin(handOver, place) } else { self.acceptor.resumed(place: place) }
+        }
+
+        /// Looks now and then, as long as something is on its way.
+        private func watchHandOvers() {
+            let loop = (self.watchers.first { $0.loop.inEventLoop } ?? self.watchers[0]).loop
+            _ = loop.scheduleTask(in: Self.stalledAfter) { self.lookAtHandOvers() }
+        }
+
+        private func lookAtHandOvers() {
+            let stalledSince = NIODeadline.now() - Self.stalledAfter
+            for place in self.watchers.indices {
+                while let handOver = self.popHandOver(of: place, since: stalledSince) {
+                    let other = self.acceptor.moveFromStalled(place: place)
+                    self.put(HandOver(descriptor: handOver.descriptor, peer: handOver.peer, when: .now()), to: other ?? place)
+                }
+            }
+            let isIdle = self.handOvers.withLock { handOvers in
+                handOvers.isWatched = !handOvers.places.allSatisfy(\.isEmpty)
+                return !handOvers.isWatched
+            }
+            if !isIdle { self.watchHandOvers() }
+        }
+
+        private func popHandOver(of place: Int, since limit: NIODeadline) -> HandOver? {
+            self.handOvers.withLock { handOvers in
+                guard let first = handOvers.places[place].first, first.when <= limit else { return nil }
+                return handOvers.places[place].removeFirst()
+            }
+        }
+
+        /// On the loop of that place.
+        private func begin(_ handOver: HandOver, _ place: Int) {
             let transport = EpollTransport(
-                descriptor, on: loop, at: self.connectionsAddress, peer: peer, options: self.options)
-            let id = ObjectIdentifier(transport)
+                handOver.descriptor, on: self.watchers[place].loop, at: self.connectionsAddress, peer: handOver.peer,
+                options: self.options)
             let acceptor = self.acceptor
-            acceptor.taken(id)
-            guard loop !== self.loop else { return Self.begin(transport, id, acceptor) }
-            // Nobody else has the transport.
-            let handed = Handed(transport: transport)
-            loop.execute { Self.begin(handed.transport, id, acceptor) }
+            // A transport that cannot begin closes itself, and its connection is told.
+            try? transport.begin { acceptor.makeConnection(place: place, over: $0) }
         }
 
-        /// Sendable without a check because the transport is given away with it.
-        private struct Handed: @unchecked Sendable {
-            let transport: EpollTransport
-        }
+        // MARK: The end
 
-        private static func begin(_ transport: EpollTransport, _ id: ObjectIdentifier, _ acceptor: Acceptor) {
-            do {
-                try transport.begin { acceptor.makeConnection(as: id, over: $0) }
-            } catch {
-                acceptor.onLoop { acceptor.leftTheWay(id) }
+        /// As many connections as a queue may hold are taken while the port closes.
+        private static let longestQueue = 4096
+
+        func close(takingQueue: Bool) {
+            if takingQueue {
+                for _ in 0..<Self.longestQueue {
+                    guard case .taken = self.takeOne(on: nil) else { break }
+                }
             }
+            let isFirst = self.descriptor.withLock { descriptor in
+                defer { descriptor = -1 }
+                if descriptor >= 0 { _ = cepoll_close(descriptor) }
+                return descriptor >= 0
+            }
+            guard isFirst else { return }
+            for watcher in self.watchers { watcher.loop.execute { watcher.end() } }
+            self.acceptor.portIsFree()
         }
 
-        func close() {
-            guard !self.isClosed else { return }
-            self.isClosed = true
-            if let registration { self.loop.unregister(registration) }
-            self.registration = nil
-            _ = cepoll_close(self.descriptor)
-            self.acceptor.portIsFree()
+        /// What one loop knows of the port.
+        ///
+        /// Sendable without a check because all but `hasRefused` is touched on its loop only.
+        private final class Watcher: PolledDescriptor, @unchecked Sendable {
+            let loop: EpollEventLoop
+            var port: EpollPort?
+            var registration: EpollEventLoop.Registration?
+            /// There may be connections, but the acceptor wanted none.
+            let hasRefused = Atomic<Bool>(false)
+            private var mayTake = false
+            private var isUnfinished = false
+
+            init(on loop: EpollEventLoop) {
+                self.loop = loop
+            }
+
+            func ready(_ events: UInt32) {
+                self.mayTake = true
+                self.take()
+            }
+
+            func goOn() {
+                self.isUnfinished = false
+                self.take()
+            }
+
+            func lookSoon() {
+                self.mayTake = true
+                self.takeSoon()
+            }
+
+            func takeSoon() {
+                guard self.mayTake, !self.isUnfinished else { return }
+                self.isUnfinished = true
+                self.loop.again(self)
+            }
+
+            private func take() {
+                guard self.mayTake, let port else { return }
+                // Before the question: a change after the answer has to find it set.
+                self.hasRefused.store(true, ordering: .releasing)
+                switch port.takeOne(on: self.loop) {
+                case .taken:
+                    self.hasRefused.store(false, ordering: .releasing)
+                    self.takeSoon()
+                case .empty:
+                    self.hasRefused.store(false, ordering: .releasing)
+                    self.mayTake = false
+                case .notWanted, .failed: break
+                }
+            }
+
+            func end() {
+                self.port = nil
+                if let registration { self.loop.unregister(registration) }
+                self.registration = nil
+            }
+
+            func loopStops() {
+                self.port?.close(takingQueue: false)
+                self.end()
+            }
         }
     }
 

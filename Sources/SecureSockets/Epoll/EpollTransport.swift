@@ -82,6 +82,7 @@
                 self.close()
                 throw error
             }
+            self.connection?.transportBegan()
         }
 
         private static let receiving = cepoll_in | cepoll_urgent | cepoll_peer_ended | cepoll_edge_triggered

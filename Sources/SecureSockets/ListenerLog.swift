@@ -1,0 +1,84 @@
+import Logging
+import NIOCore
+import SocketCore
+
+/// What a listener logs, at most ten lines of a kind in ten seconds: handshakes and handlers that fail where the program does not ask to
+/// be told, and shortages of descriptors.
+struct ListenerLog {
+    struct Line: Sendable {
+        let logger: Logger
+        let level: Logger.Level
+        let message: Logger.Message
+        var metadata: Logger.Metadata
+
+        func write() { self.logger.log(level: self.level, self.message, metadata: self.metadata) }
+    }
+
+    private let logger: Logger
+    private var handshakes = LogLimiter()
+    private var handlers = LogLimiter()
+    private var shortages = LogLimiter()
+    private var shortSince: NIODeadline?
+    /// A shortage is over when connections have been accepted for so long.
+    private static let recovery = TimeAmount.seconds(1)
+    private var hasReportedBlockedLoop = false
+
+    init(_ logger: Logger) { self.logger = logger }
+
+    private func line(
+        _ limiter: inout LogLimiter, _ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata,
+        at now: NIODeadline
+    ) -> [Line] {
+        guard case .log(let suppressed) = limiter.decide(at: now) else { return [] }
+        var metadata = metadata
+        if suppressed > 0 { metadata["notLoggedBefore"] = "\(suppressed)" }
+        return [Line(logger: self.logger, level: level, message: message, metadata: metadata)]
+    }
+
+    mutating func handshakeFailed(_ error: SecureSocketError, at now: NIODeadline) -> [Line] {
+        // Health checks and port scans connect and say nothing.
+        if error.code == .endedBeforeHandshake {
+            return [
+                Line(
+                    logger: self.logger, level: .debug, message: "a client left without a handshake",
+                    metadata: ["error": "\(error)"])
+            ]
+        }
+        return self.line(
+            &self.handshakes, .info, "a client did not complete its handshake",
+            ["error": "\(error)", "code": "\(error.code)", "blame": "\(error.blame.rawValue)"], at: now)
+    }
+
+    mutating func handlerThrew(_ error: any Error, peer: String, at now: NIODeadline) -> [Line] {
+        self.line(
+            &self.handlers, .info, "a connection's handler threw an error", ["error": "\(error)", "peer": "\(peer)"], at: now)
+    }
+
+    /// A shortage of descriptors begins, or goes on.
+    mutating func ranShort(_ error: SecureSocketError, at now: NIODeadline) -> [Line] {
+        let isNew = self.shortSince == nil
+        self.shortSince = now
+        guard isNew else { return [] }
+        return self.line(
+            &self.shortages, .warning, "new connections have to wait: no file descriptors are left", ["error": "\(error)"],
+            at: now)
+    }
+
+    /// A connection has been accepted.
+    mutating func arrived(at now: NIODeadline) -> [Line] {
+        guard let shortSince, now >= shortSince + Self.recovery else { return [] }
+        self.shortSince = nil
+        return self.line(&self.shortages, .notice, "new connections are accepted again", [:], at: now)
+    }
+
+    mutating func loopIsBlocked() -> [Line] {
+        guard !self.hasReportedBlockedLoop else { return [] }
+        self.hasReportedBlockedLoop = true
+        return [
+            Line(
+                logger: self.logger, level: .warning,
+                message: "an event loop does not take its connections and is given no more; a handler may be blocking its thread",
+                metadata: [:])
+        ]
+    }
+}
