@@ -36,7 +36,7 @@ final class Acceptor: Sendable {
         var isPortFree = false
         var portWaiters: [UnsafeContinuation<Void, Never>] = []
         var departureWaiters: [UnsafeContinuation<Void, Never>] = []
-        var isWakeScheduled = false
+        var wakeDeadline: NIODeadline?
         /// The task of `serve` was cancelled.
         var isAbandoned = false
         var log: ListenerLog
@@ -116,15 +116,7 @@ final class Acceptor: Sendable {
     /// Whether a connection may be taken; the answer is its loop's place.
     func admit() -> Int? {
         let now = NIODeadline.now()
-        let admission = self.state.withLock { state in
-            var admission = state.admit(now)
-            if case .refuse(.some) = admission {
-                if state.isWakeScheduled { admission = .refuse(until: nil) }
-                state.isWakeScheduled = true
-            }
-            return admission
-        }
-        switch admission {
+        switch self.state.withLock({ $0.admit(now) }) {
         case .take(let loop): return loop
         case .refuse(let deadline):
             if let deadline { self.wake(at: deadline) }
@@ -135,10 +127,17 @@ final class Acceptor: Sendable {
     /// A loop for what is to happen later: the caller's own, which is not blocked, if it is one of them.
     private var timerLoop: any EventLoop { (self.places.first { $0.loop.inEventLoop } ?? self.places[0]).loop }
 
+    /// Sees to it that the port asks again at that time; one timer is enough for all that ask for the same time or a later one.
     private func wake(at deadline: NIODeadline) {
+        let isNeeded = self.state.withLock { state in
+            if let pending = state.wakeDeadline, pending <= deadline { return false }
+            state.wakeDeadline = deadline
+            return true
+        }
+        guard isNeeded else { return }
         self.timerLoop.scheduleTask(deadline: deadline) {
             let port = self.state.withLock { state in
-                state.isWakeScheduled = false
+                if state.wakeDeadline == deadline { state.wakeDeadline = nil }
                 return state.port
             }
             port?.wake()
@@ -178,6 +177,7 @@ final class Acceptor: Sendable {
                 + state.log.ranShort(failure, at: now).map { .log($0) }
         }
         self.perform(work)
+        self.wake(at: now + Self.pauseInShortage)
         guard canMakeRoom else { return }
         for place in self.places {
             place.lane.turn.onLoop { place.lane.turn.dropOldestLingering(AcceptMachine.roomPerShortage) }
