@@ -73,8 +73,9 @@ package struct ReceiveQueue: Sendable {
     private mutating func takeAll() -> ByteBuffer {
         let all = self.bytes
         self.bytes = ByteBuffer()
-        // A few bytes must not keep a large buffer for as long as the caller keeps them.
-        return all.isSparse ? all.copied() : all
+        // A few bytes must not keep a large buffer for as long as the caller keeps them. The queue's own buffer is no slice of another, and
+        // so its capacity is all the memory that it keeps, and cheaper to ask for.
+        return all.readableBytes < all.capacity / 2 && all.isSparse ? all.copied() : all
     }
 
     private mutating func takeSlice(_ count: Int) -> ByteBuffer? {

@@ -187,7 +187,7 @@ package final class TLSEngine {
     fileprivate func takeInput(_ count: Int, into target: UnsafeMutableRawPointer) {
         if self.lent.count > 0, let start = self.lent.baseAddress {
             copyInPieces(start, to: target, count: count)
-            self.lent = UnsafeRawBufferPointer(rebasing: self.lent[count...])
+            self.lent = UnsafeRawBufferPointer(start: start + count, count: self.lent.count - count)
         } else {
             self.input.readWithUnsafeReadableBytes { source in
                 if let start = source.baseAddress { copyInPieces(start, to: target, count: count) }

@@ -34,19 +34,19 @@
         @exclusivity(unchecked) private var moreMayFollowShortRead = false
         @exclusivity(unchecked) private var isReceiving = false
         @exclusivity(unchecked) private var isUnfinished = false
-        private var hasReceivedEnd = false
+        @exclusivity(unchecked) private var hasReceivedEnd = false
 
         @exclusivity(unchecked) private var unsent = OutputQueue()
         private var isWatchedForRoom = false
-        private var wasFull = false
-        private var isWritingBroken = false
-        private var sendingFailure: Int32 = 0
+        @exclusivity(unchecked) private var wasFull = false
+        @exclusivity(unchecked) private var isWritingBroken = false
+        @exclusivity(unchecked) private var sendingFailure: Int32 = 0
         /// Why the connection was lost. The kernel tells that once, to whoever asks first; to the other it looks like an end.
         private var loss: Int32?
-        private var hasFinishedWriting = false
+        @exclusivity(unchecked) private var hasFinishedWriting = false
         /// Runs when all that was written has been handed over.
         private var finishing: (() -> Void)?
-        private var isClosed = false
+        @exclusivity(unchecked) private var isClosed = false
 
         /// Takes a connected descriptor over; it is closed with this object at the latest.
         ///
