@@ -74,7 +74,9 @@ struct ErrorReport: Report {
         var message = self.message.escapedForDisplay
         guard let advice = self.advice?.escapedForDisplay else { return message }
         if !message.hasSuffix(".") { message += "." }
-        return "\(message) \(advice)\(advice.hasSuffix(".") || advice.hasSuffix("?") ? "" : ".")"
+        // Behind a file's name, which a command ends with, a full stop would be copied with it.
+        let endsInName = advice.split(separator: " ").last?.contains { $0 == "." || $0 == "/" } ?? false
+        return "\(message) \(advice)\(endsInName || advice.hasSuffix("?") ? "" : ".")"
     }
 }
 

@@ -6,33 +6,82 @@ package struct CredentialError: Error, Sendable, Hashable {
     }
 
     package enum Problem: Sendable, Hashable {
+        // MARK: The file
         /// The operating system refused, with this `errno`.
         case unreadable(errno: Int32)
+        /// The path has a NUL character, where the operating system would end it.
+        case pathWithNUL
         case isDirectory
         case empty
         /// Larger than any file of this kind is.
         case tooLarge(limit: Int)
-        /// No block of the wanted kind; these kinds were found instead (`PRIVATE KEY`, …). Empty: not PEM at all.
-        case wrongContent(found: [String])
-        /// None of the places where trusted certificates are looked for has any.
-        case nowhereFound
-        /// Looks like DER, the binary form.
-        case notPEM
-        /// The `index`-th certificate (from 0) cannot be read.
-        case malformedCertificate(index: Int, LibraryReason?)
-        case malformedKey(LibraryReason?)
-        /// The key is of a kind that TLS has no use for.
-        case unsupportedKey
+
+        // MARK: Its form
+        /// There is no PEM block, and nothing else that is known.
+        case nothingKnown
+        /// There is no PEM block, but this.
+        case otherForm(FileForm)
+        case malformed(PEMFault)
+        /// There is no block of the wanted kind; these are the labels of those that there are (`PRIVATE KEY`, …).
+        case otherBlocks(labels: [String])
+        /// Certificates in a block that is not read, beside others that are.
+        case blockNotRead(label: String, line: Int)
+        /// OpenSSH's own form of a private key.
+        case openSSHKey(OpenSSHKey)
+
+        // MARK: What the blocks hold
+        /// The `index`-th certificate of the file, from 0, in the block that begins in this line.
+        case malformedCertificate(index: Int, line: Int, BlockFault, LibraryReason?)
+        /// The key in the block that begins in this line.
+        case malformedKey(line: Int, BlockFault, LibraryReason?)
+        /// The key, or the certificate's key, is of a kind that cannot be used.
+        case unsupportedKey(UnsupportedKey)
         case passwordMissing
         case passwordWrong
-        /// The key does not belong to the certificate.
-        case keyMismatch
+        /// Longer than the library takes, in bytes.
+        case passwordTooLong(limit: Int)
+        /// The key is encrypted in a way that cannot be read.
+        case unsupportedEncryption(KeyEncryption)
+        /// The key does not belong to the first certificate of the chain.
+        case keyMismatch(KeyMismatch)
+
+        // MARK: What the certificates are good for
         /// The library refuses the certificate.
         case refused(LibraryReason?)
+        /// None of the places where trusted certificates are looked for has any.
+        case nowhereFound
     }
 
     package let item: Item
     /// The file's path; nil where bytes were given.
     package let path: String?
     package let problem: Problem
+
+    init(item: Item, path: String?, problem: Problem) {
+        self.item = item
+        self.path = path
+        self.problem = problem
+    }
+}
+
+/// What is wrong with the content of a PEM block.
+package enum BlockFault: Sendable, Hashable {
+    /// Its last bytes are missing.
+    case endsEarly(missing: Int)
+    /// It holds something else than its label says.
+    case holds(FileForm)
+    case damaged
+
+    /// - Parameter expected: What the label says.
+    init(of content: [UInt8], expected: (FileForm) -> Bool) {
+        var reader = DERReader(content[...])
+        let form = FileForm.der(content[...])
+        if let form, form != .otherDER, !expected(form) {
+            self = .holds(form)
+        } else if let element = reader.next(), element.missing > 0, form != nil {
+            self = .endsEarly(missing: element.missing)
+        } else {
+            self = .damaged
+        }
+    }
 }
