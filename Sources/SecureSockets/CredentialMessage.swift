@@ -59,6 +59,8 @@ private struct CredentialMessage {
                 "Encrypt the key with a shorter password")
         case .unsupportedEncryption(let encryption): self.say(encryption)
         case .keyMismatch(let mismatch): self.say(mismatch)
+        case .keyUsage(let usage, let subject): self.say(usage, subject)
+        case .weak(let weakness, let index, let subject): self.say(weakness, index, subject)
         case .refused(let reason):
             self.reason = reason
             self.say("was refused by the TLS library\(reason.map { " (\($0.name))" } ?? "")")
@@ -354,6 +356,35 @@ private struct CredentialMessage {
 
     private static func parenthesis(_ subject: String) -> String {
         subject.isEmpty ? "" : " (\(subject.abbreviatedForDisplay))"
+    }
+
+    // MARK: What the certificates are good for
+
+    private mutating func say(_ usage: KeyUsage, _ subject: String) {
+        let names = usage.names.isEmpty ? "empty" : usage.names.joined(separator: ", ")
+        self.say(
+            "the first certificate\(Self.parenthesis(subject)) cannot be used for TLS: its key usage is \(names), without "
+                + "digitalSignature",
+            usage.isAuthority
+                ? "Is it an authority's certificate? Use one that the authority has issued"
+                : "Have it issued with digitalSignature in its key usage")
+    }
+
+    private mutating func say(_ weakness: CertificateWeakness, _ index: Int, _ subject: String) {
+        let certificate = "certificate \(index + 1) of the file\(Self.parenthesis(subject))"
+        switch weakness {
+        case .rsaKey(let bits):
+            self.say(
+                "\(certificate) has an RSA key of \(bits) bits; at least 2048 are required",
+                "Use a new key and certificate. For old peers only, a program can allow .rsaKeysUnder2048Bits")
+        case .signature("SHA-1"):
+            self.say(
+                "\(certificate) is signed with SHA-1, which is broken",
+                "Have it issued again, with SHA-256. For old peers only, a program can allow .sha1Signatures")
+        case .signature(let hash):
+            self.say(
+                "\(certificate) is signed with \(hash), which is broken and not supported", "Have it issued again, with SHA-256")
+        }
     }
 }
 

@@ -58,6 +58,22 @@ struct ConfigurationReasonsTests {
         await #expect(throws: wrong.reason) { try await SSL.listen(0, options + [.verify(0)]) }
     }
 
+    @Test(arguments: UnusableFile.all)
+    func `6_1: files of other forms, of other kinds and too weak`(_ file: UnusableFile) async throws {
+        let made = try file.made()
+        let options: [SSL.Option] =
+            [.certfile(made.chain), .keyfile(made.key)] + (made.trust.map { [.cacertfile($0)] } ?? [])
+            + (file.password.map { [.password($0)] } ?? [])
+        let reason: SSL.Reason =
+            switch file.item {
+            case _ where file.isMismatch: .ekeymismatch
+            case .chain: .ecertfile
+            case .key: .ekeyfile
+            case .trust: .ecacertfile
+            }
+        await #expect(throws: reason) { try await SSL.listen(0, options) }
+    }
+
     @Test func `6_1: enooptions and eoptions`() async {
         await #expect(throws: SSL.Reason.enooptions) { try await SSL.listen(0, []) }
         await #expect(throws: SSL.Reason.eoptions) { try await SSL.listen(0, [.verify(3)]) }

@@ -40,6 +40,16 @@ package struct UnusableFile: Sendable, CustomStringConvertible {
         self.isConvertible = isConvertible
     }
 
+    /// The advice, if that is a command.
+    private var command: String? {
+        guard self.isConvertible, let advice = self.advice else { return nil }
+        let introductions = ["Convert it: ", "Encrypt it again: ", "Decode it: "]
+        return introductions.first(where: advice.hasPrefix).map { String(advice.dropFirst($0.count)) }
+    }
+
+    /// Whether what to do is a command.
+    package var hasCommand: Bool { self.command != nil }
+
     /// The file, made, with the files that it is loaded with.
     package struct Made: Sendable {
         package let workshop: CredentialWorkshop
@@ -67,14 +77,11 @@ package struct UnusableFile: Sendable, CustomStringConvertible {
             case .key: "private key"
             case .trust: "trusted certificates"
             }
-        let commands = ["Convert it: ", "Encrypt it again: ", "Decode it: "]
-        let command = commands.first { self.isConvertible && self.advice?.hasPrefix($0) ?? false }
-            .flatMap { prefix in self.advice.map { String($0.dropFirst(prefix.count)) } }
         return Made(
             workshop: workshop, chain: workshop.path(of: self.chainName), key: workshop.path(of: self.keyName),
             trust: self.item == .trust ? path : nil,
             description: "\(noun) \(path): \(filled(self.message))\(self.advice.map { ". \(filled($0))" } ?? "")",
-            remedy: command.map { (filled($0), output) })
+            remedy: self.command.map { (filled($0), output) })
     }
 }
 
@@ -100,7 +107,7 @@ extension UnusableFile {
     /// All that can be made with what is installed.
     package static var all: [UnusableFile] {
         var files = Self.texts
-        if Program.openssl != nil { files += Self.otherForms + Self.encryptions + Self.otherKeys + Self.chains }
+        if Program.openssl != nil { files += Self.otherForms + Self.encryptions + Self.otherKeys + Self.chains + Self.weak }
         if CredentialWorkshop.hasLegacyProvider { files += Self.legacyEncryptions }
         if Program("ssh-keygen") != nil, Program.openssl != nil { files += Self.openSSHKeys }
         return files

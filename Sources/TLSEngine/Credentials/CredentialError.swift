@@ -46,6 +46,10 @@ package struct CredentialError: Error, Sendable, Hashable {
         case keyMismatch(KeyMismatch)
 
         // MARK: What the certificates are good for
+        /// The first certificate's key may not sign handshakes.
+        case keyUsage(KeyUsage, subject: String)
+        /// The certificate at this index, from 0, is too weak to be relied on.
+        case weak(CertificateWeakness, index: Int, subject: String)
         /// The library refuses the certificate.
         case refused(LibraryReason?)
         /// None of the places where trusted certificates are looked for has any.
