@@ -1,9 +1,22 @@
 package import TLSEngine
 
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
 extension SecureSocketError {
     /// Tells why a certificate, a key or trusted certificates could not be loaded.
     package init(_ error: CredentialError) {
         let message = CredentialMessage(error)
+        if case .unreadable(let number) = error.problem, [EMFILE, ENFILE, ENOMEM].contains(number) {
+            // Nothing is wrong with the file.
+            self = .system(number, step: .configuring, "\(message.place): cannot be read")
+            return
+        }
         let code: Code
         let classicReason: String
         switch error.item {
@@ -25,6 +38,7 @@ extension SecureSocketError {
 private struct CredentialMessage {
     private let item: CredentialError.Item
     private let path: String?
+    private let variable: String?
     private(set) var text = ""
     private(set) var advice: String?
     private(set) var errorNumber: Int32?
@@ -33,6 +47,7 @@ private struct CredentialMessage {
     init(_ error: CredentialError) {
         self.item = error.item
         self.path = error.path
+        self.variable = error.variable
         switch error.problem {
         case .unreadable(let number): self.sayUnreadable(number)
         case .pathWithNUL:
@@ -64,10 +79,14 @@ private struct CredentialMessage {
         case .refused(let reason):
             self.reason = reason
             self.say("was refused by the TLS library\(reason.map { " (\($0.name))" } ?? "")")
-        case .nowhereFound:
+        case .nowhereFound(let unreadable):
+            let reasons = unreadable.map { "; \($0.path.escapedForDisplay): \(SystemError.text(of: $0.errno))" }
             self.say(
-                "none were found there",
+                self.variable == nil ? "none were found there" : "none were found there\(reasons.joined())",
                 "Install the system's package ca-certificates, or name a file with SSL_CERT_FILE or TLSTrust.pem")
+        }
+        if let variable, error.problem.isAboutPath {
+            self.advice = "Correct \(variable), or unset it to use the system's certificates"
         }
     }
 
@@ -79,7 +98,8 @@ private struct CredentialMessage {
             case .privateKey: "private key"
             case .trustedCertificates: "trusted certificates"
             }
-        return self.path.map { "\(noun) \($0.escapedForDisplay)" } ?? noun
+        let source = self.variable.map { " (from \($0))" } ?? ""
+        return self.path.map { "\(noun) \($0.escapedForDisplay)\(source)" } ?? noun
     }
 
     private var isKey: Bool { self.item == .privateKey }
@@ -384,6 +404,16 @@ private struct CredentialMessage {
         case .signature(let hash):
             self.say(
                 "\(certificate) is signed with \(hash), which is broken and not supported", "Have it issued again, with SHA-256")
+        }
+    }
+}
+
+extension CredentialError.Problem {
+    /// Whether another path is what helps.
+    fileprivate var isAboutPath: Bool {
+        switch self {
+        case .unreadable, .pathWithNUL, .isDirectory, .empty, .tooLarge, .nothingKnown, .otherBlocks, .nowhereFound: true
+        default: false
         }
     }
 }

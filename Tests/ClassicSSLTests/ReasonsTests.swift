@@ -27,6 +27,10 @@ struct ConfigurationReasonsTests {
         Case(.ecacertfile, "a folder") { [.cacertfile($0.folder.path)] },
         Case(.ecacertfile, "no certificate in it") { [.cacertfile(try $0.write($0.serverKey.privateKeyPEM))] },
         Case(.ecacertfile, "empty") { [.cacertfile(try $0.write(""))] },
+        // Only what is before it would be opened.
+        Case(.ecacertfile, "a NUL character in its path") { [.cacertfile($0.ca + "\0x")] },
+        Case(.ecertfile, "a NUL character in its path") { [.certfile(try $0.path(of: $0.server[0]) + "\0x"), $0.server[1]] },
+        Case(.ekeyfile, "a NUL character in its path") { [$0.server[0], .keyfile(try $0.path(of: $0.server[1]) + "\0x")] },
         Case(.ecertfile, "no such file") { _ in [.certfile("/nowhere/certificate.pem")] },
         Case(.ecertfile, "only a key in it") { [.certfile(try $0.write($0.serverKey.privateKeyPEM))] },
         Case(.ecertfile, "nonsense in a block") {
@@ -352,6 +356,7 @@ struct OtherReasonsTests {
     @Test func `8: beyond the limit of descriptors it is emfile, and nothing else is harmed`() async {
         await #expect(processExitsWith: .success) {
             try await SSL.withProcess { _ in
+                let files = try CertificateFiles.shared
                 let pair = try await Pair(both: [.active(false)])
                 let port = try SSL.port(pair.listener)
                 let client = try RawSocket.connect(to: port)
@@ -359,6 +364,11 @@ struct OtherReasonsTests {
                     await #expect(throws: SSL.Reason.emfile) { try await SSL.accept(pair.listener, patience) }
                     await #expect(throws: SSL.Reason.emfile) { try await SSL.connect("127.0.0.1", port, [], patience) }
                     await #expect(throws: SSL.Reason.emfile) { try await SSL.listen(0, [.ip("127.0.0.1")]) }
+                    // The files cannot be opened, but nothing is wrong with them.
+                    for files in [files.server, [.cacertfile(files.ca)], [files.client[1]]] as [[SSL.Option]] {
+                        await #expect(throws: SSL.Reason.emfile) { try await SSL.listen(0, [.ip("127.0.0.1")] + files) }
+                        await #expect(throws: SSL.Reason.emfile) { try await SSL.connect("127.0.0.1", port, files, patience) }
+                    }
                     try await SSL.send(pair.accepted, "unharmed")
                     #expect(try await receive(8, from: pair.connected) == Array("unharmed".utf8))
                 }

@@ -223,7 +223,7 @@ import Testing
 
     // MARK: Bad files, whatever they are to be
 
-    enum Item: CaseIterable {
+    enum Item: String, CaseIterable, Codable {
         case chain, key, trust
 
         var noun: String {
@@ -385,30 +385,71 @@ import Testing
         let both = try system(["SSL_CERT_FILE": first, "SSL_CERT_DIR": folder])
         #expect(both.count == 4)
         #expect(both.origin == "\(first), \(folder)")
+        let second = try system(["SSL_CERT_FILE": first, "SSL_CERT_DIR": self.folder.path(of: "missing")])
+        #expect(second.origin == first)
         // Parsed once a process and place.
         #expect(try system(["SSL_CERT_FILE": first]) === file)
         #expect(try system(["SSL_CERT_FILE": first, "SSL_CERT_DIR": ""]) === file)
     }
 
-    @Test func `a system's trust that cannot be loaded names the place`() throws {
-        let missing = self.folder.path(of: "missing.pem")
-        let noFile = try #require(throws: CredentialError.self) {
-            try TrustStore.system { $0 == "SSL_CERT_FILE" ? missing : nil }
-        }
-        self.expect(
-            SecureSocketError(noFile), .trust, missing,
-            "cannot be read: No such file or directory. Check the path and its permissions")
-
-        let empty = try self.folder.makeFolder("empty")
-        let nothing = try #require(throws: CredentialError.self) {
-            try TrustStore.system { $0 == "SSL_CERT_DIR" ? empty : nil }
-        }
-        let error = SecureSocketError(nothing)
+    @Test(arguments: UnusableSystemTrust.all)
+    func `trust that the environment names and that cannot be loaded names the variable`(_ row: UnusableSystemTrust) throws {
+        let made = try row.made(in: self.folder)
+        let loaded = try #require(throws: CredentialError.self) { try TrustStore.system { made.environment[$0] } }
+        let error = SecureSocketError(loaded)
         #expect(error.code == .trustUnusable)
         #expect(error.classicReason == "ecacertfile")
-        #expect(error.message == "trusted certificates \(empty): none were found there")
-        #expect(
-            error.advice == "Install the system's package ca-certificates, or name a file with SSL_CERT_FILE or TLSTrust.pem")
+        #expect(error.blame == .configuration)
+        #expect(error.description == made.description)
+    }
+
+    #if os(Linux)
+        @Test func `trust that no descriptor is left for is reported as that, wherever it is`() async throws {
+            await #expect(processExitsWith: .success) {
+                let folder = try TemporaryDirectory()
+                let file = try folder.write(CertificateAuthority.root().certificatePEM, to: "ca.pem")
+                try await DescriptorLimit.withNoneLeft {
+                    for environment in [["SSL_CERT_FILE": file], ["SSL_CERT_DIR": folder.path]] {
+                        let error = try #require(throws: CredentialError.self) { try TrustStore.system { environment[$0] } }
+                        #expect(SecureSocketError(error).code == .tooManyOpenFiles)
+                    }
+                }
+                // One is enough for the folder, and then there is none for its file.
+                try await DescriptorLimit.withOneLeft {
+                    let error = try #require(throws: CredentialError.self) {
+                        try TrustStore.system { $0 == "SSL_CERT_DIR" ? folder.path : nil }
+                    }
+                    #expect(SecureSocketError(error).code == .tooManyOpenFiles)
+                }
+            }
+        }
+    #endif
+
+    @Test(arguments: Item.allCases)
+    func `a file that no descriptor is left for is not called bad`(_ item: Item) async throws {
+        await #expect(processExitsWith: .success) { [item = item as Item] in
+            let credentials = try Credentials()
+            let path = try credentials.folder.write(credentials.good(item), to: "good.pem")
+            try await DescriptorLimit.withNoneLeft {
+                let error = try credentials.error(loading: item, .file(path))
+                #expect(error.code == .tooManyOpenFiles)
+                #expect(error.blame == .system)
+                #expect(error.step == .configuring)
+                #expect(error.classicReason == "emfile")
+                #expect(error.errorNumber == EMFILE)
+                #expect(
+                    error.description
+                        == "\(item.noun) \(path): cannot be read: Too many open files. Raise the limit of open files (ulimit -n)")
+            }
+        }
+    }
+
+    @Test(arguments: Item.allCases)
+    func `a path with a NUL character is not opened as what is before it`(_ item: Item) throws {
+        let path = try self.folder.write(self.good(item), to: "good.pem") + "\0x"
+        self.expect(
+            try self.error(loading: item, .file(path)), item, path.replacing("\0", with: "\\u{0}"),
+            "cannot be read: the path has a NUL character, which no file name has. Check where the path comes from")
     }
 
     // MARK: Helpers

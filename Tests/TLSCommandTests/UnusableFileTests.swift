@@ -16,6 +16,17 @@ import Testing
         // A full stop behind a command would be copied with it.
         if made.remedy != nil { #expect(outcome.errors.trimmed == line) }
     }
+
+    @Test(arguments: UnusableSystemTrust.all)
+    func `is reported with the variable of the environment that names it`(_ row: UnusableSystemTrust) async throws {
+        let folder = try TemporaryDirectory()
+        let made = try row.made(in: folder)
+        let tool = try Tool(["connect", "127.0.0.1:1"], environment: made.environment)
+        let outcome = await tool.outcome()
+        #expect(outcome.status == 2)
+        let line = "tls: \(made.description)"
+        #expect([line, line + "."].contains(outcome.errors.trimmed), "\(outcome.errors)")
+    }
 }
 
 extension String {

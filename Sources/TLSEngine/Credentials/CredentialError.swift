@@ -1,3 +1,11 @@
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
 /// Why a certificate, a private key or a set of trusted certificates could not be loaded.
 package struct CredentialError: Error, Sendable, Hashable {
     /// What was to be loaded.
@@ -52,19 +60,40 @@ package struct CredentialError: Error, Sendable, Hashable {
         case weak(CertificateWeakness, index: Int, subject: String)
         /// The library refuses the certificate.
         case refused(LibraryReason?)
-        /// None of the places where trusted certificates are looked for has any.
-        case nowhereFound
+        /// None of the places where trusted certificates are looked for has any. For the folders among them that cannot be read,
+        /// why.
+        case nowhereFound([UnreadableFolder])
+    }
+
+    /// A folder that cannot be read, and the `errno` for it.
+    package struct UnreadableFolder: Sendable, Hashable {
+        package let path: String
+        package let errno: Int32
     }
 
     package let item: Item
     /// The file's path; nil where bytes were given.
     package let path: String?
     package let problem: Problem
+    /// The environment variable that the path comes from; nil for any other path.
+    package private(set) var variable: String?
 
     init(item: Item, path: String?, problem: Problem) {
         self.item = item
         self.path = path
         self.problem = problem
+    }
+
+    /// The same for a path that comes from this environment variable.
+    func from(_ variable: String) -> CredentialError {
+        var error = self
+        error.variable = variable
+        return error
+    }
+
+    /// Whether the cause is a limit of the process or of the system, and not the file.
+    var isAboutResources: Bool {
+        if case .unreadable(let number) = self.problem { [EMFILE, ENFILE, ENOMEM].contains(number) } else { false }
     }
 }
 
