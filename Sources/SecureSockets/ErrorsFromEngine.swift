@@ -10,13 +10,17 @@ extension SecureSocketError {
         case .credential(let error): self.init(error)
         case .ciphers(let list, let reason):
             self = make(
-                .ciphersUnusable, "the cipher list \"\(list)\" is empty or names an unknown cipher", "ecipher", reason: reason)
+                .ciphersUnusable, "the cipher list \"\(list.escapedForDisplay)\" is empty or names an unknown cipher", "ecipher",
+                reason: reason)
         case .groups(let reason):
             self = make(.invalidConfiguration, "the list of groups is empty or names one twice", "eoptions", reason: reason)
         case .applicationProtocol(let name):
             self = make(
-                .invalidConfiguration, "the application protocol \"\(name)\" has not between 1 and 255 bytes", "eoptions",
-                reason: nil)
+                .invalidConfiguration,
+                name.utf8.contains(0)
+                    ? "the application protocol \"\(name.escapedForDisplay)\" must not have a NUL character"
+                    : "the application protocol \"\(name.abbreviatedForDisplay)\" must be 1 to 255 bytes long",
+                "eoptions", reason: nil)
         case .library(let reason):
             self = make(.invalidConfiguration, "the TLS library refused the configuration", "enomem", reason: reason)
         }
@@ -27,6 +31,7 @@ extension SecureSocketError {
     /// - Parameter peer: Whom this is about, for example `example.org:443`.
     init(_ failure: TLSFailure, role: TLSSettings.Role, step: Step, peer: String) {
         let reason = failure.reason?.name
+        let peer = peer.escapedForDisplay
         switch failure.kind {
         case .certificateRefused(let refusal):
             let problem = CertificateProblem(refusal)

@@ -69,6 +69,7 @@ public final class SecureListener: Sendable {
     private static func bind(
         to endpoint: SocketEndpoint, _ tls: TLSConfiguration, _ options: SocketOptions, _ group: any EventLoopGroup
     ) async throws(SecureSocketError) -> SecureListener {
+        try endpoint.requireWithoutNUL()
         let loop = group.next()
         let acceptor = Acceptor(loop: loop, tls: tls, options: options)
         let address = try endpoint.socketAddress()

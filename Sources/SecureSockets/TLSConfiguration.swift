@@ -226,6 +226,12 @@ public struct TLSConfiguration: Sendable {
         serverName: String? = nil,
         parameters: Parameters = Parameters()
     ) throws(SecureSocketError) -> TLSConfiguration {
+        if let serverName, serverName.isEmpty || serverName.utf8.contains(0) {
+            throw SecureSocketError(
+                .invalidArgument, blame: .caller, step: .configuring,
+                "the server name \"\(serverName.escapedForDisplay)\" \(serverName.isEmpty ? "is empty" : "has a NUL character")",
+                advice: "Give a host name or an address, or nil for the host that is connected to", classicReason: "eoptions")
+        }
         var settings = try Self.settings(.client, parameters)
         settings.identity = identity?.identity
         if verification == .dangerouslyNone {

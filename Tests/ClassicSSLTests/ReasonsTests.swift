@@ -51,6 +51,7 @@ struct ConfigurationReasonsTests {
         },
         Case(.ecipher, "no name is known") { _ in [.ciphers("NONSENSE:RUBBISH")] },
         Case(.ecipher, "empty") { _ in [.ciphers("")] },
+        Case(.ecipher, "a NUL character in it") { _ in [.ciphers("ECDHE-RSA-AES128-GCM-SHA256\0:NONSENSE")] },
     ]
 
     @Test(arguments: Self.cases)
