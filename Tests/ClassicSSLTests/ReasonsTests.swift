@@ -389,13 +389,36 @@ struct OtherReasonsTests {
         "esslaccept", "esslconnect", "esslerrssl", "ex509lookup", "ewantconnect", "closed", "timeout", "enotlistener",
         "enotconn", "ebadsocket", "ebadstate", "ebrokertype", "enoproxysocket", "ebadf", "enotsock",
     ]
-    static let inet = [
-        "eacces", "eaddrinuse", "eaddrnotavail", "econnaborted", "econnrefused", "econnreset", "ehostunreach", "einval",
-        "emfile", "emsgsize", "enetunreach", "enfile", "enobufs", "enomem", "enotconn", "epipe", "etimedout", "nxdomain",
-        "exbadport", "exbadseq",
-    ]
+    /// The names of inet(3).
+    static let inet = """
+        e2big eacces eaddrinuse eaddrnotavail eadv eafnosupport eagain ealign ealready ebade ebadf ebadfd ebadmsg
+        ebadr ebadrpc ebadrqc ebadslt ebfont ebusy echild echrng ecomm econnaborted econnrefused econnreset edeadlk
+        edeadlock edestaddrreq edirty edom edotdot edquot eduppkg eexist efault efbig eftype ehostdown ehostunreach
+        eidrm einit einprogress eintr einval eio eisconn eisdir eisnam el2hlt el2nsync el3hlt el3rst elbin elibacc
+        elibbad elibexec elibmax elibscn elnrng eloop emfile emlink emsgsize emultihop enametoolong enavail enet
+        enetdown enetreset enetunreach enfile enoano enobufs enocsi enodata enodev enoent enoexec enolck enolink
+        enomem enomsg enonet enopkg enoprotoopt enospc enosr enostr enosym enosys enotblk enotconn enotdir enotempty
+        enotnam enotsock enotsup enotty enotuniq enxio eopnotsupp eoverflow eperm epfnosupport epipe eproclim
+        eprocunavail eprogmismatch eprogunavail eproto eprotonosupport eprototype erange erefused eremchg eremdev
+        eremote eremoteio eremoterelease erofs erpcmismatch erremote eshutdown esocktnosupport espipe esrch esrmnt
+        estale esuccess etime etimedout etoomanyrefs etxtbsy euclean eunatch eusers eversion ewouldblock exbadport
+        exbadseq exdev exfull nxdomain
+        """.split { $0 == " " || $0 == "\n" }.map(String.init)
 
-    @Test(arguments: Self.atoms + Self.inet)
+    /// The names of what this operating system can report.
+    static let system = (Int32(1)...200).filter { !SystemError.text(of: $0).hasPrefix("Unknown error") }
+        .map { SystemError.name(of: $0) }
+
+    @Test func `6_6: the names of all numbers are known`() {
+        #expect(Self.system.count > 90)
+        #expect(!Self.system.contains { $0.hasPrefix("errno") })
+        #expect(SystemError.name(of: ECONNREFUSED) == "econnrefused")
+        #expect(SystemError.name(of: EAGAIN) == "eagain")
+        #expect(SystemError.name(of: EOPNOTSUPP) == "eopnotsupp")
+        #expect(SystemError.name(of: 0) == "errno0")
+    }
+
+    @Test(arguments: Set(Self.atoms + Self.inet + Self.system).sorted())
     func `2 format_error 1: every reason has a text of its own`(_ atom: String) {
         let reason = SSL.Reason(atom: atom)
         #expect(reason.atom == atom && reason.description == atom)
@@ -406,7 +429,7 @@ struct OtherReasonsTests {
     }
 
     @Test func `2 format_error 1: no two reasons have the same text`() {
-        let texts = Set(Self.atoms + Self.inet).map { SSL.formatError(SSL.Reason(atom: $0)) }
+        let texts = Set(Self.atoms + Self.inet + Self.system).map { SSL.formatError(SSL.Reason(atom: $0)) }
         #expect(Set(texts).count == texts.count)
     }
 
