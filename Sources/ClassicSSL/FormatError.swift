@@ -5,7 +5,7 @@ extension SSL {
         case .badcall(let call): "the call is not possible on this socket, or not by this process: \(call)"
         case .badcast(let call): "an internal request that nobody knows: \(call)"
         case .badinfo(let info): "an internal message that nobody expected: \(info)"
-        case .posix(let name): Self.inetTexts[name] ?? "unknown reason: \(name)"
+        case .posix(let name): Self.systemReasonTexts[name] ?? "unknown reason: \(name)"
         default: Self.texts[reason] ?? "unknown reason: \(reason)"
         }
     }
@@ -15,7 +15,7 @@ extension SSL {
         switch term {
         case .atom(let name):
             let reason = Reason(atom: name)
-            if case .posix = reason, Self.inetTexts[name] == nil { return "unknown reason: \(term)" }
+            if case .posix = reason, Self.systemReasonTexts[name] == nil { return "unknown reason: \(term)" }
             return Self.formatError(reason)
         case .tuple(let parts) where parts.count == 2:
             switch parts[0] {
@@ -60,20 +60,5 @@ extension SSL {
         .ebadstate: "the connection is not in the state for this",
         .ebrokertype: "the socket process was asked for an unknown role",
         .enoproxysocket: "the socket's internal channel could not be made",
-    ]
-
-    private static let inetTexts: [String: String] = [
-        "eacces": "permission denied", "eaddrinuse": "the address is in use", "eaddrnotavail": "the address is not available",
-        "eafnosupport": "the address family is not supported", "ealready": "the operation is under way already",
-        "ebadf": "bad file descriptor", "econnaborted": "the connection was aborted",
-        "econnrefused": "the connection was refused", "econnreset": "the connection was reset by the peer",
-        "ehostdown": "the host is down", "ehostunreach": "no route to the host", "einval": "invalid argument",
-        "eisdir": "is a folder", "emfile": "too many open files", "emsgsize": "the message is too long",
-        "enetdown": "the network is down", "enetunreach": "the network cannot be reached",
-        "enfile": "too many open files in the system", "enobufs": "no buffer space", "enoent": "no such file or folder",
-        "enomem": "out of memory", "enotconn": "the socket is not connected", "enotdir": "is not a folder",
-        "enotsock": "is not a socket", "eperm": "the operation is not permitted", "epipe": "broken pipe",
-        "etimedout": "the connection timed out", "exbadport": "the port of the address is out of range or malformed",
-        "exbadseq": "a command came out of its order", "nxdomain": "the host or domain name is not known",
     ]
 }

@@ -35,6 +35,8 @@ enum SubjectName: Equatable {
 
     /// The 4 or 16 bytes of an address, nil when the text is none.
     private static func address(_ text: String) -> [UInt8]? {
+        // C's function would read what is before it.
+        if text.utf8.contains(0) { return nil }
         for (family, count) in [(AF_INET, 4), (AF_INET6, 16)] {
             var bytes = [UInt8](repeating: 0, count: count)
             if inet_pton(family, text, &bytes) == 1 { return bytes }

@@ -92,7 +92,8 @@ public struct CertificateProblem: Sendable, Hashable {
 }
 
 extension CertificateProblem: CustomStringConvertible {
-    /// A sentence that names the certificate and what is wrong with it.
+    /// A sentence that names the certificate and what is wrong with it. What comes from the certificate is escaped in it, and cut where
+    /// it is long; ``PeerCertificate`` has it as it is.
     public var description: String {
         "\(self.subjectText) \(self.problemText)"
     }
@@ -100,7 +101,7 @@ extension CertificateProblem: CustomStringConvertible {
     private var subjectText: String {
         let place = self.position == 0 ? "the peer's certificate" : "the certificate at position \(self.position) of the chain"
         guard let subject = self.certificate?.subject, !subject.isEmpty else { return place }
-        return "\(place) (\(subject))"
+        return "\(place) (\(subject.abbreviatedForDisplay))"
     }
 
     private var problemText: String {
@@ -112,10 +113,11 @@ extension CertificateProblem: CustomStringConvertible {
         case .selfSigned: "vouches for itself and is not trusted"
         case .untrustedRoot: "is the root of the chain and is not trusted"
         case .issuerUnknown:
-            "was issued by \(self.certificate.map { $0.issuer.isEmpty ? "somebody unnamed" : $0.issuer } ?? "somebody"), whose certificate is neither sent nor trusted"
+            "was issued by \(self.issuerText), whose certificate is neither sent nor trusted"
         case .chainTooLong:
             "ends a chain that is too long: it stands at position \(self.position), and \(self.refusal.depthLimit ?? 0) is the highest allowed"
-        case .wrongName, .wrongAddress: "is not for \(self.expectedName ?? "the name asked for") but for \(self.ownNames)"
+        case .wrongName, .wrongAddress:
+            "is not for \(self.expectedName?.abbreviatedForDisplay ?? "the name asked for") but for \(self.ownNames)"
         case .wrongPurpose: "is not for this use (its extended key usage does not allow it)"
         case .revoked: "has been revoked"
         case .badSignature: "has a signature that is not its issuer's"
@@ -125,7 +127,12 @@ extension CertificateProblem: CustomStringConvertible {
 
     private var ownNames: String {
         guard let names = self.certificate?.names, !names.isEmpty else { return "no name at all (it has no alternative names)" }
-        return names.joined(separator: ", ")
+        return names.listedForDisplay
+    }
+
+    private var issuerText: String {
+        guard let issuer = self.certificate?.issuer, !issuer.isEmpty else { return "an authority without a name" }
+        return issuer.abbreviatedForDisplay
     }
 
     var advice: String {

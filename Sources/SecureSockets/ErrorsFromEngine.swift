@@ -1,70 +1,6 @@
 package import TLSEngine
 
 extension SecureSocketError {
-    /// Tells why a certificate, a key or trust could not be loaded.
-    package init(_ error: CredentialError) {
-        let (code, noun, classic): (Code, String, String) =
-            switch error.item {
-            case .certificateChain: (.certificateUnusable, "certificate chain", "ecertfile")
-            case .privateKey: (.privateKeyUnusable, "private key", "ekeyfile")
-            case .trustedCertificates: (.trustUnusable, "trusted certificates", "ecacertfile")
-            }
-        let place = error.path.map { "\(noun) \($0)" } ?? noun
-        func make(
-            _ text: String, advice: String? = nil, code: Code = code, classic: String = classic,
-            errorNumber: Int32? = nil, reason: LibraryReason? = nil
-        ) -> SecureSocketError {
-            SecureSocketError(
-                code, blame: .configuration, step: .configuring, "\(place): \(text)", advice: advice,
-                errorNumber: errorNumber, libraryReason: reason?.name, classicReason: classic)
-        }
-        switch error.problem {
-        case .unreadable(let number):
-            self = make(
-                "cannot be read: \(SystemError.text(of: number))", advice: "Check the path and its permissions",
-                errorNumber: number)
-        case .isDirectory: self = make("is a folder, not a file", advice: "Name the file in it")
-        case .empty: self = make("is empty", advice: "Give a PEM file")
-        case .tooLarge(let limit): self = make("is larger than \(limit >> 20) MiB; it cannot be a PEM file of this kind")
-        case .notPEM:
-            self = make("is not PEM; it looks like DER", advice: "Convert it: openssl x509 (or pkey) -inform der -in … -out …")
-        case .wrongContent(let found) where found.isEmpty:
-            self = make("holds nothing in PEM", advice: "A PEM file has lines like -----BEGIN CERTIFICATE-----")
-        case .wrongContent(let found):
-            let swapped =
-                switch error.item {
-                case .privateKey: found.contains("CERTIFICATE")
-                case .certificateChain: found.contains { $0.hasSuffix("PRIVATE KEY") }
-                case .trustedCertificates: false
-                }
-            self = make(
-                "has no \(error.item == .privateKey ? "private key" : "certificate"), but \(found.joined(separator: ", "))",
-                advice: swapped ? "Are the certificate's and the key's file swapped?" : nil)
-        case .nowhereFound:
-            self = make(
-                "none were found there",
-                advice: "Install the system's package ca-certificates, or name a file with SSL_CERT_FILE or TLSTrust.pem")
-        case .malformedCertificate(let index, let reason):
-            self = make("certificate number \(index + 1) cannot be read", advice: "Is the file complete?", reason: reason)
-        case .malformedKey(let reason):
-            self = make("the key cannot be read", advice: "Is the file complete?", reason: reason)
-        case .unsupportedKey:
-            self = make("keys of this kind cannot be used for TLS", advice: "Use RSA, ECDSA (P-256, P-384, P-521) or Ed25519")
-        case .passwordMissing: self = make("is encrypted, and no password was given", advice: "Give the password")
-        case .passwordWrong: self = make("is encrypted, and the password is wrong", advice: "Check the password")
-        case .keyMismatch:
-            self = make(
-                "does not belong to the certificate", advice: "Give the key that the certificate was issued for",
-                code: .privateKeyMismatch, classic: "ekeymismatch")
-        case .refused(let reason) where reason?.name == "KEY_USAGE_BIT_INCORRECT":
-            self = make(
-                "may not be used for TLS: its key usage does not say that it signs",
-                advice: "Is it an authority's certificate? Use one that the authority has issued", reason: reason)
-        case .refused(let reason):
-            self = make("was refused by the TLS library" + (reason.map { " (\($0.name))" } ?? ""), reason: reason)
-        }
-    }
-
     package init(_ error: TLSSettingsError) {
         func make(_ code: Code, _ text: String, _ classic: String, reason: LibraryReason?) -> SecureSocketError {
             SecureSocketError(
@@ -74,13 +10,17 @@ extension SecureSocketError {
         case .credential(let error): self.init(error)
         case .ciphers(let list, let reason):
             self = make(
-                .ciphersUnusable, "the cipher list \"\(list)\" is empty or names an unknown cipher", "ecipher", reason: reason)
+                .ciphersUnusable, "the cipher list \"\(list.escapedForDisplay)\" is empty or names an unknown cipher", "ecipher",
+                reason: reason)
         case .groups(let reason):
             self = make(.invalidConfiguration, "the list of groups is empty or names one twice", "eoptions", reason: reason)
         case .applicationProtocol(let name):
             self = make(
-                .invalidConfiguration, "the application protocol \"\(name)\" has not between 1 and 255 bytes", "eoptions",
-                reason: nil)
+                .invalidConfiguration,
+                name.utf8.contains(0)
+                    ? "the application protocol \"\(name.escapedForDisplay)\" must not have a NUL character"
+                    : "the application protocol \"\(name.abbreviatedForDisplay)\" must be 1 to 255 bytes long",
+                "eoptions", reason: nil)
         case .library(let reason):
             self = make(.invalidConfiguration, "the TLS library refused the configuration", "enomem", reason: reason)
         }
@@ -91,6 +31,7 @@ extension SecureSocketError {
     /// - Parameter peer: Whom this is about, for example `example.org:443`.
     init(_ failure: TLSFailure, role: TLSSettings.Role, step: Step, peer: String) {
         let reason = failure.reason?.name
+        let peer = peer.escapedForDisplay
         switch failure.kind {
         case .certificateRefused(let refusal):
             let problem = CertificateProblem(refusal)

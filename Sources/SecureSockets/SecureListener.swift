@@ -73,6 +73,7 @@ public final class SecureListener: Sendable {
         to endpoint: SocketEndpoint, _ tls: TLSConfiguration, _ options: SocketOptions, _ group: any EventLoopGroup,
         _ logger: Logger
     ) async throws(SecureSocketError) -> SecureListener {
+        try endpoint.requireWithoutNUL()
         let acceptor = Acceptor.make(on: group, tls, options, logger)
         let address = try endpoint.socketAddress()
         do {

@@ -1,4 +1,5 @@
 import NIOCore
+import TLSEngine
 
 /// An internet address and a port: where a socket is, or where its peer is.
 public struct SocketEndpoint: Sendable, Hashable, CustomStringConvertible {
@@ -15,6 +16,15 @@ public struct SocketEndpoint: Sendable, Hashable, CustomStringConvertible {
     /// `host:port`, with brackets around an IPv6 address.
     public var description: String {
         self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
+    }
+
+    /// Throws if the host has a NUL character: what is before it would be used.
+    func requireWithoutNUL() throws(SecureSocketError) {
+        guard self.host.utf8.contains(0) else { return }
+        throw SecureSocketError(
+            .invalidArgument, blame: .caller, step: .configuring,
+            "\(self.host.escapedForDisplay) is not an internet address: it has a NUL character",
+            advice: "Give an address of this machine, such as 127.0.0.1 or ::1", classicReason: "eoptions")
     }
 
     init?(_ address: SocketAddress?) {

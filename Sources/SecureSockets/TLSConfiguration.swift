@@ -29,27 +29,34 @@ public struct TLSIdentity: Sendable {
 
     /// Loads an identity.
     ///
+    /// Refuses what peers refuse as well: a certificate whose key may not sign (RFC 5280 §4.2.1.3), a key that TLS has no signatures
+    /// for, and, unless `legacy` allows them, RSA keys under 2048 bits and certificates that are signed with SHA-1. A root's own
+    /// signature and certificates of the file that are not in the chain do not count.
+    ///
     /// - Parameters:
     ///   - certificateChain: PEM, this side's own certificate first, then the intermediates that lead to a root. The whole chain
     ///     is sent to the peer.
     ///   - privateKey: PEM: PKCS#8, PKCS#1 (RSA) or SEC 1 (elliptic curves), encrypted or not.
     ///   - password: For an encrypted key; ignored otherwise.
+    ///   - legacy: Weak certificates that are used all the same, for old peers only.
     /// - Throws: ``SecureSocketError`` with the code `certificateUnusable`, `privateKeyUnusable` (also for a wrong or missing
-    ///   password) or `privateKeyMismatch`.
+    ///   password) or `privateKeyMismatch`; `tooManyOpenFiles` if a file cannot be opened for that reason.
     public init(
         certificateChain: PEMSource,
         privateKey: PEMSource,
-        password: String? = nil
+        password: String? = nil,
+        allowing legacy: LegacyCertificates = []
     ) throws(SecureSocketError) {
-        try self.init(chain: certificateChain.source, privateKey: privateKey.source, password: password)
+        try self.init(chain: certificateChain.source, privateKey: privateKey.source, password: password, allowing: legacy)
     }
 
     /// Loads what there is; the classic interface knows identities with a part missing.
     package init(
-        chain: PEMInput?, privateKey: PEMInput?, password: String?
+        chain: PEMInput?, privateKey: PEMInput?, password: String?, allowing legacy: LegacyCertificates = []
     ) throws(SecureSocketError) {
         do {
-            self.identity = try Identity(chain: chain, privateKey: privateKey, password: password)
+            self.identity = try Identity(
+                chain: chain, privateKey: privateKey, password: password, allowing: legacy.options)
         } catch {
             throw SecureSocketError(error)
         }
@@ -219,6 +226,12 @@ public struct TLSConfiguration: Sendable {
         serverName: String? = nil,
         parameters: Parameters = Parameters()
     ) throws(SecureSocketError) -> TLSConfiguration {
+        if let serverName, serverName.isEmpty || serverName.utf8.contains(0) {
+            throw SecureSocketError(
+                .invalidArgument, blame: .caller, step: .configuring,
+                "the server name \"\(serverName.escapedForDisplay)\" \(serverName.isEmpty ? "is empty" : "has a NUL character")",
+                advice: "Give a host name or an address, or nil for the host that is connected to", classicReason: "eoptions")
+        }
         var settings = try Self.settings(.client, parameters)
         settings.identity = identity?.identity
         if verification == .dangerouslyNone {

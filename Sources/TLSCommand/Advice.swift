@@ -43,7 +43,10 @@ enum Advice {
     }
 
     private static func forFiles(_ error: SecureSocketError) -> String? {
-        guard error.step == .configuring, error.errorNumber == ENOENT else { return nil }
+        // A path from the environment is not an option's.
+        guard error.step == .configuring, error.errorNumber == ENOENT, error.advice?.hasPrefix("Check the path") ?? false else {
+            return nil
+        }
         return "Check the path; to make certificates to develop with: tls certs dev DIR"
     }
 }

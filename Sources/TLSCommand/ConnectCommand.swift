@@ -1,5 +1,6 @@
 import ArgumentParser
 import SecureSockets
+import TLSEngine
 
 /// `tls connect HOST:PORT`.
 struct Connect: AsyncParsableCommand, SpeaksJSON {
@@ -109,7 +110,7 @@ struct InsecureReport: Report {
 
     private enum CodingKeys: CodingKey { case message }
 
-    var text: String { "tls: warning: \(self.message.printable)" }
+    var text: String { "tls: warning: \(self.message.escapedForDisplay)" }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)

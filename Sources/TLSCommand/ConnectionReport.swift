@@ -1,5 +1,6 @@
 import Foundation
 import SecureSockets
+import TLSEngine
 
 /// What there is to know of a connection.
 struct ConnectionReport: Encodable, Sendable {
@@ -69,7 +70,7 @@ struct ConnectionReport: Encodable, Sendable {
             }
         }
         if let notAfter = self.certificates.first?.notAfter { rows.append(("valid until", notAfter)) }
-        return rows.map { name, value in name.padding(toLength: 13, withPad: " ", startingAt: 0) + value.printable }
+        return rows.map { name, value in name.padding(toLength: 13, withPad: " ", startingAt: 0) + value.escapedForDisplay }
     }
 
     /// From the peer's own certificate upwards, as far as the chain was verified, or as far as the peer has shown it: what it shows
@@ -94,6 +95,6 @@ struct ConnectionReport: Encodable, Sendable {
         if let serverName { parts.append("asked for \(serverName)") }
         if let certificate = self.certificates.first { parts.append("client \(certificate.subject)") }
         if self.isResumed { parts.append("resumed") }
-        return parts.joined(separator: ", ").printable
+        return parts.joined(separator: ", ").escapedForDisplay
     }
 }

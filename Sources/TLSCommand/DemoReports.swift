@@ -1,5 +1,6 @@
 import DevelopmentCertificates
 import SecureSockets
+import TLSEngine
 import X509
 
 /// What `tls demo` tells, step by step.
@@ -114,13 +115,13 @@ enum DemoReports {
         }
 
         var text: String {
-            var lines = ["client says  \(self.error.message.printable)"]
-            if let advice = self.error.advice { lines.append("advice       \(advice.printable)") }
+            var lines = ["client says  \(self.error.message.escapedForDisplay)"]
+            if let advice = self.error.advice { lines.append("advice       \(advice.escapedForDisplay)") }
             lines.append("code         \(self.error.code)\(self.error.certificateProblem.map { ", \($0.kind)" } ?? "")")
             if let step = self.error.step, let blame = self.error.blame {
                 lines.append("step, blame  \(step), \(blame)")
             }
-            if let serverSaw { lines.append("server says  \(serverSaw.message.printable)") }
+            if let serverSaw { lines.append("server says  \(serverSaw.message.escapedForDisplay)") }
             return DemoReports.paragraph("A client that trusts only \(self.trusted) refuses, as it should", lines) + "\n"
         }
     }

@@ -1,5 +1,6 @@
 import DevelopmentCertificates
 import Foundation
+import SecureSockets
 
 /// What `tls certs dev` says it did: the files, and the lines to try next.
 struct DevelopmentCertificatesReport: Report {

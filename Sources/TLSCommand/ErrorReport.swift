@@ -1,5 +1,6 @@
 import DevelopmentCertificates
 import SecureSockets
+import TLSEngine
 
 /// An error as the tool tells it: what happened, what to do next, and what to exit with.
 struct ErrorReport: Report {
@@ -70,10 +71,12 @@ struct ErrorReport: Report {
 
     /// Message and advice.
     var sentence: String {
-        var message = self.message.printable
-        guard let advice = self.advice?.printable else { return message }
+        var message = self.message.escapedForDisplay
+        guard let advice = self.advice?.escapedForDisplay else { return message }
         if !message.hasSuffix(".") { message += "." }
-        return "\(message) \(advice)\(advice.hasSuffix(".") || advice.hasSuffix("?") ? "" : ".")"
+        // Behind a file's name, which a command ends with, a full stop would be copied with it.
+        let endsInName = advice.split(separator: " ").last?.contains { $0 == "." || $0 == "/" } ?? false
+        return "\(message) \(advice)\(endsInName || advice.hasSuffix("?") ? "" : ".")"
     }
 }
 

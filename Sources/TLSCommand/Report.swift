@@ -1,4 +1,5 @@
 import Foundation
+import TLSEngine
 
 /// Something that a command has to tell: text for people, one JSON object for programs.
 protocol Report: Encodable, Sendable {
@@ -19,8 +20,24 @@ enum OutputStyle: Sendable {
         case .json:
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            return String(decoding: try encoder.encode(Tagged(report: report)), as: UTF8.self)
+            return Self.escaped(String(decoding: try encoder.encode(Tagged(report: report)), as: UTF8.self))
         }
+    }
+
+    /// JSON with the characters escaped that the encoder leaves as they are and that a terminal acts on, such as U+009B, U+202E and
+    /// U+2028. They occur in strings only, where RFC 8259 §7 allows an escape for every character.
+    private static func escaped(_ json: String) -> String {
+        guard json.unicodeScalars.contains(where: \.isUnsafeForDisplay) else { return json }
+        var result = ""
+        for scalar in json.unicodeScalars {
+            if scalar.isUnsafeForDisplay {
+                // Beyond the Basic Multilingual Plane, as a surrogate pair.
+                for unit in String(scalar).utf16 { result += String(format: "\\u%04x", unit) }
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
     }
 
     /// A report's own members, and `event` among them.
@@ -44,21 +61,6 @@ struct Reporter: Sendable {
 
     func report(_ report: any Report) throws {
         try self.output.write(try self.style.line(for: report))
-    }
-}
-
-extension String {
-    /// The text with control characters made visible: what a peer says of itself must not move the cursor or begin a line.
-    var printable: String {
-        guard self.unicodeScalars.contains(where: Self.isControl) else { return self }
-        return self.unicodeScalars.map { Self.isControl($0) ? $0.escaped(asASCII: true) : String($0) }.joined()
-    }
-
-    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator: true
-        default: false
-        }
     }
 }
 

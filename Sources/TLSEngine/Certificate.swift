@@ -27,7 +27,7 @@ extension Certificate {
 }
 
 /// Collects what one of the library's `i2d_` functions allocates.
-private func withOutputBytes(
+func withOutputBytes(
     _ encode: (UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>) -> Int32
 ) -> [UInt8] {
     var out: UnsafeMutablePointer<UInt8>?

@@ -23,7 +23,7 @@ package final class TLSContext: @unchecked Sendable {
         self.settings = settings
         var encoded: [UInt8] = []
         for name in settings.applicationProtocols {
-            guard (1...255).contains(name.utf8.count) else {
+            guard (1...255).contains(name.utf8.count), !name.utf8.contains(0) else {
                 SSL_CTX_free(pointer)
                 throw .applicationProtocol(name)
             }
@@ -52,6 +52,12 @@ package final class TLSContext: @unchecked Sendable {
         let groups = self.settings.groups.map(\.rawValue)
         guard !groups.isEmpty, SSL_CTX_set1_group_ids(self.pointer, groups, groups.count) == 1 else {
             throw .groups(ErrorQueue.drain().first)
+        }
+        switch self.settings.ciphers {
+        case .library: break
+        case .strict(let list), .lenient(let list):
+            // The library would read what is before a NUL character.
+            guard !list.utf8.contains(0) else { throw .ciphers(list, nil) }
         }
         switch self.settings.ciphers {
         case .library: break

@@ -85,31 +85,45 @@ extension TrustStore {
         var lists: [CertificateList] = []
         var origins: [String] = []
         if let file {
-            lists.append(try CertificateList.load(.file(path: file), as: .trustedCertificates))
+            do {
+                lists.append(try CertificateList.load(.file(path: file), as: .trustedCertificates))
+            } catch {
+                throw error.from("SSL_CERT_FILE")
+            }
             origins.append(file)
         } else if folders == nil, let usual = Self.systemFiles.first(where: { access($0, R_OK) == 0 }) {
             lists.append(try CertificateList.load(.file(path: usual), as: .trustedCertificates))
             origins.append(usual)
         }
+        var unreadable: [CredentialError.UnreadableFolder] = []
         for folder in folders ?? (lists.isEmpty ? Self.systemFolders : []) {
-            let found = Self.certificates(inFolder: folder)
-            if found.isEmpty { continue }
-            lists.append(contentsOf: found)
-            origins.append(folder)
+            do {
+                let found = try Self.certificates(inFolder: folder)
+                if found.isEmpty { continue }
+                lists.append(contentsOf: found)
+                origins.append(folder)
+            } catch {
+                guard !error.isAboutResources, case .unreadable(let number) = error.problem else { throw error }
+                unreadable.append(.init(path: folder, errno: number))
+            }
         }
         guard !lists.isEmpty else {
             let places = folders ?? Self.systemFiles + Self.systemFolders
-            throw CredentialError(
-                item: .trustedCertificates, path: places.joined(separator: ", "), problem: .nowhereFound)
+            let error = CredentialError(
+                item: .trustedCertificates, path: places.joined(separator: ", "), problem: .nowhereFound(unreadable))
+            throw folders == nil ? error : error.from("SSL_CERT_DIR")
         }
         let all = lists.flatMap(\.pointers)
         for certificate in all { X509_up_ref(certificate) }
         return try TrustStore(CertificateList(taking: all), origin: origins.joined(separator: ", "), isSystem: true)
     }
 
-    /// What can be read of a folder; other files in it are nobody's mistake and are passed over.
-    private static func certificates(inFolder folder: String) -> [CertificateList] {
-        guard let directory = opendir(folder) else { return [] }
+    /// What can be read of a folder. Other files in it are passed over; a lack of descriptors or memory is an error, because it would
+    /// leave certificates out.
+    private static func certificates(inFolder folder: String) throws(CredentialError) -> [CertificateList] {
+        guard let directory = opendir(folder) else {
+            throw CredentialError(item: .trustedCertificates, path: folder, problem: .unreadable(errno: errno))
+        }
         defer { closedir(directory) }
         var names: [String] = []
         while let entry = readdir(directory) {
@@ -118,8 +132,14 @@ extension TrustStore {
             }
             if !name.hasPrefix(".") { names.append(name) }
         }
-        return names.sorted().compactMap { name in
-            try? CertificateList.load(.file(path: "\(folder)/\(name)"), as: .trustedCertificates)
+        var lists: [CertificateList] = []
+        for name in names.sorted() {
+            do {
+                lists.append(try CertificateList.load(.file(path: "\(folder)/\(name)"), as: .trustedCertificates))
+            } catch {
+                if error.isAboutResources { throw error }
+            }
         }
+        return lists
     }
 }

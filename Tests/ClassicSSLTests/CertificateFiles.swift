@@ -74,6 +74,14 @@ struct CertificateFiles: Sendable {
         [.certfile(try self.write((chain ?? key.certificateChainPEM) + key.privateKeyPEM))]
     }
 
+    /// The file that an option names.
+    func path(of option: SSL.Option) throws -> String {
+        switch option {
+        case .certfile(let path), .keyfile(let path), .cacertfile(let path): path
+        default: throw SSL.Reason.eoptions
+        }
+    }
+
     /// The option that trusts these authorities.
     func trust(_ pems: String...) throws -> SSL.Option {
         .cacertfile(try self.write(pems.joined()))

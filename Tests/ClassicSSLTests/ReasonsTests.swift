@@ -27,6 +27,10 @@ struct ConfigurationReasonsTests {
         Case(.ecacertfile, "a folder") { [.cacertfile($0.folder.path)] },
         Case(.ecacertfile, "no certificate in it") { [.cacertfile(try $0.write($0.serverKey.privateKeyPEM))] },
         Case(.ecacertfile, "empty") { [.cacertfile(try $0.write(""))] },
+        // Only what is before it would be opened.
+        Case(.ecacertfile, "a NUL character in its path") { [.cacertfile($0.ca + "\0x")] },
+        Case(.ecertfile, "a NUL character in its path") { [.certfile(try $0.path(of: $0.server[0]) + "\0x"), $0.server[1]] },
+        Case(.ekeyfile, "a NUL character in its path") { [$0.server[0], .keyfile(try $0.path(of: $0.server[1]) + "\0x")] },
         Case(.ecertfile, "no such file") { _ in [.certfile("/nowhere/certificate.pem")] },
         Case(.ecertfile, "only a key in it") { [.certfile(try $0.write($0.serverKey.privateKeyPEM))] },
         Case(.ecertfile, "nonsense in a block") {
@@ -47,6 +51,7 @@ struct ConfigurationReasonsTests {
         },
         Case(.ecipher, "no name is known") { _ in [.ciphers("NONSENSE:RUBBISH")] },
         Case(.ecipher, "empty") { _ in [.ciphers("")] },
+        Case(.ecipher, "a NUL character in it") { _ in [.ciphers("ECDHE-RSA-AES128-GCM-SHA256\0:NONSENSE")] },
     ]
 
     @Test(arguments: Self.cases)
@@ -56,6 +61,22 @@ struct ConfigurationReasonsTests {
         await #expect(throws: wrong.reason) { try await SSL.connect("127.0.0.1", 1, options, patience) }
         // Also without verification and with it (§3, `cacertfile`).
         await #expect(throws: wrong.reason) { try await SSL.listen(0, options + [.verify(0)]) }
+    }
+
+    @Test(arguments: UnusableFile.all)
+    func `6_1: files of other forms, of other kinds and too weak`(_ file: UnusableFile) async throws {
+        let made = try file.made()
+        let options: [SSL.Option] =
+            [.certfile(made.chain), .keyfile(made.key)] + (made.trust.map { [.cacertfile($0)] } ?? [])
+            + (file.password.map { [.password($0)] } ?? [])
+        let reason: SSL.Reason =
+            switch file.item {
+            case _ where file.isMismatch: .ekeymismatch
+            case .chain: .ecertfile
+            case .key: .ekeyfile
+            case .trust: .ecacertfile
+            }
+        await #expect(throws: reason) { try await SSL.listen(0, options) }
     }
 
     @Test func `6_1: enooptions and eoptions`() async {
@@ -336,6 +357,7 @@ struct OtherReasonsTests {
     @Test func `8: beyond the limit of descriptors it is emfile, and nothing else is harmed`() async {
         await #expect(processExitsWith: .success) {
             try await SSL.withProcess { _ in
+                let files = try CertificateFiles.shared
                 let pair = try await Pair(both: [.active(false)])
                 let port = try SSL.port(pair.listener)
                 let client = try RawSocket.connect(to: port)
@@ -343,6 +365,11 @@ struct OtherReasonsTests {
                     await #expect(throws: SSL.Reason.emfile) { try await SSL.accept(pair.listener, patience) }
                     await #expect(throws: SSL.Reason.emfile) { try await SSL.connect("127.0.0.1", port, [], patience) }
                     await #expect(throws: SSL.Reason.emfile) { try await SSL.listen(0, [.ip("127.0.0.1")]) }
+                    // The files cannot be opened, but nothing is wrong with them.
+                    for files in [files.server, [.cacertfile(files.ca)], [files.client[1]]] as [[SSL.Option]] {
+                        await #expect(throws: SSL.Reason.emfile) { try await SSL.listen(0, [.ip("127.0.0.1")] + files) }
+                        await #expect(throws: SSL.Reason.emfile) { try await SSL.connect("127.0.0.1", port, files, patience) }
+                    }
                     try await SSL.send(pair.accepted, "unharmed")
                     #expect(try await receive(8, from: pair.connected) == Array("unharmed".utf8))
                 }
@@ -362,13 +389,36 @@ struct OtherReasonsTests {
         "esslaccept", "esslconnect", "esslerrssl", "ex509lookup", "ewantconnect", "closed", "timeout", "enotlistener",
         "enotconn", "ebadsocket", "ebadstate", "ebrokertype", "enoproxysocket", "ebadf", "enotsock",
     ]
-    static let inet = [
-        "eacces", "eaddrinuse", "eaddrnotavail", "econnaborted", "econnrefused", "econnreset", "ehostunreach", "einval",
-        "emfile", "emsgsize", "enetunreach", "enfile", "enobufs", "enomem", "enotconn", "epipe", "etimedout", "nxdomain",
-        "exbadport", "exbadseq",
-    ]
+    /// The names of inet(3).
+    static let inet = """
+        e2big eacces eaddrinuse eaddrnotavail eadv eafnosupport eagain ealign ealready ebade ebadf ebadfd ebadmsg
+        ebadr ebadrpc ebadrqc ebadslt ebfont ebusy echild echrng ecomm econnaborted econnrefused econnreset edeadlk
+        edeadlock edestaddrreq edirty edom edotdot edquot eduppkg eexist efault efbig eftype ehostdown ehostunreach
+        eidrm einit einprogress eintr einval eio eisconn eisdir eisnam el2hlt el2nsync el3hlt el3rst elbin elibacc
+        elibbad elibexec elibmax elibscn elnrng eloop emfile emlink emsgsize emultihop enametoolong enavail enet
+        enetdown enetreset enetunreach enfile enoano enobufs enocsi enodata enodev enoent enoexec enolck enolink
+        enomem enomsg enonet enopkg enoprotoopt enospc enosr enostr enosym enosys enotblk enotconn enotdir enotempty
+        enotnam enotsock enotsup enotty enotuniq enxio eopnotsupp eoverflow eperm epfnosupport epipe eproclim
+        eprocunavail eprogmismatch eprogunavail eproto eprotonosupport eprototype erange erefused eremchg eremdev
+        eremote eremoteio eremoterelease erofs erpcmismatch erremote eshutdown esocktnosupport espipe esrch esrmnt
+        estale esuccess etime etimedout etoomanyrefs etxtbsy euclean eunatch eusers eversion ewouldblock exbadport
+        exbadseq exdev exfull nxdomain
+        """.split { $0 == " " || $0 == "\n" }.map(String.init)
 
-    @Test(arguments: Self.atoms + Self.inet)
+    /// The names of what this operating system can report.
+    static let system = (Int32(1)...200).filter { !SystemError.text(of: $0).hasPrefix("Unknown error") }
+        .map { SystemError.name(of: $0) }
+
+    @Test func `6_6: the names of all numbers are known`() {
+        #expect(Self.system.count > 90)
+        #expect(!Self.system.contains { $0.hasPrefix("errno") })
+        #expect(SystemError.name(of: ECONNREFUSED) == "econnrefused")
+        #expect(SystemError.name(of: EAGAIN) == "eagain")
+        #expect(SystemError.name(of: EOPNOTSUPP) == "eopnotsupp")
+        #expect(SystemError.name(of: 0) == "errno0")
+    }
+
+    @Test(arguments: Set(Self.atoms + Self.inet + Self.system).sorted())
     func `2 format_error 1: every reason has a text of its own`(_ atom: String) {
         let reason = SSL.Reason(atom: atom)
         #expect(reason.atom == atom && reason.description == atom)
@@ -379,7 +429,7 @@ struct OtherReasonsTests {
     }
 
     @Test func `2 format_error 1: no two reasons have the same text`() {
-        let texts = Set(Self.atoms + Self.inet).map { SSL.formatError(SSL.Reason(atom: $0)) }
+        let texts = Set(Self.atoms + Self.inet + Self.system).map { SSL.formatError(SSL.Reason(atom: $0)) }
         #expect(Set(texts).count == texts.count)
     }
 

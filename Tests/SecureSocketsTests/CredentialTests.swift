@@ -60,6 +60,25 @@ import Testing
         try await self.expectToServe(identity)
     }
 
+    @Test(.enabled(if: Program.openssl != nil, "openssl is not installed"))
+    func `an Ed25519 key of PKCS8's second version, which has the public key in it, is loaded`() throws {
+        let workshop = try CredentialWorkshop()
+        try workshop.run(
+            """
+            openssl genpkey -algorithm ed25519 -out first.key
+            openssl req -new -x509 -key first.key -subj /CN=server -out ed25519.pem
+            openssl pkey -in first.key -pubout -outform der -out public.der
+            openssl pkey -in first.key -outform der -out first.der
+            """)
+        let first = try Data(contentsOf: URL(fileURLWithPath: workshop.path(of: "first.der")))
+        let publicKey = try Data(contentsOf: URL(fileURLWithPath: workshop.path(of: "public.der"))).suffix(32)
+        // RFC 5958 §2: another version, and the public key in a BIT STRING with the tag [1].
+        let content = [0x02, 0x01, 0x01] + first.dropFirst(5) + [0x81, 0x21, 0x00] + publicKey
+        let second = Data([0x30, UInt8(content.count)] + content).base64EncodedString()
+        let pem = "-----BEGIN PRIVATE KEY-----\n\(second)\n-----END PRIVATE KEY-----\n"
+        _ = try TLSIdentity(certificateChain: .file(workshop.path(of: "ed25519.pem")), privateKey: .text(pem))
+    }
+
     // MARK: Passwords
 
     @Test func `an encrypted key needs its password`() throws {
@@ -91,6 +110,33 @@ import Testing
         #expect(key.hasPrefix("-----BEGIN \(row.label)-----"))
         #expect(key.contains("DEK-Info:") == !row.label.hasPrefix("ENCRYPTED"))
         try self.expectPasswordNeeded(key, of: server)
+    }
+
+    @Test func `a password that is longer than the library takes is not called wrong`() throws {
+        let key = try PrivateKeyPEM.encrypted(self.server.privateKeyPEM, password: "secret")
+        let chain = PEMSource.text(self.server.certificateChainPEM)
+        let error = try #require(throws: SecureSocketError.self) {
+            try TLSIdentity(
+                certificateChain: chain, privateKey: .text(key), password: String(repeating: "x", count: 1025))
+        }
+        self.expect(
+            error, .privateKeyUnusable, "ekeyfile",
+            "private key: is encrypted, and the password is longer than 1024 bytes, which is the most that is supported. "
+                + "Encrypt the key with a shorter password")
+    }
+
+    @Test(.enabled(if: Program.openssl != nil, "openssl is not installed"))
+    func `an encryption that is not supported is reported whatever the password`() throws {
+        let workshop = try CredentialWorkshop()
+        try workshop.run("openssl pkcs8 -topk8 -in server.key -scrypt -passout pass:secret -out scrypt.pem")
+        for password in [nil, "", "secret", "wrong"] {
+            let error = try #require(throws: SecureSocketError.self) {
+                try TLSIdentity(
+                    certificateChain: .file(workshop.path(of: "server.pem")),
+                    privateKey: .file(workshop.path(of: "scrypt.pem")), password: password)
+            }
+            #expect(error.message.hasSuffix("is encrypted with scrypt (OID 1.3.6.1.4.1.11591.4.11), which is not supported"))
+        }
     }
 
     @Test func `a password for a key that is not encrypted is ignored`() throws {
@@ -142,7 +188,8 @@ import Testing
         }
         self.expect(
             error, .privateKeyMismatch, "ekeymismatch",
-            "private key \(key): does not belong to the certificate. Give the key that the certificate was issued for")
+            "private key \(key): does not belong to the certificate (CN=server). Give the key that the certificate was issued for"
+        )
     }
 
     @Test func `a key that the chain's second certificate belongs to is not the identity's`() throws {
@@ -174,23 +221,9 @@ import Testing
             "private key \(chain): has no private key, but CERTIFICATE. \(advice)")
     }
 
-    @Test(.enabled(if: Program.openssl != nil, "openssl is not installed"), arguments: ["X25519", "X448", "ED448"])
-    func `a key that TLS has no use for is refused as such`(_ algorithm: String) throws {
-        let openssl = try #require(Program.openssl)
-        let key = self.folder.path(of: "odd-key.pem")
-        let outcome = try openssl.run(["genpkey", "-algorithm", algorithm, "-out", key])
-        try #require(outcome.status == 0, "\(outcome.output)")
-        let error = try #require(throws: SecureSocketError.self) {
-            try TLSIdentity(certificateChain: .text(self.server.certificateChainPEM), privateKey: .file(key))
-        }
-        self.expect(
-            error, .privateKeyUnusable, "ekeyfile",
-            "private key \(key): keys of this kind cannot be used for TLS. Use RSA, ECDSA (P-256, P-384, P-521) or Ed25519")
-    }
-
     // MARK: Bad files, whatever they are to be
 
-    enum Item: CaseIterable {
+    enum Item: String, CaseIterable, Codable {
         case chain, key, trust
 
         var noun: String {
@@ -258,22 +291,6 @@ import Testing
         self.expect(try self.error(loading: item, .file(path)), item, path, "is empty. Give a PEM file")
     }
 
-    @Test(arguments: Item.allCases)
-    func `a file with nothing in PEM`(_ item: Item) throws {
-        let path = try self.folder.write("localhost\nexample.org\n", to: "names.txt")
-        self.expect(
-            try self.error(loading: item, .file(path)), item, path,
-            "holds nothing in PEM. A PEM file has lines like -----BEGIN CERTIFICATE-----")
-    }
-
-    @Test(arguments: Item.allCases)
-    func `a file in DER`(_ item: Item) throws {
-        let path = try self.folder.write(self.der(self.good(item)), to: "binary.der")
-        self.expect(
-            try self.error(loading: item, .file(path)), item, path,
-            "is not PEM; it looks like DER. Convert it: openssl x509 (or pkey) -inform der -in … -out …")
-    }
-
     @Test(arguments: Item.allCases, [0.25, 0.5, 0.75, 0.97])
     func `a file that was cut off`(_ item: Item, at share: Double) throws {
         let whole = self.good(item)
@@ -281,29 +298,8 @@ import Testing
         let error = try self.error(loading: item, .file(path))
         self.expect(
             error, item, path,
-            (item == .key ? "the key cannot be read" : "certificate number 1 cannot be read") + ". Is the file complete?")
-        #expect(error.libraryReason != nil)
-    }
-
-    @Test(arguments: [Item.chain, .trust])
-    func `a file whose second certificate is damaged`(_ item: Item) throws {
-        let second = self.authority.certificatePEM
-        let damaged = second.replacing(second.dropFirst(200).prefix(8), with: "AAAAAAAA")
-        #expect(damaged != second)
-        let path = try self.folder.write(self.server.certificatePEM + second.prefix(second.count / 2), to: "second.pem")
-        self.expect(
-            try self.error(loading: item, .file(path)), item, path,
-            "certificate number 2 cannot be read. Is the file complete?")
-    }
-
-    @Test(arguments: Item.allCases)
-    func `a block that holds something else than it says`(_ item: Item) throws {
-        let label = item == .key ? "PRIVATE KEY" : "CERTIFICATE"
-        let path = try self.folder.write(
-            "-----BEGIN \(label)-----\naGVsbG8sIHdvcmxkLCBob3cgYXJlIHlvdT8=\n-----END \(label)-----\n", to: "other.pem")
-        self.expect(
-            try self.error(loading: item, .file(path)), item, path,
-            (item == .key ? "the key cannot be read" : "certificate number 1 cannot be read") + ". Is the file complete?")
+            "the block \(item == .key ? "PRIVATE KEY" : "CERTIFICATE") that begins in line 1 has no END line. Is the file complete?"
+        )
     }
 
     @Test(arguments: Item.allCases)
@@ -321,28 +317,42 @@ import Testing
         #expect(try self.error(loading: item, .text("")).message == "\(item.noun): is empty")
     }
 
-    // MARK: Trust
-
-    @Test func `a trust file without certificates says what it has instead`() throws {
-        let path = try self.folder.write(self.server.privateKeyPEM, to: "key.pem")
-        self.expect(
-            try self.error(loading: .trust, .file(path)), .trust, path,
-            "has no certificate, but PRIVATE KEY")
-        #expect(throws: SecureSocketError.self) { try TLSTrust.pem(path) }
-    }
-
-    @Test func `an authority's certificate is no server's, and the message says why`() throws {
-        let authority = try CertificateAuthority.root()
-        let error = try #require(throws: SecureSocketError.self) {
-            _ = try TLSConfiguration.server(
-                TLSIdentity(certificateChain: .text(authority.certificatePEM), privateKey: .text(authority.privateKeyPEM)))
-        }
-        #expect(error.libraryReason == "KEY_USAGE_BIT_INCORRECT")
+    @Test func `text has advice for a program, and bytes have commands with placeholders`() throws {
+        let escaped = self.server.certificatePEM.replacing("\n", with: #"\n"#)
         #expect(
-            error.description
-                == "certificate chain: may not be used for TLS: its key usage does not say that it signs. "
-                + "Is it an authority's certificate? Use one that the authority has issued")
+            try self.error(loading: .chain, .text(escaped)).description
+                == #"certificate chain: has its line breaks written as the two characters \n, as environment variables and JSON carry "#
+                + #"them. Replace them: text.replacing("\\n", with: "\n")"#)
+        _ = try TLSTrust.certificates(.text(escaped.replacing("\\n", with: "\n")))
+        #expect(
+            try self.error(loading: .chain, .text("\"\(self.server.certificatePEM)\"")).description
+                == "certificate chain: has quotation marks around the PEM text. Remove them")
+        #expect(
+            try self.error(loading: .key, .bytes(self.der(self.server.privateKeyPEM))).advice
+                == "Convert it: openssl pkey -inform der -in FILE -out FILE.pem")
     }
+
+    @Test func `a path is a word of the shell in a command, and escaped in a message`() throws {
+        let der = self.der(self.server.certificatePEM)
+        let quoted = try self.folder.write(der, to: "it's.der")
+        let word = "'\(self.folder.path)/it'\\''s"
+        #expect(
+            try self.error(loading: .chain, .file(quoted)).advice
+                == "Convert it: openssl x509 -inform der -in \(word).der' -out \(word).pem'")
+        let odd = try self.folder.write(der, to: "a\n\u{202e}.der")
+        self.expect(
+            try self.error(loading: .chain, .file(odd)), .chain, "\(self.folder.path)/a\\u{a}\\u{202e}.der",
+            "is a certificate in DER, the binary form; PEM is expected. "
+                + "Convert it: openssl x509 -inform der -in FILE -out FILE.pem")
+    }
+
+    @Test func `a command does not write over a file that is there`() throws {
+        let path = try self.folder.write(self.der(self.server.certificatePEM), to: "server.der")
+        _ = try self.folder.write("precious", to: "server.pem")
+        #expect(try self.error(loading: .chain, .file(path)).advice?.hasSuffix("-out \(self.folder.path)/server-new.pem") == true)
+    }
+
+    // MARK: Trust
 
     @Test func `a path may be put together in the place where it is used`() throws {
         _ = try self.folder.write(self.server.certificatePEM, to: "chain.pem")
@@ -375,30 +385,71 @@ import Testing
         let both = try system(["SSL_CERT_FILE": first, "SSL_CERT_DIR": folder])
         #expect(both.count == 4)
         #expect(both.origin == "\(first), \(folder)")
+        let second = try system(["SSL_CERT_FILE": first, "SSL_CERT_DIR": self.folder.path(of: "missing")])
+        #expect(second.origin == first)
         // Parsed once a process and place.
         #expect(try system(["SSL_CERT_FILE": first]) === file)
         #expect(try system(["SSL_CERT_FILE": first, "SSL_CERT_DIR": ""]) === file)
     }
 
-    @Test func `a system's trust that cannot be loaded names the place`() throws {
-        let missing = self.folder.path(of: "missing.pem")
-        let noFile = try #require(throws: CredentialError.self) {
-            try TrustStore.system { $0 == "SSL_CERT_FILE" ? missing : nil }
-        }
-        self.expect(
-            SecureSocketError(noFile), .trust, missing,
-            "cannot be read: No such file or directory. Check the path and its permissions")
-
-        let empty = try self.folder.makeFolder("empty")
-        let nothing = try #require(throws: CredentialError.self) {
-            try TrustStore.system { $0 == "SSL_CERT_DIR" ? empty : nil }
-        }
-        let error = SecureSocketError(nothing)
+    @Test(arguments: UnusableSystemTrust.all)
+    func `trust that the environment names and that cannot be loaded names the variable`(_ row: UnusableSystemTrust) throws {
+        let made = try row.made(in: self.folder)
+        let loaded = try #require(throws: CredentialError.self) { try TrustStore.system { made.environment[$0] } }
+        let error = SecureSocketError(loaded)
         #expect(error.code == .trustUnusable)
         #expect(error.classicReason == "ecacertfile")
-        #expect(error.message == "trusted certificates \(empty): none were found there")
-        #expect(
-            error.advice == "Install the system's package ca-certificates, or name a file with SSL_CERT_FILE or TLSTrust.pem")
+        #expect(error.blame == .configuration)
+        #expect(error.description == made.description)
+    }
+
+    #if os(Linux)
+        @Test func `trust that no descriptor is left for is reported as that, wherever it is`() async throws {
+            await #expect(processExitsWith: .success) {
+                let folder = try TemporaryDirectory()
+                let file = try folder.write(CertificateAuthority.root().certificatePEM, to: "ca.pem")
+                try await DescriptorLimit.withNoneLeft {
+                    for environment in [["SSL_CERT_FILE": file], ["SSL_CERT_DIR": folder.path]] {
+                        let error = try #require(throws: CredentialError.self) { try TrustStore.system { environment[$0] } }
+                        #expect(SecureSocketError(error).code == .tooManyOpenFiles)
+                    }
+                }
+                // One is enough for the folder, and then there is none for its file.
+                try await DescriptorLimit.withOneLeft {
+                    let error = try #require(throws: CredentialError.self) {
+                        try TrustStore.system { $0 == "SSL_CERT_DIR" ? folder.path : nil }
+                    }
+                    #expect(SecureSocketError(error).code == .tooManyOpenFiles)
+                }
+            }
+        }
+    #endif
+
+    @Test(arguments: Item.allCases)
+    func `a file that no descriptor is left for is not called bad`(_ item: Item) async throws {
+        await #expect(processExitsWith: .success) { [item = item as Item] in
+            let credentials = try Credentials()
+            let path = try credentials.folder.write(credentials.good(item), to: "good.pem")
+            try await DescriptorLimit.withNoneLeft {
+                let error = try credentials.error(loading: item, .file(path))
+                #expect(error.code == .tooManyOpenFiles)
+                #expect(error.blame == .system)
+                #expect(error.step == .configuring)
+                #expect(error.classicReason == "emfile")
+                #expect(error.errorNumber == EMFILE)
+                #expect(
+                    error.description
+                        == "\(item.noun) \(path): cannot be read: Too many open files. Raise the limit of open files (ulimit -n)")
+            }
+        }
+    }
+
+    @Test(arguments: Item.allCases)
+    func `a path with a NUL character is not opened as what is before it`(_ item: Item) throws {
+        let path = try self.folder.write(self.good(item), to: "good.pem") + "\0x"
+        self.expect(
+            try self.error(loading: item, .file(path)), item, path.replacing("\0", with: "\\u{0}"),
+            "cannot be read: the path has a NUL character, which no file name has. Check where the path comes from")
     }
 
     // MARK: Helpers
@@ -423,8 +474,8 @@ import Testing
         }
     }
 
-    private func der(_ pem: String) -> Data {
-        Data(base64Encoded: pem.split(separator: "\n").filter { !$0.hasPrefix("-----") }.joined()) ?? Data()
+    private func der(_ pem: String) -> [UInt8] {
+        Array(Data(base64Encoded: pem.split(separator: "\n").filter { !$0.hasPrefix("-----") }.joined()) ?? Data())
     }
 
     /// Why this cannot be loaded, beside a good file of the other kind.

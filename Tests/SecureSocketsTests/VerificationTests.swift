@@ -1,6 +1,7 @@
 import DevelopmentCertificates
 import Foundation
 import SecureSockets
+import TLSEngine
 import TestSupport
 import Testing
 
@@ -44,6 +45,27 @@ import Testing
         #expect(client.blame == .peer)
         #expect(client.step == (version == .tls12 ? .handshake : .receiving))
         #expect(client.classicReason == "esslerrssl")
+    }
+
+    @Test func `names with control characters, and many of them, are escaped and cut in messages`() async throws {
+        let (identity, pem) = try OddCertificate.withControlCharacters()
+        let encounter = try await Encounter(
+            of: .client(trust: .certificates(.text(pem)), serverName: "localhost\u{202e}"), with: .server(identity))
+        let refusal = try #require(await encounter.clientRefusal)
+        let problem = try #require(refusal.certificateProblem)
+        #expect(
+            problem.description
+                == "the peer's certificate (CN=a\\u{9b}2J\\u{202e}z) is not for localhost\\u{202e} "
+                + "but for a\\u{a}b\\u{1b}[2J.example, 1.example, 2.example, 3.example and 146 more")
+        #expect(refusal.message.hasSuffix(problem.description))
+        // For programs they are as they are.
+        #expect(problem.certificate?.subject == "CN=a\u{9b}2J\u{202e}z")
+        #expect(problem.certificate?.names.first == "a\nb\u{1b}[2J.example")
+        #expect(problem.certificate?.names.count == 150)
+
+        let stranger = try await Encounter(of: TestCertificates.shared.get().clientConfiguration(), with: .server(identity))
+        let untrusted = try #require(await stranger.clientRefusal)
+        #expect(untrusted.description.unicodeScalars.allSatisfy { !$0.isUnsafeForDisplay })
     }
 
     // MARK: What is accepted

@@ -46,6 +46,52 @@ import Testing
         self.expect(error, .configuring, "\(host) is not an internet address", "eoptions")
     }
 
+    @Test func `a NUL character does not end an address, a name, a protocol or a list of ciphers`() async throws {
+        let listening = try await #require(throws: SecureSocketError.self) {
+            _ = try await SecureListener.bind(host: "127.0.0.1\0x", port: 0, tls: self.server)
+        }
+        self.expect(
+            listening, .configuring, "127.0.0.1\\u{0}x is not an internet address: it has a NUL character", "eoptions")
+        var options = SocketOptions()
+        options.localEndpoint = SocketEndpoint(host: "127.0.0.1\0", port: 0)
+        let connecting = try await #require(throws: SecureSocketError.self) {
+            _ = try await SecureSocket.connect(to: "127.0.0.1", port: 443, tls: self.client, options: options)
+        }
+        self.expect(
+            connecting, .configuring, "127.0.0.1\\u{0} is not an internet address: it has a NUL character", "eoptions")
+
+        let trust = try TestCertificates.shared.get().trust
+        let named = try #require(throws: SecureSocketError.self) {
+            try TLSConfiguration.client(trust: trust, serverName: "example.org\0.example.net")
+        }
+        self.expect(
+            named, .configuring, "the server name \"example.org\\u{0}.example.net\" has a NUL character", "eoptions")
+        let empty = try #require(throws: SecureSocketError.self) { try TLSConfiguration.client(trust: trust, serverName: "") }
+        self.expect(empty, .configuring, "the server name \"\" is empty", "eoptions")
+
+        let paired = try await #require(throws: SecureSocketError.self) {
+            _ = try await SecureSocket.connectedPair(client: self.client, server: self.server, host: "localhost\0x")
+        }
+        #expect(paired.code == .invalidConfiguration)
+        #expect(paired.message.hasPrefix("localhost\\u{0}x (in memory): "))
+
+        var parameters = TLSConfiguration.Parameters()
+        parameters.applicationProtocols = ["h2\0x"]
+        let chosen = try #require(throws: SecureSocketError.self) {
+            try TLSConfiguration.client(trust: trust, parameters: parameters)
+        }
+        #expect(chosen.message == "the application protocol \"h2\\u{0}x\" must not have a NUL character")
+        parameters = .init()
+        parameters.cipherList = "ECDHE-RSA-AES128-GCM-SHA256\0:NONSENSE"
+        let ciphers = try #require(throws: SecureSocketError.self) {
+            try TLSConfiguration.client(trust: trust, parameters: parameters)
+        }
+        #expect(ciphers.code == .ciphersUnusable)
+        #expect(
+            ciphers.message
+                == "the cipher list \"ECDHE-RSA-AES128-GCM-SHA256\\u{0}:NONSENSE\" is empty or names an unknown cipher")
+    }
+
     @Test func `client and server configurations are not mixed up`() async throws {
         let connecting = try await #require(throws: SecureSocketError.self) {
             _ = try await SecureSocket.connect(to: "localhost", port: 443, tls: self.server)
@@ -142,7 +188,7 @@ import Testing
             try TLSConfiguration.client(trust: trust, parameters: longProtocol)
         }
         #expect(name.code == .invalidConfiguration)
-        #expect(name.message.hasSuffix("has not between 1 and 255 bytes"))
+        #expect(name.message.hasSuffix("must be 1 to 255 bytes long"))
 
         let noTrust = try #require(throws: SecureSocketError.self) {
             try TLSConfiguration.server(identity, clients: .required)

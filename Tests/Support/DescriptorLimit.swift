@@ -21,12 +21,24 @@ package enum DescriptorLimit {
 
     /// Runs `body` with as many descriptors as there are, and none more. For a process of its own (an exit test).
     package static func withNoneLeft<Value>(_ body: () async throws -> Value) async throws -> Value {
+        // Those that are open stay open.
+        try await Self.with(0, body)
+    }
+
+    /// Runs `body` with one descriptor more than there are. For a process of its own (an exit test).
+    package static func withOneLeft<Value>(_ body: () async throws -> Value) async throws -> Value {
+        let lowest = open("/dev/null", O_RDONLY)
+        guard lowest >= 0 else { throw RawSocket.Failure(call: "open", number: errno) }
+        close(lowest)
+        return try await Self.with(rlim_t(lowest) + 1, body)
+    }
+
+    private static func with<Value>(_ limit: rlim_t, _ body: () async throws -> Value) async throws -> Value {
         var before = rlimit()
         guard getrlimit(Self.resource, &before) == 0 else { throw RawSocket.Failure(call: "getrlimit", number: errno) }
-        var none = before
-        // Those that are open stay open.
-        none.rlim_cur = 0
-        guard setrlimit(Self.resource, &none) == 0 else { throw RawSocket.Failure(call: "setrlimit", number: errno) }
+        var lower = before
+        lower.rlim_cur = limit
+        guard setrlimit(Self.resource, &lower) == 0 else { throw RawSocket.Failure(call: "setrlimit", number: errno) }
         defer { _ = setrlimit(Self.resource, &before) }
         return try await body()
     }

@@ -63,6 +63,29 @@ package enum OddCertificate {
         return try Self.identity(certificate, key, above: "")
     }
 
+    /// A self-signed certificate, as PEM too, whose subject and names have characters that a terminal acts on, and many names.
+    package static func withControlCharacters() throws -> (identity: TLSIdentity, pem: String) {
+        let key = try CertifiedKey.selfSigned()
+        let signer = try Certificate.PrivateKey(pemEncoded: key.privateKeyPEM)
+        let name = try DistinguishedName { CommonName("a\u{9b}2J\u{202e}z") }
+        let certificate = try Certificate(
+            version: .v3,
+            serialNumber: Certificate.SerialNumber(),
+            publicKey: key.certificate.publicKey,
+            notValidBefore: Date().addingTimeInterval(-3600),
+            notValidAfter: Date().addingTimeInterval(3600),
+            issuer: name,
+            subject: name,
+            extensions: Certificate.Extensions {
+                SubjectAlternativeNames(
+                    [.dnsName("a\nb\u{1b}[2J.example")] + (1...149).map { .dnsName("\($0).example") })
+            },
+            issuerPrivateKey: signer
+        )
+        let pem = try certificate.serializeAsPEM().pemString + "\n"
+        return (try Self.identity(certificate, key, above: ""), pem)
+    }
+
     private static func leaf(
         _ commonName: String, _ purpose: CertifiedKey.Purpose, _ key: CertifiedKey, _ issuer: DistinguishedName,
         _ signer: Certificate.PrivateKey

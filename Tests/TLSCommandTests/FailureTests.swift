@@ -1,6 +1,7 @@
 import DevelopmentCertificates
 import Foundation
 import SecureSockets
+import TLSEngine
 import TestSupport
 import Testing
 
@@ -80,6 +81,24 @@ import Testing
         #expect(insecure.status == 0)
         #expect(insecure.output == "hello")
         #expect(insecure.errors.contains("warning"))
+    }
+
+    @Test(arguments: [false, true])
+    func `names with control characters are escaped, as text and as JSON`(_ isJSON: Bool) async throws {
+        let (identity, pem) = try OddCertificate.withControlCharacters()
+        let folder = try TemporaryDirectory()
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: .server(identity), options: .patient)
+        async let refused: Void = { _ = try? await listener.accept() }()
+        let tool = try Tool(
+            ["connect", "127.0.0.1:\(listener.localEndpoint.port)", "--ca", folder.write(pem, to: "ca.pem")]
+                + (isJSON ? ["--json"] : []))
+        let outcome = await tool.outcome()
+        await refused
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.contains(isJSON ? #"CN=a\\u{9b}2J"# : #"CN=a\u{9b}2J"#))
+        #expect(outcome.errors.contains(isJSON ? #""subject":"CN=a\u009b2J\u202ez""# : "and 146 more"))
+        #expect(outcome.errors.unicodeScalars.filter(\.isUnsafeForDisplay).map(\.value) == [10])
     }
 
     @Test func `certificates are not overwritten silently`() async throws {

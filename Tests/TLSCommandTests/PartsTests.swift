@@ -1,5 +1,6 @@
 import Foundation
 import NIOCore
+import SecureSockets
 import Testing
 
 @testable import TLSCommand
@@ -63,9 +64,20 @@ import Testing
         }
     }
 
-    @Test func `what a peer says of itself cannot move the cursor`() {
-        #expect("CN=plain ü 世界".printable == "CN=plain ü 世界")
-        #expect("a\u{1B}[2Jb\nc\u{202E}".printable == "a\\u{1B}[2Jb\\nc\\u{202E}")
+    /// A report with text of a peer's.
+    private struct Quote: Report {
+        static let event = "quote"
+        var quoted: String
+        var text: String { self.quoted }
+    }
+
+    @Test func `JSON has no raw character that a terminal acts on, and decodes to the same text`() throws {
+        let quote = Quote(quoted: "a\u{1b}\n\u{9b}2J\u{202e}\u{2028}\u{e0001}z ü 世界")
+        let line = try OutputStyle.json.line(for: quote)
+        #expect(
+            line == #"{"event":"quote","quoted":"a\u001b\n\u009b2J\u202e\u2028\udb40\udc01z ü 世界"}"#)
+        struct Decoded: Decodable { var quoted: String }
+        #expect(try JSONDecoder().decode(Decoded.self, from: Data(line.utf8)).quoted == quote.quoted)
     }
 
     @Test func `a shell takes a quoted word as it was`() {

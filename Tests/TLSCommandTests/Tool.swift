@@ -24,8 +24,9 @@ final class Tool: Sendable {
     private static let longest = DispatchTimeInterval.seconds(120)
 
     /// Starts `tls`. Its standard input stays open until ``endInput()``.
-    init(_ arguments: [String]) throws {
+    init(_ arguments: [String], environment: [String: String] = [:]) throws {
         let process = Process()
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.executableURL = Self.executable
         process.arguments = arguments
         let (input, output, errors) = (Pipe(), Pipe(), Pipe())

@@ -1,6 +1,6 @@
 /// Text as one word of a shell command, for lines to copy and run.
-enum ShellWord {
-    static func quoted(_ text: String) -> String {
+package enum ShellWord {
+    package static func quoted(_ text: String) -> String {
         let plain = text.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true

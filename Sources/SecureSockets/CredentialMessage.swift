@@ -1,0 +1,454 @@
+package import TLSEngine
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+extension SecureSocketError {
+    /// Tells why a certificate, a key or trusted certificates could not be loaded.
+    package init(_ error: CredentialError) {
+        let message = CredentialMessage(error)
+        if case .unreadable(let number) = error.problem, [EMFILE, ENFILE, ENOMEM].contains(number) {
+            // Nothing is wrong with the file.
+            self = .system(number, step: .configuring, "\(message.place): cannot be read")
+            return
+        }
+        let code: Code
+        let classicReason: String
+        switch error.item {
+        case .certificateChain: (code, classicReason) = (.certificateUnusable, "ecertfile")
+        case .privateKey: (code, classicReason) = (.privateKeyUnusable, "ekeyfile")
+        case .trustedCertificates: (code, classicReason) = (.trustUnusable, "ecacertfile")
+        }
+        let isMismatch = if case .keyMismatch = error.problem { true } else { false }
+        self.init(
+            isMismatch ? .privateKeyMismatch : code, blame: .configuration, step: .configuring,
+            "\(message.place): \(message.text)", advice: message.advice, errorNumber: message.errorNumber,
+            libraryReason: message.reason?.name, classicReason: isMismatch ? "ekeymismatch" : classicReason)
+    }
+}
+
+/// What is said of a file that could not be loaded: what is true of it, and what to do next.
+///
+/// Text that comes from the file is escaped.
+private struct CredentialMessage {
+    private let item: CredentialError.Item
+    private let path: String?
+    private let variable: String?
+    private(set) var text = ""
+    private(set) var advice: String?
+    private(set) var errorNumber: Int32?
+    private(set) var reason: LibraryReason?
+
+    init(_ error: CredentialError) {
+        self.item = error.item
+        self.path = error.path
+        self.variable = error.variable
+        switch error.problem {
+        case .unreadable(let number): self.sayUnreadable(number)
+        case .pathWithNUL:
+            self.say(
+                "cannot be read: the path has a NUL character, which no file name has", "Check where the path comes from")
+        case .isDirectory: self.say("is a folder, not a file", "Name the file in it")
+        case .empty: self.say("is empty", "Give a PEM file")
+        case .tooLarge(let limit): self.say("is larger than \(limit >> 20) MiB; it cannot be a PEM file of this kind")
+        case .nothingKnown: self.say("holds nothing in PEM", "A PEM file has lines like \(self.exampleLine)")
+        case .otherForm(let form): self.say(form)
+        case .malformed(let fault): self.say(fault)
+        case .otherBlocks(let labels): self.sayOtherBlocks(labels)
+        case .blockNotRead(let label, let line): self.sayBlockNotRead(label, line)
+        case .openSSHKey(let key): self.say(key)
+        case .malformedCertificate(let index, let line, let fault, let reason):
+            self.say(fault, of: "certificate \(index + 1) of the file (line \(line))", line, reason)
+        case .malformedKey(let line, let fault, let reason): self.say(fault, of: "the key in line \(line)", line, reason)
+        case .unsupportedKey(let kind): self.say(kind)
+        case .passwordMissing: self.say("is encrypted, and no password was given", "Give the password")
+        case .passwordWrong: self.say("is encrypted, and the password is wrong", "Check the password")
+        case .passwordTooLong(let limit):
+            self.say(
+                "is encrypted, and the password is longer than \(limit) bytes, which is the most that is supported",
+                "Encrypt the key with a shorter password")
+        case .unsupportedEncryption(let encryption): self.say(encryption)
+        case .keyMismatch(let mismatch): self.say(mismatch)
+        case .keyUsage(let usage, let subject): self.say(usage, subject)
+        case .weak(let weakness, let index, let subject): self.say(weakness, index, subject)
+        case .refused(let reason):
+            self.reason = reason
+            self.say("was refused by the TLS library\(reason.map { " (\($0.name))" } ?? "")")
+        case .nowhereFound(let unreadable):
+            let reasons = unreadable.map { "; \($0.path.escapedForDisplay): \(SystemError.text(of: $0.errno))" }
+            self.say(
+                self.variable == nil ? "none were found there" : "none were found there\(reasons.joined())",
+                "Install the system's package ca-certificates, or name a file with SSL_CERT_FILE or TLSTrust.pem")
+        }
+        if let variable, error.problem.isAboutPath {
+            self.advice = "Correct \(variable), or unset it to use the system's certificates"
+        }
+    }
+
+    /// What was to be loaded, and from where.
+    var place: String {
+        let noun =
+            switch self.item {
+            case .certificateChain: "certificate chain"
+            case .privateKey: "private key"
+            case .trustedCertificates: "trusted certificates"
+            }
+        let source = self.variable.map { " (from \($0))" } ?? ""
+        return self.path.map { "\(noun) \($0.escapedForDisplay)\(source)" } ?? noun
+    }
+
+    private var isKey: Bool { self.item == .privateKey }
+
+    private var exampleLine: String { self.isKey ? "-----BEGIN PRIVATE KEY-----" : "-----BEGIN CERTIFICATE-----" }
+
+    private static let swapped = "Are the certificate's and the key's file swapped?"
+
+    private mutating func say(_ text: String, _ advice: String? = nil) {
+        self.text = text
+        self.advice = advice
+    }
+
+    private mutating func say(_ text: String, convertWith command: ConversionCommand) {
+        self.say(text, "Convert it: \(command)")
+    }
+
+    // MARK: The file
+
+    private mutating func sayUnreadable(_ number: Int32) {
+        self.errorNumber = number
+        self.say("cannot be read: \(SystemError.text(of: number))", "Check the path and its permissions")
+    }
+
+    private mutating func say(_ form: FileForm) {
+        let path = self.path
+        switch form {
+        case .certificate where self.isKey: self.say("is a certificate in DER, not a private key", Self.swapped)
+        case .certificate:
+            self.say("is a certificate in DER, the binary form; PEM is expected", convertWith: .certificate(path))
+        case .privateKey where self.isKey:
+            self.say("is a private key in DER, the binary form; PEM is expected", convertWith: .privateKey(path))
+        case .encryptedPrivateKey where self.isKey:
+            self.say(
+                "is an encrypted private key in DER, the binary form; PEM is expected", convertWith: .encryptedPrivateKey(path))
+        case .privateKey, .encryptedPrivateKey: self.say("is a private key in DER, not a certificate", self.adviceForKey)
+        case .certificateRequest: self.say("is a certificate request in DER, not a \(self.wanted)", self.adviceForRequest)
+        case .revocationList:
+            self.say("is a certificate revocation list in DER, not a \(self.wanted)", self.adviceForRevocationList)
+        case .publicKey: self.say("is a public key in DER, not a \(self.wanted)", self.adviceForPublicKey)
+        case .pkcs12(let hasLegacyCiphers):
+            self.say(
+                "is a PKCS#12 archive (.p12, .pfx); PEM is expected",
+                convertWith: .pkcs12(
+                    path, hasLegacyCiphers: hasLegacyCiphers, withKey: self.item != .trustedCertificates))
+        case .pkcs7 where self.isKey:
+            self.say("is a PKCS#7 file (.p7b), which has certificates and no private key", Self.swapped)
+        case .pkcs7: self.say("is a PKCS#7 file (.p7b); PEM is expected", convertWith: .pkcs7(path, isDER: true))
+        case .otherDER:
+            self.say("is DER, the binary form, but neither a certificate nor a private key", "Give a PEM file")
+        case .javaKeyStore: self.say("is a Java key store; PEM is expected", convertWith: .javaKeyStore(path))
+        case .sshPublicKey: self.say("is a public key of SSH, not a \(self.wanted)", self.adviceForPublicKey)
+        case .puttyKey:
+            self.say("is a key of PuTTY; PEM is expected", "Export it from PuTTYgen as an OpenSSH key")
+        case .archive: self.say("is an archive (ZIP or gzip); PEM is expected", "Unpack it, and give the file in it")
+        case .html:
+            self.say("is a web page (HTML); PEM is expected", "Is it an error page that was saved? Download the file again")
+        case .utf16(let encoding):
+            self.say("is text in UTF-16; PEM is text in ASCII", convertWith: .text(path, from: encoding))
+        case .escapedLineBreaks:
+            self.say(
+                #"has its line breaks written as the two characters \n, as environment variables and JSON carry them"#,
+                path == nil
+                    ? #"Replace them: text.replacing("\\n", with: "\n")"#
+                    : "Convert it: \(ConversionCommand.lineBreaks(path))")
+        case .quoted:
+            self.say(
+                "has quotation marks around the PEM text",
+                path == nil ? "Remove them" : "Convert it: \(ConversionCommand.withoutQuotationMarks(path))")
+        case .base64OfPEM:
+            self.say(
+                "is a PEM text in base64, as Kubernetes stores secrets",
+                path == nil ? "Decode it" : "Decode it: \(ConversionCommand.base64(path))")
+        case .base64WithoutBoundaries:
+            self.say(
+                "is base64 without the lines around it that make it PEM",
+                "Put the lines around it, for example \(self.exampleLine) and "
+                    + self.exampleLine.replacing("BEGIN", with: "END"))
+        }
+    }
+
+    private mutating func say(_ fault: PEMFault) {
+        switch fault {
+        case .malformedBoundary(let line, let text):
+            self.say(
+                "line \(line) is meant as a BEGIN or END line, but is not one: \(text.abbreviatedForDisplay)",
+                "Such a line has five hyphens at both ends and nothing before or after them: \(self.exampleLine)")
+        case .lineBreaksMissing(let line):
+            self.say("line \(line) has a whole PEM block; its line breaks are missing", "Put the line breaks back")
+        case .lineBreakMissing(let line):
+            self.say(
+                "line \(line) has the END line of one block and the BEGIN line of the next",
+                "Put a line break between them")
+        case .noEnd(let label, let line, nil):
+            self.say("the block \(label) that begins in line \(line) has no END line", "Is the file complete?")
+        case .noEnd(let label, let line, let next?):
+            self.say(
+                "the block \(label) that begins in line \(line) has no END line before the next block begins, in line \(next)",
+                "Is the file complete?")
+        case .noBegin(let label, let line):
+            self.say("the END line of a block \(label) in line \(line) has no BEGIN line", "Is the file complete?")
+        case .otherEnd(let label, let line, let endLabel, let endLine):
+            self.say(
+                "the block that begins in line \(line) as \(label) ends in line \(endLine) as \(endLabel)",
+                "Give both lines the label of what is in the block")
+        case .notBase64(let label, let line):
+            self.say("line \(line), in a block \(label), is not base64", "Was the file changed? Get it again")
+        case .incompleteBase64(let label, let line):
+            self.say("the base64 of the block \(label) that begins in line \(line) is incomplete", "Is the file complete?")
+        }
+    }
+
+    // MARK: Blocks of other kinds
+
+    private var wanted: String { self.isKey ? "private key" : "certificate" }
+
+    private var adviceForKey: String {
+        self.item == .trustedCertificates ? "Give the authority's certificate, not its key" : Self.swapped
+    }
+
+    private var adviceForRequest: String {
+        self.isKey ? "Give the key that the request was made with" : "Give the certificate that the authority has issued for it"
+    }
+
+    private var adviceForRevocationList: String { self.isKey ? "Give the key's file" : "Give the authority's certificate" }
+
+    private var adviceForPublicKey: String {
+        self.isKey ? "Give the private key; it cannot be made from the public one" : "Give the certificate of this key"
+    }
+
+    private mutating func sayOtherBlocks(_ labels: [String]) {
+        func has(_ suffix: String) -> Bool { labels.contains { $0.hasSuffix(suffix) } }
+        let advice: String? =
+            if self.isKey, has("CERTIFICATE") {
+                Self.swapped
+            } else if has("PRIVATE KEY") {
+                self.adviceForKey
+            } else if has("CERTIFICATE REQUEST") {
+                self.adviceForRequest
+            } else if has("X509 CRL") {
+                self.adviceForRevocationList
+            } else if has("PUBLIC KEY") {
+                self.adviceForPublicKey
+            } else {
+                nil
+            }
+        self.say("has no \(self.wanted), but \(labels.listedForDisplay)", advice)
+    }
+
+    private mutating func sayBlockNotRead(_ label: String, _ line: Int) {
+        let text = "the block in line \(line) is a \(label), which is not read"
+        switch label {
+        case "TRUSTED CERTIFICATE":
+            self.say(
+                "\(text): it may say what the certificate is not trusted for", convertWith: .trustedCertificate(self.path))
+        case "CMS": self.say(text, "Give the certificates themselves, as PEM")
+        default: self.say(text, convertWith: .pkcs7(self.path, isDER: false))
+        }
+    }
+
+    private mutating func say(_ key: OpenSSHKey) {
+        let text = "is \(key.isEncrypted ? "an encrypted" : "a") private key in OpenSSH's own form; PKCS#8 is expected"
+        let command = ConversionCommand.openSSHKey(self.path)
+        switch key.algorithm {
+        case "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521": self.say(text, convertWith: command)
+        case "ssh-ed25519":
+            self.say(
+                text,
+                "Only new versions of ssh-keygen can convert an Ed25519 key: \(command). Or make a key and a certificate for TLS: "
+                    + "openssl genpkey -algorithm ed25519")
+        default:
+            let algorithm = key.algorithm.map { " (\($0.abbreviatedForDisplay))" } ?? ""
+            self.say("is a private key in OpenSSH's own form\(algorithm), which cannot be used for TLS", Self.usableKeys)
+        }
+    }
+
+    // MARK: What the blocks hold
+
+    private mutating func say(_ fault: BlockFault, of subject: String, _ line: Int, _ reason: LibraryReason?) {
+        self.reason = reason
+        switch fault {
+        case .endsEarly(let missing):
+            self.say(
+                "\(subject) cannot be read: its last \(missing == 1 ? "byte is" : "\(missing) bytes are") missing",
+                "Is the file complete?")
+        case .holds(let form):
+            let text = "\(subject) cannot be read: the block holds \(Self.name(of: form))"
+            switch form {
+            case .pkcs7 where !self.isKey: self.say(text, convertWith: .pkcs7(self.path, isDER: false))
+            case .privateKey(let kind): self.say(text, "Its BEGIN and END lines should say \(kind.rawValue)")
+            default: self.say(text, "Give a \(self.wanted)")
+            }
+        case .damaged: self.say("\(subject) cannot be read\(Self.hint(reason))", "Was the file changed? Get it again")
+        }
+    }
+
+    /// The library's reason, where it is about more than the encoding.
+    private static func hint(_ reason: LibraryReason?) -> String {
+        guard let reason, !["DECODE_ERROR", "ASN1_LIB"].contains(reason.name) else { return "" }
+        return " (\(reason.name))"
+    }
+
+    private static func name(of form: FileForm) -> String {
+        switch form {
+        case .certificate: "a certificate"
+        case .certificateRequest: "a certificate request"
+        case .revocationList: "a certificate revocation list"
+        case .publicKey: "a public key"
+        case .privateKey(.pkcs8): "a private key in PKCS#8"
+        case .privateKey(.pkcs1): "an RSA private key in PKCS#1"
+        case .privateKey(.sec1): "an EC private key in SEC 1"
+        case .privateKey(.dsa): "a DSA private key"
+        case .encryptedPrivateKey: "an encrypted private key"
+        case .pkcs12: "a PKCS#12 archive"
+        case .pkcs7: "a PKCS#7 structure"
+        default: "something else"
+        }
+    }
+
+    private static let usableKeys = "Use RSA, ECDSA (P-256, P-384, P-521) or Ed25519"
+
+    private mutating func say(_ kind: UnsupportedKey) {
+        let key = self.isKey ? "the key" : "the key of the first certificate"
+        switch kind {
+        case .algorithm(let algorithm):
+            self.say("\(key) is for the algorithm \(algorithm), which cannot be used for TLS", Self.usableKeys)
+        case .curve(let curve):
+            self.say("\(key) is on the elliptic curve \(curve), which cannot be used for TLS", Self.usableKeys)
+        case .unnamedCurve:
+            self.say("\(key) is on an elliptic curve that is given by its parameters, not by its name", Self.usableKeys)
+        case .encrypted:
+            let show = ConversionCommand(for: self.path) { input, _ in "openssl pkey -in \(input) -noout -text" }
+            self.say(
+                "the password is right, but the key's algorithm or curve cannot be used for TLS",
+                "\(show) shows which it is. \(Self.usableKeys)")
+        }
+    }
+
+    private mutating func say(_ encryption: KeyEncryption) {
+        let name =
+            switch encryption {
+            case .scheme(let scheme), .keyDerivation(let scheme), .cipher(let scheme): "\(scheme)"
+            case .pseudorandomFunction(let function): "PBKDF2 and \(function)"
+            case .iterations(let count): "PBKDF2 in \(count) iterations"
+            case .traditionalCipher(let name): name.abbreviatedForDisplay
+            case .malformed: "parameters that cannot be read"
+            }
+        self.say(
+            "is encrypted with \(name), which is not supported",
+            encryption.isKnownToOpenSSL
+                ? "Encrypt it again: "
+                    + "\(ConversionCommand.encryptedAgain(self.path, needsLegacyProvider: encryption.needsLegacyProvider))"
+                : "Have the program that made it write it with AES, or without encryption")
+    }
+
+    private mutating func say(_ mismatch: KeyMismatch) {
+        switch mismatch {
+        case .belongsTo(let index, let subject):
+            self.say(
+                "does not belong to the first certificate of the chain, but to certificate \(index + 1) of its file"
+                    + Self.parenthesis(subject),
+                "Put that certificate first")
+        case .otherKey(let index):
+            self.say(
+                "its first key does not belong to the certificate, but key \(index + 1) of the file does", "Put that key first")
+        case .belongsToNone(let count, let subject):
+            self.say(
+                count == 1
+                    ? "does not belong to the certificate\(Self.parenthesis(subject))"
+                    : "belongs to none of the \(count) certificates of the chain, whose first is \(subject.abbreviatedForDisplay)",
+                "Give the key that the certificate was issued for")
+        }
+    }
+
+    private static func parenthesis(_ subject: String) -> String {
+        subject.isEmpty ? "" : " (\(subject.abbreviatedForDisplay))"
+    }
+
+    // MARK: What the certificates are good for
+
+    private mutating func say(_ usage: KeyUsage, _ subject: String) {
+        let names = usage.names.isEmpty ? "empty" : usage.names.joined(separator: ", ")
+        self.say(
+            "the first certificate\(Self.parenthesis(subject)) cannot be used for TLS: its key usage is \(names), without "
+                + "digitalSignature",
+            usage.isAuthority
+                ? "Is it an authority's certificate? Use one that the authority has issued"
+                : "Have it issued with digitalSignature in its key usage")
+    }
+
+    private mutating func say(_ weakness: CertificateWeakness, _ index: Int, _ subject: String) {
+        let certificate = "certificate \(index + 1) of the file\(Self.parenthesis(subject))"
+        switch weakness {
+        case .rsaKey(let bits):
+            self.say(
+                "\(certificate) has an RSA key of \(bits) bits; at least 2048 are required",
+                "Use a new key and certificate. For old peers only, a program can allow .rsaKeysUnder2048Bits")
+        case .signature("SHA-1"):
+            self.say(
+                "\(certificate) is signed with SHA-1, which is broken",
+                "Have it issued again, with SHA-256. For old peers only, a program can allow .sha1Signatures")
+        case .signature(let hash):
+            self.say(
+                "\(certificate) is signed with \(hash), which is broken and not supported", "Have it issued again, with SHA-256")
+        }
+    }
+}
+
+extension CredentialError.Problem {
+    /// Whether another path is what helps.
+    fileprivate var isAboutPath: Bool {
+        switch self {
+        case .unreadable, .pathWithNUL, .isDirectory, .empty, .tooLarge, .nothingKnown, .otherBlocks, .nowhereFound: true
+        default: false
+        }
+    }
+}
+
+extension KeyEncryption {
+    /// Ciphers that OpenSSL 3 has in its legacy provider only: by the beginning of their names, in lower case.
+    private static let legacyCiphers = ["bf", "cast5", "seed", "rc2", "rc4", "des-cbc", "des-cfb", "des-ofb", "des-ecb", "idea"]
+
+    private var nameOfCipher: String? {
+        switch self {
+        case .cipher(let cipher): cipher.name?.lowercased()
+        case .traditionalCipher(let name): name.lowercased()
+        default: nil
+        }
+    }
+
+    fileprivate var needsLegacyProvider: Bool {
+        switch self {
+        // PBES1 with DES and RC2, and PKCS#12's schemes with RC2 and RC4. Triple DES with two keys is an exception.
+        case .scheme(let scheme): scheme.dotted != "1.2.840.113549.1.12.1.4"
+        default: self.nameOfCipher.map { name in Self.legacyCiphers.contains { name.hasPrefix($0) } } ?? false
+        }
+    }
+
+    /// Whether OpenSSL can be expected to read the key.
+    fileprivate var isKnownToOpenSSL: Bool {
+        switch self {
+        case .scheme(let scheme):
+            // The exceptions are with MD2, which OpenSSL is built without.
+            ["1.2.840.113549.1.12.1.", "1.2.840.113549.1.5."].contains(where: scheme.dotted.hasPrefix)
+                && !["1.2.840.113549.1.5.1", "1.2.840.113549.1.5.4"].contains(scheme.dotted)
+        case .keyDerivation(let function): function.name == "scrypt"
+        case .pseudorandomFunction(let function): function.name != nil
+        case .cipher, .traditionalCipher: true
+        case .iterations, .malformed: false
+        }
+    }
+}

@@ -1,0 +1,67 @@
+internal import CNIOBoringSSL
+
+/// Certificates in the order of their file, owned.
+///
+/// Sendable without a check because the certificates are never changed after loading, and BoringSSL's reference counts and
+/// its lazily cached extensions are safe to use from several threads.
+final class CertificateList: @unchecked Sendable {
+    let pointers: [OpaquePointer]
+
+    /// Takes over one reference of each certificate.
+    init(taking pointers: [OpaquePointer]) {
+        self.pointers = pointers
+    }
+
+    deinit {
+        for certificate in self.pointers { X509_free(certificate) }
+    }
+
+    /// Loads every certificate of a PEM text. Blocks of other kinds are passed over, unless they hold certificates.
+    static func load(_ source: PEMInput, as item: CredentialError.Item) throws(CredentialError) -> CertificateList {
+        func failure(_ problem: CredentialError.Problem) -> CredentialError {
+            CredentialError(item: item, path: source.path, problem: problem)
+        }
+        let text = try PEMText.load(source, as: item)
+        var found: [OpaquePointer] = []
+        do throws(CredentialError) {
+            for block in text.blocks {
+                if block.isCertificate {
+                    found.append(try Self.certificate(block, index: found.count, failure))
+                } else if block.hidesCertificates {
+                    throw failure(.blockNotRead(label: block.label, line: block.line))
+                }
+            }
+        } catch {
+            _ = CertificateList(taking: found)
+            throw error
+        }
+        guard !found.isEmpty else { throw failure(.otherBlocks(labels: text.labels)) }
+        return CertificateList(taking: found)
+    }
+
+    private static func certificate(
+        _ block: PEMBlock, index: Int, _ failure: (CredentialError.Problem) -> CredentialError
+    ) throws(CredentialError) -> OpaquePointer {
+        let text: [UInt8]
+        do { text = try block.text() } catch { throw failure(.malformed(error)) }
+        ErrorQueue.clear()
+        defer { ErrorQueue.clear() }
+        if let certificate = text.withBIO({ PEM_read_bio_X509($0, nil, nil, nil) }) ?? nil { return certificate }
+        let reasons = ErrorQueue.drain()
+        let fault = BlockFault(of: block.content() ?? []) { $0 == .certificate }
+        throw failure(.malformedCertificate(index: index, line: block.line, fault, reasons.first))
+    }
+
+    var certificates: [Certificate] { self.pointers.map { Certificate(borrowing: $0) } }
+}
+
+extension PEMBlock {
+    /// RFC 7468 §5, and the label that old programs write.
+    fileprivate var isCertificate: Bool { ["CERTIFICATE", "X509 CERTIFICATE"].contains(self.label) }
+
+    /// Whether it holds certificates that are not read: OpenSSL's own form, which may say that a certificate is *not* to be trusted,
+    /// and PKCS#7 (RFC 7468 §8 and §9).
+    fileprivate var hidesCertificates: Bool {
+        ["TRUSTED CERTIFICATE", "PKCS7", "PKCS #7 SIGNED DATA", "CMS"].contains(self.label)
+    }
+}

@@ -1,0 +1,75 @@
+/// A cursor over the elements of a DER encoding (X.690), for saying what a file holds.
+///
+/// Nothing is trusted or used on its word: certificates and keys are parsed by BoringSSL. It takes what is cut off, and the indefinite
+/// lengths of BER that some programs write into PKCS#12 and PKCS#7 files.
+struct DERReader {
+    enum Tag {
+        static let integer: UInt8 = 0x02
+        static let bitString: UInt8 = 0x03
+        static let octetString: UInt8 = 0x04
+        static let objectIdentifier: UInt8 = 0x06
+        static let sequence: UInt8 = 0x30
+        /// `[0]`, constructed.
+        static let context0: UInt8 = 0xa0
+    }
+
+    struct Element {
+        let tag: UInt8
+        /// The content as far as it is there.
+        let content: ArraySlice<UInt8>
+        /// How many bytes of the content are not there.
+        let missing: Int
+    }
+
+    private(set) var rest: ArraySlice<UInt8>
+
+    init(_ bytes: ArraySlice<UInt8>) { self.rest = bytes }
+
+    /// The next element; nil at the end, and where there is no element with a tag and length of the usual size.
+    mutating func next() -> Element? {
+        var bytes = self.rest
+        guard let tag = bytes.popFirst(), tag & 0x1f != 0x1f, let first = bytes.popFirst() else { return nil }
+        var length = Int(first)
+        if first == 0x80 {
+            // Indefinite: up to an end that nobody here needs.
+            guard tag & 0x20 != 0 else { return nil }
+            length = bytes.count
+        } else if first > 0x80 {
+            // Four bytes of length are 4 GiB.
+            guard first <= 0x84 else { return nil }
+            length = 0
+            for _ in 0..<(first & 0x7f) {
+                guard let byte = bytes.popFirst() else { return nil }
+                length = length << 8 | Int(byte)
+            }
+        }
+        let content = bytes.prefix(length)
+        self.rest = bytes[content.endIndex...]
+        return Element(tag: tag, content: content, missing: length - content.count)
+    }
+
+    /// The next element's content if it has this tag. Otherwise the cursor stays.
+    mutating func next(_ tag: UInt8) -> ArraySlice<UInt8>? {
+        guard self.rest.first == tag else { return nil }
+        return self.next()?.content
+    }
+
+    /// A cursor over the elements of the next element, if that is a SEQUENCE.
+    mutating func sequence() -> DERReader? { self.next(Tag.sequence).map { DERReader($0) } }
+
+    /// The next element if it is an OBJECT IDENTIFIER.
+    mutating func objectIdentifier() -> OID? { self.next(Tag.objectIdentifier).map { OID(content: Array($0)) } }
+
+    /// The next element if it is an INTEGER that fits.
+    mutating func integer() -> Int? {
+        guard let content = self.next(Tag.integer), (1...7).contains(content.count) else { return nil }
+        return content.reduce(0) { $0 << 8 | Int($1) }
+    }
+
+    /// An element with this tag and content.
+    static func encoding(_ tag: UInt8, _ content: [UInt8]) -> [UInt8] {
+        guard content.count >= 0x80 else { return [tag, UInt8(content.count)] + content }
+        let length = withUnsafeBytes(of: content.count.bigEndian) { $0.drop { $0 == 0 } }
+        return [tag, 0x80 | UInt8(length.count)] + length + content
+    }
+}

@@ -1,0 +1,53 @@
+import Foundation
+import SecureSockets
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(5))) struct `A file that cannot be loaded` {
+    @Test(arguments: UnusableFile.all)
+    func `is reported as what it is, with what to do next`(_ file: UnusableFile) throws {
+        let made = try file.made()
+        let error = try #require(made.refusal(password: file.password))
+        #expect(error.description == made.description)
+        #expect(error.blame == .configuration)
+        #expect(error.step == .configuring)
+        switch file.item {
+        case _ where file.isMismatch:
+            #expect(error.code == .privateKeyMismatch)
+            #expect(error.classicReason == "ekeymismatch")
+        case .chain:
+            #expect(error.code == .certificateUnusable)
+            #expect(error.classicReason == "ecertfile")
+        case .key:
+            #expect(error.code == .privateKeyUnusable)
+            #expect(error.classicReason == "ekeyfile")
+        case .trust:
+            #expect(error.code == .trustUnusable)
+            #expect(error.classicReason == "ecacertfile")
+        }
+    }
+
+    /// The advice is a command; after it the file that it has written is loaded in the other's place.
+    @Test(arguments: UnusableFile.all.filter(\.hasCommand))
+    func `can be loaded after what the message says to do`(_ file: UnusableFile) throws {
+        let made = try file.made()
+        let (command, output) = try #require(made.remedy)
+        // Passwords are asked for otherwise.
+        let isKept = ["-topk8", "ssh-keygen"].contains(where: command.contains) && file.item == .key
+        let password = made.key.hasSuffix(".der") || file.password != nil ? "secret" : ""
+        try made.workshop.run(
+            command
+                .replacing("openssl pkcs12", with: "openssl pkcs12 -passin pass:secret")
+                .replacing("openssl pkcs8", with: "openssl pkcs8 -passin pass:secret -passout pass:secret")
+                .replacing("ssh-keygen -p", with: "ssh-keygen -p -P '\(password)' -N '\(password)'"))
+        switch file.item {
+        case .chain:
+            _ = try TLSIdentity(certificateChain: .file(output), privateKey: .file(made.key))
+        case .key:
+            _ = try TLSIdentity(
+                certificateChain: .file(made.chain), privateKey: .file(output), password: isKept ? password : nil)
+        case .trust:
+            _ = try TLSTrust.pem(output)
+        }
+    }
+}
