@@ -154,6 +154,15 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "ChainVerdictTests",
+            dependencies: [
+                "SecureSockets", "TLSEngine", "TestSupport", "DevelopmentCertificates",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "ClassicScriptTests",
             dependencies: [
                 "ClassicSSL", "SecureSockets", "TestSupport", "DevelopmentCertificates",
