@@ -101,6 +101,8 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "_CryptoExtras", package: "swift-crypto"),
             ],
             path: "Tests/Support",
             swiftSettings: settings
@@ -150,6 +152,16 @@ let package = Package(
                 "SecureSockets", "ClassicSSL", "TestSupport", "DevelopmentCertificates",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ChainVerdictTests",
+            dependencies: [
+                "SecureSockets", "TLSEngine", "TestSupport", "DevelopmentCertificates",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            exclude: ["Peers"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -12,6 +12,12 @@ package struct Program: Sendable {
         self.path = found
     }
 
+    /// The program at this path; nil if there is none.
+    package init?(path: String) {
+        guard FileManager.default.isExecutableFile(atPath: path) else { return nil }
+        self.path = path
+    }
+
     /// OpenSSL's own tool. LibreSSL's, which macOS has, takes other options.
     package static let openssl: Program? = {
         guard let program = Program("openssl"), let version = try? program.run(["version"]),

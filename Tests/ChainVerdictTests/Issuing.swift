@@ -1,0 +1,66 @@
+import TestSupport
+
+// The certificates that most cases are made of. `change` makes an odd one of a good one.
+
+/// An authority: self-signed, or issued by another.
+func authority(
+    _ name: String, key: CertificateKey = .p256(), by issuer: IssuedCertificate? = nil, pathLength: UInt8? = nil,
+    change: (inout CertificateDraft) -> Void = { _ in }
+) throws -> IssuedCertificate {
+    var draft = CertificateDraft(subject: .name(name))
+    draft.set(.basicConstraints(isAuthority: true, pathLength: pathLength))
+    draft.set(.keyUsage(.keyCertSign, .crlSign))
+    change(&draft)
+    return try draft.signed(for: key, by: issuer)
+}
+
+/// A certificate for a server: self-signed, or issued by an authority.
+func server(
+    by issuer: IssuedCertificate?, names: [GeneralNameValue] = [.dns("www.example.org")], key: CertificateKey = .p256(),
+    change: (inout CertificateDraft) -> Void = { _ in }
+) throws -> IssuedCertificate {
+    try leaf("Server", .server, key: key, by: issuer) { draft in
+        draft.set(.alternativeNames(names))
+        change(&draft)
+    }
+}
+
+/// A certificate for a client.
+func client(
+    by issuer: IssuedCertificate?, key: CertificateKey = .p256(), change: (inout CertificateDraft) -> Void = { _ in }
+) throws -> IssuedCertificate {
+    try leaf("Client", .client, key: key, by: issuer, change: change)
+}
+
+private func leaf(
+    _ name: String, _ purpose: ExtensionValue.Purpose, key: CertificateKey, by issuer: IssuedCertificate?,
+    change: (inout CertificateDraft) -> Void
+) throws -> IssuedCertificate {
+    var draft = CertificateDraft(subject: .name(name))
+    draft.set(.basicConstraints(isAuthority: false))
+    draft.set(.keyUsage(.digitalSignature))
+    draft.set(.extendedKeyUsage(purpose))
+    change(&draft)
+    return try draft.signed(for: key, by: issuer)
+}
+
+/// A chain of a root and a server, whose certificate `change` makes an odd one.
+func chainOfServer(
+    names: [GeneralNameValue] = [.dns("www.example.org")], change: (inout CertificateDraft) -> Void = { _ in }
+) throws -> Chain {
+    let root = try authority("Root")
+    return try Chain(sent: [server(by: root, names: names, change: change)], trusted: [root])
+}
+
+/// A chain of a root, an intermediate and a server; `change` makes the intermediate an odd one.
+func chainWithIntermediate(change: (inout CertificateDraft) -> Void) throws -> Chain {
+    let root = try authority("Root")
+    let intermediate = try authority("Intermediate", by: root, change: change)
+    return try Chain(sent: [server(by: intermediate), intermediate], trusted: [root])
+}
+
+/// A chain of a root and a server; `change` makes the root an odd one.
+func chainWithRoot(change: (inout CertificateDraft) -> Void) throws -> Chain {
+    let root = try authority("Root", change: change)
+    return try Chain(sent: [server(by: root)], trusted: [root])
+}
