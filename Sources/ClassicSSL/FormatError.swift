@@ -45,7 +45,7 @@ extension SSL {
         .enoissuercert: "the issuer of a certificate in the peer's chain is not known",
         .epeercertexpired: "a certificate of the peer has expired",
         .epeercertinvalid: "a certificate of the peer is not valid yet",
-        .eselfsignedcert: "a certificate of the peer vouches for itself and is not trusted",
+        .eselfsignedcert: "a certificate of the peer is self-signed and not trusted",
         .echaintoolong: "the peer's certificate chain is longer than depth allows",
         .epeercert: "the peer's certificate was refused",
         .esslaccept: "the client ended the connection in mid-handshake",

@@ -26,23 +26,39 @@ public struct CertificateProblem: Sendable, Hashable {
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         case expired
         case notYetValid
-        /// The peer's certificate vouches for itself, and is not trusted.
+        /// The peer's certificate is signed with its own key and is not trusted.
         case selfSigned
         /// The chain ends in a root that is not trusted.
         case untrustedRoot
-        /// The certificate that vouches for the last one is neither in the chain nor trusted.
+        /// The certificate that issued the last one is neither in the chain nor trusted, or has the issuer's name and another key.
         case issuerUnknown
+        /// A certificate in the chain issued another one and is not an authority.
+        case notAuthority
+        /// An authority has more authorities below it than it allows.
+        case pathLengthExceeded
         /// The chain is good, but longer than the depth allows.
         case chainTooLong
         /// The certificate is for another name.
         case wrongName
         /// The certificate is for another address.
         case wrongAddress
-        /// The certificate is not for this use: a client's shown by a server, or the other way round.
+        /// A name of the certificate is not one that an authority above it may certify (name constraints, RFC 5280 §4.2.1.10).
+        case nameConstraint
+        /// The certificate is not for this use: a client's shown by a server or the other way round, or one whose key may not sign.
         case wrongPurpose
         case revoked
         /// A certificate in the chain was signed by another key than its issuer's.
         case badSignature
+        /// A certificate below the root is signed with a broken hash function, such as SHA-1.
+        case weakSignature
+        /// The key of a certificate is too short.
+        case weakKey
+        /// A certificate is signed with an algorithm that is not supported.
+        case unsupportedAlgorithm
+        /// A certificate has a critical extension that is not supported.
+        case unknownExtension
+        /// A certificate or its extensions cannot be read.
+        case malformed
         case other
     }
 
@@ -53,28 +69,43 @@ public struct CertificateProblem: Sendable, Hashable {
     /// BoringSSL's code, `X509_V_ERR_*`.
     public var code: Int32 { self.refusal.code }
     /// Where in the chain: 0 is the peer's own certificate, 1 its issuer, and so on.
-    public var position: Int { self.refusal.position }
+    public var position: Int { self.refusal.depth }
     /// The certificate at fault, where there is one.
     public var certificate: PeerCertificate? { self.refusal.certificate.map(PeerCertificate.init) }
     /// The name or address that was asked for, if the problem is that the certificate is for another.
     public var expectedName: String? { self.refusal.expectedName }
 
     public var kind: Kind {
+        switch self.refusal.detail {
+        case .notAuthority: return .notAuthority
+        case .weak(.rsaKey): return .weakKey
+        case .weak(.signature): return .weakSignature
+        case .unsupportedSignature: return .unsupportedAlgorithm
+        case .lacksDigitalSignature: return .wrongPurpose
+        case .duplicateExtension, .issuerUnreadable: return .malformed
+        case .issuerHasOtherKey, nil: break
+        }
         switch self.code {
-        case CertificateRefusal.expired: .expired
-        case CertificateRefusal.notYetValid, CertificateRefusal.badNotBefore, CertificateRefusal.badNotAfter: .notYetValid
-        case CertificateRefusal.selfSigned: .selfSigned
-        case CertificateRefusal.selfSignedInChain: .untrustedRoot
-        case CertificateRefusal.issuerMissing, CertificateRefusal.issuerMissingLocally,
-            CertificateRefusal.leafUnverifiable:
-            .issuerUnknown
-        case CertificateRefusal.chainTooLong: .chainTooLong
-        case CertificateRefusal.nameMismatch: .wrongName
-        case CertificateRefusal.addressMismatch: .wrongAddress
-        case CertificateRefusal.wrongPurpose: .wrongPurpose
-        case CertificateRefusal.revoked: .revoked
-        case CertificateRefusal.badSignature: .badSignature
-        default: .other
+        case CertificateRefusal.expired: return .expired
+        case CertificateRefusal.notYetValid, CertificateRefusal.badNotBefore, CertificateRefusal.badNotAfter: return .notYetValid
+        case CertificateRefusal.selfSigned: return .selfSigned
+        case CertificateRefusal.selfSignedInChain: return .untrustedRoot
+        case CertificateRefusal.issuerMissing, CertificateRefusal.issuerMissingLocally, CertificateRefusal.leafUnverifiable:
+            return .issuerUnknown
+        case CertificateRefusal.invalidCA: return .notAuthority
+        case CertificateRefusal.pathLengthExceeded: return .pathLengthExceeded
+        case CertificateRefusal.chainTooLong: return .chainTooLong
+        case CertificateRefusal.nameMismatch: return .wrongName
+        case CertificateRefusal.addressMismatch: return .wrongAddress
+        case CertificateRefusal.notPermitted, CertificateRefusal.excluded, CertificateRefusal.unsupportedConstraint,
+            CertificateRefusal.unsupportedConstraintSyntax, CertificateRefusal.constraintWithoutAlternativeNames:
+            return .nameConstraint
+        case CertificateRefusal.wrongPurpose: return .wrongPurpose
+        case CertificateRefusal.revoked: return .revoked
+        case CertificateRefusal.badSignature: return .badSignature
+        case CertificateRefusal.unknownCriticalExtension: return .unknownExtension
+        case CertificateRefusal.invalidExtension: return .malformed
+        default: return .other
         }
     }
 
@@ -108,22 +139,82 @@ extension CertificateProblem: CustomStringConvertible {
         switch self.kind {
         case .expired:
             "has expired\(self.certificate?.notAfter.map { " (it was valid until \(UTCDate($0)))" } ?? "")"
-        case .notYetValid:
-            "is not valid yet\(self.certificate?.notBefore.map { " (it will be valid from \(UTCDate($0)))" } ?? "")"
-        case .selfSigned: "vouches for itself and is not trusted"
-        case .untrustedRoot: "is the root of the chain and is not trusted"
-        case .issuerUnknown:
+        case .notYetValid: self.dateText
+        case .selfSigned: "is signed with its own key and is not trusted" + self.otherKeyText("; ")
+        case .untrustedRoot: "is the root of the chain and is not trusted" + self.otherKeyText("; ")
+        case .issuerUnknown where self.refusal.detail == nil:
             "was issued by \(self.issuerText), whose certificate is neither sent nor trusted"
+        case .issuerUnknown: "was issued by \(self.issuerText); " + self.otherKeyText("")
+        case .notAuthority:
+            "is not an authority, but issued the certificate below it (its basic constraints or its key usage do not allow that)"
+        case .pathLengthExceeded: "has more authorities below it than its path length constraint allows"
         case .chainTooLong:
             "ends a chain that is too long: it stands at position \(self.position), and \(self.refusal.depthLimit ?? 0) is the highest allowed"
-        case .wrongName, .wrongAddress:
-            "is not for \(self.expectedName?.abbreviatedForDisplay ?? "the name asked for") but for \(self.ownNames)"
+        case .wrongName: "is not for \(self.expectedText) but for \(self.ownNames)"
+        case .wrongAddress where self.certificate?.names.contains(self.expectedName ?? "") ?? false:
+            "has \(self.expectedText) as a DNS name, not as an address"
+        case .wrongAddress: "is not for \(self.expectedText) but for \(self.ownNames)"
+        case .nameConstraint: self.constraintText
+        case .wrongPurpose where self.refusal.detail == .lacksDigitalSignature:
+            "is not for this use: its key usage lacks digitalSignature"
         case .wrongPurpose: "is not for this use (its extended key usage does not allow it)"
         case .revoked: "has been revoked"
         case .badSignature: "has a signature that is not its issuer's"
+        case .weakSignature, .weakKey: self.weaknessText
+        case .unsupportedAlgorithm: self.algorithmText
+        case .unknownExtension: "has a critical extension that is not supported"
+        case .malformed: self.malformedText
         case .other: "was refused: \(self.refusal.text)"
         }
     }
+
+    private var dateText: String {
+        if self.code != CertificateRefusal.notYetValid { return "has a date that cannot be read" }
+        return "is not valid yet\(self.certificate?.notBefore.map { " (it will be valid from \(UTCDate($0)))" } ?? "")"
+    }
+
+    private func otherKeyText(_ separator: String) -> String {
+        guard case .issuerHasOtherKey(let isTrusted) = self.refusal.detail else { return "" }
+        return separator
+            + (isTrusted
+                ? "a trusted certificate has this name, but another key"
+                : "the certificate that was sent under this name has another key")
+    }
+
+    private var constraintText: String {
+        switch self.code {
+        case CertificateRefusal.unsupportedConstraint, CertificateRefusal.unsupportedConstraintSyntax:
+            "has a name that the name constraints of an authority above it limit in a way that is not supported"
+        case CertificateRefusal.constraintWithoutAlternativeNames:
+            "has no alternative names, and an authority above it has name constraints"
+        default: "is for \(self.ownNames), which the name constraints of an authority above it do not permit"
+        }
+    }
+
+    private var weaknessText: String {
+        switch self.refusal.detail {
+        case .weak(.rsaKey(let bits)): "has an RSA key of \(bits) bits; at least 2048 are required"
+        case .weak(.signature(let hash)): "is signed with \(hash), for which forgeries can be made"
+        default: "is too weak"
+        }
+    }
+
+    private var algorithmText: String {
+        guard case .unsupportedSignature(let algorithm) = self.refusal.detail else {
+            return "is signed with an algorithm that is not supported"
+        }
+        return "is signed with \(algorithm.description.escapedForDisplay), which is not supported"
+    }
+
+    private var malformedText: String {
+        switch self.refusal.detail {
+        case .duplicateExtension(let identifier): "has the extension \(identifier.description.escapedForDisplay) twice"
+        case .issuerUnreadable: "was issued by \(self.issuerText), whose certificate was sent and cannot be read"
+        default: "has extensions that cannot be read"
+        }
+    }
+
+    private var expectedText: String { self.expectedName?.abbreviatedForDisplay ?? "the name asked for" }
 
     private var ownNames: String {
         guard let names = self.certificate?.names, !names.isEmpty else { return "no name at all (it has no alternative names)" }
@@ -138,13 +229,33 @@ extension CertificateProblem: CustomStringConvertible {
     var advice: String {
         switch self.kind {
         case .expired: "The peer has to renew it; if it looks valid, check this machine's clock"
+        case .notYetValid where self.code != CertificateRefusal.notYetValid:
+            "Have it issued again, with dates as RFC 5280 has them"
         case .notYetValid: "Check the clocks of this machine and of the one that issued it"
+        case .selfSigned where self.refusal.detail == .issuerHasOtherKey(isTrusted: true),
+            .untrustedRoot where self.refusal.detail == .issuerHasOtherKey(isTrusted: true),
+            .issuerUnknown where self.refusal.detail == .issuerHasOtherKey(isTrusted: true):
+            "The authority was probably made anew: trust its present certificate"
         case .selfSigned: "Trust this certificate, or have the peer use one of an authority that is trusted here"
+        case .issuerUnknown where self.refusal.detail == .issuerHasOtherKey(isTrusted: false):
+            "Have the peer send the certificate of the authority that issued its own"
         case .untrustedRoot, .issuerUnknown:
             "If you trust the authority that issued it, say so with TLSTrust; the peer has to send its whole chain"
+        case .notAuthority: "Have the certificate issued by an authority"
+        case .pathLengthExceeded: "Have the authority issue it directly, or raise its path length constraint"
         case .chainTooLong: "Allow a greater depth, or have the peer use a shorter chain"
+        case .wrongAddress where self.certificate?.names.contains(self.expectedName ?? "") ?? false:
+            "Have it issued with the address as an IP address (subjectAltName=IP:\(self.expectedText))"
         case .wrongName, .wrongAddress: "Connect by a name that the certificate is for, or have it issued for this one"
+        case .nameConstraint: "Have it issued for a name that its authorities may certify"
+        case .wrongPurpose where self.refusal.detail == .lacksDigitalSignature: "Have it issued with keyUsage=digitalSignature"
         case .wrongPurpose: "Have it issued for the use it is put to: server or client authentication"
+        case .weakSignature:
+            "Have it issued again with SHA-256; for peers that cannot, allow LegacyCertificates.sha1Signatures"
+        case .weakKey:
+            "Have the peer use a larger key, or ECDSA; for peers that cannot, allow LegacyCertificates.rsaKeysUnder2048Bits"
+        case .unsupportedAlgorithm: "Have it issued with RSA, ECDSA or Ed25519, and SHA-256 or longer"
+        case .malformed, .unknownExtension: "Have it issued again, as RFC 5280 has it"
         case .revoked, .badSignature, .other: "Have the peer use another certificate"
         }
     }

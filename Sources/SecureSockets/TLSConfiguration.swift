@@ -74,6 +74,8 @@ public struct TLSTrust: Sendable {
     }
 
     let origin: Origin
+    private(set) var acceptsPartialChains = false
+    private(set) var legacyCertificates: LegacyCertificates = []
 
     /// What the system trusts: the usual places on Linux, `/etc/ssl/cert.pem` on macOS. `SSL_CERT_FILE` and `SSL_CERT_DIR` are
     /// honoured. Loaded when a configuration is built.
@@ -95,6 +97,20 @@ public struct TLSTrust: Sendable {
         } catch {
             throw SecureSocketError(error)
         }
+    }
+
+    /// The same, where a chain may end in any of the certificates, and not only in a self-signed one: an intermediate, or a single server's.
+    public var acceptingPartialChains: TLSTrust {
+        var trust = self
+        trust.acceptsPartialChains = true
+        return trust
+    }
+
+    /// The same, with chains that have weak certificates below the trusted one. **For old peers only.**
+    public func allowing(_ legacy: LegacyCertificates) -> TLSTrust {
+        var trust = self
+        trust.legacyCertificates.formUnion(legacy)
+        return trust
     }
 
     package func load() throws(SecureSocketError) -> TrustStore {
@@ -238,7 +254,7 @@ public struct TLSConfiguration: Sendable {
             settings.verification = .none
         } else {
             settings.verification = .required
-            settings.trust = try trust.load()
+            try settings.set(trust)
         }
         return try TLSConfiguration(settings: settings, verification: verification, serverName: serverName)
     }
@@ -266,7 +282,7 @@ public struct TLSConfiguration: Sendable {
         case .required: settings.verification = .required
         }
         if let trust {
-            settings.trust = try trust.load()
+            try settings.set(trust)
         } else if clients != .none {
             throw SecureSocketError(
                 .invalidConfiguration, blame: .configuration, step: .configuring,
@@ -295,5 +311,13 @@ public struct TLSConfiguration: Sendable {
             settings.sessionLifetime = seconds == 0 ? .none : .seconds(seconds)
         }
         return settings
+    }
+}
+
+extension TLSSettings {
+    fileprivate mutating func set(_ trust: TLSTrust) throws(SecureSocketError) {
+        self.trust = try trust.load()
+        self.acceptsPartialChains = trust.acceptsPartialChains
+        self.legacyCertificates = trust.legacyCertificates.options
     }
 }

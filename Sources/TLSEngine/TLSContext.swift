@@ -190,6 +190,7 @@ package final class TLSContext: @unchecked Sendable {
             text.append(contentsOf: bytes)
         }
         add(Array("\(settings.role) \(settings.verification) \(settings.depth) \(settings.versions) \(settings.ciphers)".utf8))
+        add(Array("\(settings.acceptsPartialChains) \(settings.legacyCertificates.rawValue)".utf8))
         add(Array(settings.applicationProtocols.joined(separator: ",").utf8))
         for certificate in settings.identity?.certificates ?? [] { add(certificate.derBytes) }
         add([])

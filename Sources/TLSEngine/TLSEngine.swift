@@ -49,6 +49,8 @@ package final class TLSEngine {
     /// Left by the verification during the handshake.
     var refusal: CertificateRefusal?
     var verifiedChainLength: Int?
+    /// The library has met name constraints of a kind that it cannot check.
+    var metUnknownConstraint = false
     /// Under which a client keeps its sessions; nil if it keeps none.
     let sessionKey: SessionCache.Key?
     var hasOfferedSession = false
@@ -333,6 +335,13 @@ package final class TLSEngine {
         if let refusal = self.refusal { return TLSFailure(.certificateRefused(refusal), reason: reasons.first) }
         switch code {
         case SSL_ERROR_SSL:
+            if let reason = reasons.first(where: { $0.library == Int32(ERR_LIB_SSL) && $0.code == SSL_R_KEY_USAGE_BIT_INCORRECT })
+            {
+                // The library looks at this before the chain is verified, and also where nothing is verified.
+                let refusal = CertificateRefusal(
+                    CertificateRefusal.wrongPurpose, .lacksDigitalSignature, depth: 0, of: nil)
+                return TLSFailure(.certificateRefused(refusal), reason: reason)
+            }
             let failure = TLSFailure.sorted(reasons)
             guard failure.kind == .peerUnacceptable, let alert = self.alertInTheClear else { return failure }
             return TLSFailure(.alertReceived(alert), reason: failure.reason)

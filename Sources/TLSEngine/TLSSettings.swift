@@ -55,6 +55,10 @@ package struct TLSSettings: Sendable {
     package var verification: PeerVerification
     /// The highest position at which a trusted certificate may stand; the peer's own certificate is at 0 (specification §5).
     package var depth: Int
+    /// Whether a chain may end in any trusted certificate, and not only in a self-signed one.
+    package var acceptsPartialChains = false
+    /// Weak certificates that are accepted all the same, below the trusted one.
+    package var legacyCertificates: LegacyCertificateOptions = []
     package var versions: ClosedRange<TLSVersion>
     package var ciphers: Ciphers
     package var groups: [TLSGroup]

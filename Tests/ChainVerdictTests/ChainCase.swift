@@ -67,18 +67,3 @@ extension ChainGroup {
 
     static let allCases: [ChainCase] = Self.all.flatMap(\.cases)
 }
-
-// The kinds of problems that share one kind today: one place to change when they get their own.
-extension CertificateProblem.Kind {
-    /// A weak key or a weak signature algorithm.
-    static let weak = Self.other
-    /// An issuer that may not issue certificates.
-    static let notAnAuthority = Self.other
-    /// A name outside of an authority's name constraints, or a constraint that cannot be checked.
-    static let nameConstraints = Self.other
-    static let pathLength = Self.other
-    static let unknownExtension = Self.other
-    /// A certificate that cannot be decoded, or whose extensions cannot.
-    static let malformed = Self.other
-    static let unsupportedAlgorithm = Self.other
-}

@@ -192,7 +192,7 @@ struct CertificateReasonsTests {
     func `6_2: the library's codes and their reasons`(_ reason: [String], _ codes: [Int]) {
         for code in codes {
             let refusal = CertificateRefusal(
-                code: Int32(code), position: 0, certificate: nil, expectedName: nil, depthLimit: nil)
+                code: Int32(code), depth: 0, certificate: nil, expectedName: nil, depthLimit: nil)
             #expect([CertificateProblem(refusal).classicReason] == reason, "\(code)")
         }
     }

@@ -439,7 +439,8 @@ import Testing
                 #expect(error.errorNumber == EMFILE)
                 #expect(
                     error.description
-                        == "\(item.noun) \(path): cannot be read: Too many open files. Raise the limit of open files (ulimit -n)")
+                        == "\(item.noun) \(path): cannot be read: Too many open files. "
+                        + "Raise the limit of open files (ulimit -n), which is 0")
             }
         }
     }

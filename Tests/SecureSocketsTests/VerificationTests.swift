@@ -396,7 +396,7 @@ extension VerificationRow {
             kind: .selfSigned, code: 18, position: 0, subject: "CN=leaf",
             classicReason: "eselfsignedcert", alert: "unknown_ca",
             text: """
-                the peer's certificate (CN=leaf) vouches for itself and is not trusted. \
+                the peer's certificate (CN=leaf) is signed with its own key and is not trusted. \
                 Trust this certificate, or have the peer use one of an authority that is trusted here
                 """
         ) { _ in
@@ -408,7 +408,7 @@ extension VerificationRow {
             kind: .selfSigned, code: 18, position: 0, subject: "CN=leaf",
             classicReason: "eselfsignedcert", alert: "unknown_ca",
             text: """
-                the peer's certificate (CN=leaf) vouches for itself and is not trusted. \
+                the peer's certificate (CN=leaf) is signed with its own key and is not trusted. \
                 Trust this certificate, or have the peer use one of an authority that is trusted here
                 """
         ) { _ in
@@ -487,11 +487,11 @@ extension VerificationRow {
         },
         VerificationRow(
             testDescription: "intermediate below an authority that allows none",
-            kind: .other, code: 25, position: 2, subject: "CN=upper",
+            kind: .pathLengthExceeded, code: 25, position: 2, subject: "CN=upper",
             classicReason: "epeercert", alert: "unknown_ca",
             text: """
-                the certificate at position 2 of the chain (CN=upper) was refused: path length constraint exceeded. \
-                Have the peer use another certificate
+                the certificate at position 2 of the chain (CN=upper) has more authorities below it than its path length constraint \
+                allows. Have the authority issue it directly, or raise its path length constraint
                 """
         ) { purpose in
             let root = try CertificateAuthority.root()
@@ -500,11 +500,11 @@ extension VerificationRow {
         },
         VerificationRow(
             testDescription: "certificate that was issued by a certificate that is no authority's",
-            kind: .other, code: 24, position: 1, subject: "CN=no authority",
+            kind: .notAuthority, code: 24, position: 1, subject: "CN=no authority",
             classicReason: "epeercert", alert: "unknown_ca",
             text: """
-                the certificate at position 1 of the chain (CN=no authority) was refused: invalid CA certificate. \
-                Have the peer use another certificate
+                the certificate at position 1 of the chain (CN=no authority) is not an authority, but issued the certificate below it \
+                (its basic constraints or its key usage do not allow that). Have the certificate issued by an authority
                 """
         ) { purpose in
             let root = try CertificateAuthority.root()

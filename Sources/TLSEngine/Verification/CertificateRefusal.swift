@@ -1,17 +1,35 @@
 internal import CNIOBoringSSL
 
-/// Why a peer's certificate chain was refused: the library's code, the certificate it concerns, and where that stands.
+/// Why a peer's certificate chain was refused: a code, the certificate it concerns, and where that stands.
 package struct CertificateRefusal: Sendable, Hashable {
-    /// BoringSSL's `X509_V_ERR_*`; `chainTooLong` is ours, for the library never reports it.
+    /// What this engine checks itself, or finds out about a refusal of the library's.
+    package enum Detail: Sendable, Hashable {
+        /// The certificate issued another one and is not an authority: its basic constraints or its key usage do not say so.
+        case notAuthority
+        /// A certificate has the issuer's name and another key.
+        case issuerHasOtherKey(isTrusted: Bool)
+        /// The issuer's certificate was sent, but its extensions cannot be read.
+        case issuerUnreadable
+        case weak(CertificateWeakness)
+        /// The signature on the certificate is of an algorithm that is not supported.
+        case unsupportedSignature(OID)
+        /// The key may not make the signature that the handshake needs.
+        case lacksDigitalSignature
+        /// The same extension twice (RFC 5280 §4.2).
+        case duplicateExtension(OID)
+    }
+
+    /// BoringSSL's `X509_V_ERR_*`, also where the engine itself refuses.
     package let code: Int32
+    package var detail: Detail? = nil
     /// 0 is the peer's own certificate, 1 its issuer, and so on.
-    package let position: Int
-    /// The certificate at that position, where there is one.
+    package let depth: Int
+    /// The certificate at that depth, where there is one.
     package let certificate: Certificate?
     /// The name or address that was asked for, where the check is about names.
-    package let expectedName: String?
-    /// For a chain that is too long: the highest position at which its trusted end was allowed to stand.
-    package let depthLimit: Int?
+    package var expectedName: String? = nil
+    /// For a chain that is too long: the greatest depth at which its trusted end was allowed to stand.
+    package var depthLimit: Int? = nil
 
     /// The library's words for the code.
     package var text: String {
@@ -34,6 +52,20 @@ package struct CertificateRefusal: Sendable, Hashable {
     package static let badSignature = X509_V_ERR_CERT_SIGNATURE_FAILURE
     package static let nameMismatch = X509_V_ERR_HOSTNAME_MISMATCH
     package static let addressMismatch = X509_V_ERR_IP_ADDRESS_MISMATCH
+    package static let unknownCriticalExtension = X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION
+    package static let notPermitted = X509_V_ERR_PERMITTED_VIOLATION
+    package static let excluded = X509_V_ERR_EXCLUDED_VIOLATION
+    package static let unsupportedConstraint = X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE
+    package static let unsupportedConstraintSyntax = X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX
+    package static let constraintWithoutAlternativeNames = X509_V_ERR_NAME_CONSTRAINTS_WITHOUT_SANS
+    package static let invalidExtension = X509_V_ERR_INVALID_EXTENSION
+    package static let ofThisEngine = X509_V_ERR_APPLICATION_VERIFICATION
     package static let revoked = X509_V_ERR_CERT_REVOKED
     package static let outOfMemory = X509_V_ERR_OUT_OF_MEM
+}
+
+extension CertificateRefusal {
+    init(_ code: Int32, _ detail: Detail? = nil, depth: Int, of certificate: OpaquePointer?) {
+        self.init(code: code, detail: detail, depth: depth, certificate: certificate.map { Certificate(borrowing: $0) })
+    }
 }

@@ -1,10 +1,10 @@
 internal import CNIOBoringSSL
 
-/// Verifies the peer's chain in place of the library's default, in order to keep what the library forgets: which certificate
-/// was at fault and where it stood. Called by the library in mid-handshake, at most once a connection.
+/// Verifies the peer's chain in place of the library's default. Called by the library in mid-handshake, at most once a connection.
 ///
-/// The library checks chain, purpose, name, dates and constraints, in this order. What it never reports is a chain that is too
-/// long, so its own limit stays wide and the length is compared here, in a chain that is good otherwise (specification §6.2).
+/// The library verifies one chain, in the order trust, purpose, name, dates and constraints, and forgets which certificate was at fault.
+/// Here every chain that can be built from what was sent and what is trusted has its turn (`PathBuilder`), a good one has to follow the
+/// rules that the library does not have (`ChainRules`), and a refusal says what is true of the chain.
 func verifyPeerCertificate(store: OpaquePointer?, argument: UnsafeMutableRawPointer?) -> Int32 {
     guard
         let store,
@@ -12,100 +12,206 @@ func verifyPeerCertificate(store: OpaquePointer?, argument: UnsafeMutableRawPoin
         // The engine owns the connection that is calling, so it is alive.
         let engine = TLSEngine.of(OpaquePointer(ssl))
     else { return 0 }
-    let settings = engine.context.settings
-    guard settings.verification != .none else { return 1 }
+    if engine.context.settings.verification == .none { return 1 }
+    defer { ErrorQueue.clear() }
+    switch PeerVerification(store: store, ssl: ssl, engine: engine).run() {
+    case .success(let chain):
+        X509_STORE_CTX_set_error(store, X509_V_OK)
+        engine.verifiedChainLength = chain.count
+        limitSession(of: ssl, to: chain, now: engine.context.settings.now())
+        return 1
+    case .failure(let refusal):
+        X509_STORE_CTX_set_error(store, refusal.refusal.code)
+        engine.refusal = refusal.refusal
+        return 0
+    }
+}
 
-    let own = X509_STORE_CTX_get0_cert(store)
-    let isSelfSigned = own.map(vouchesForItself) ?? false
-    if isSelfSigned, settings.trust?.certificates.pointers.contains(where: { X509_cmp($0, own) == 0 }) ?? false {
-        // Trusted itself, and so the whole of its chain; nothing but such a certificate is ever taken for an end like this.
-        X509_STORE_CTX_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
+private struct PeerVerification {
+    struct Failure: Error {
+        let refusal: CertificateRefusal
     }
-    if X509_verify_cert(store) != 1 {
-        let position = Int(X509_STORE_CTX_get_error_depth(store))
-        var code = X509_STORE_CTX_get_error(store)
-        if isSelfSigned, position == 0, code == CertificateRefusal.issuerMissingLocally {
-            code = CertificateRefusal.selfSigned
-            X509_STORE_CTX_set_error(store, code)
+
+    typealias Verdict = Result<[OpaquePointer], Failure>
+
+    /// The library's, set up with everything that was sent and is trusted.
+    let store: OpaquePointer
+    let ssl: UnsafeMutableRawPointer
+    let engine: TLSEngine
+
+    private var settings: TLSSettings { self.engine.context.settings }
+    private var trusted: [OpaquePointer] { self.settings.trust?.certificates.pointers ?? [] }
+
+    /// Chains of one connection that are verified in full.
+    private static let mostChains = 8
+
+    func run() -> Verdict {
+        guard let leaf = X509_STORE_CTX_get0_cert(self.store) else {
+            return .failure(Failure(refusal: self.refusal(of: self.store)))
         }
-        let certificate = X509_STORE_CTX_get_current_cert(store).map { Certificate(borrowing: $0) }
+        if self.settings.acceptsPartialChains || self.isTrustedSelfSigned(leaf) {
+            // A self-signed certificate whose key usage does not say that it issues certificates is not taken for self-signed.
+            X509_STORE_CTX_set_flags(self.store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
+        }
+        let first = self.verdict(self.store)
+        guard case .failure(let failure) = first, !failure.refusal.holdsForEveryChain else { return first }
+        return self.explore(from: leaf, after: failure.refusal)
+    }
+
+    /// The library's verdict, and that of the rules, on one chain.
+    private func verdict(_ context: OpaquePointer) -> Verdict {
+        self.engine.metUnknownConstraint = false
+        X509_STORE_CTX_set_verify_cb(context, tolerateUnknownConstraints)
+        guard X509_verify_cert(context) == 1 else { return .failure(Failure(refusal: self.refusal(of: context))) }
+        let chain = X509_STORE_CTX_get0_chain(context)
+        let certificates = (0..<(chain.map { sk_X509_num($0) } ?? 0)).compactMap { sk_X509_value(chain, $0) }
+        return self.rules.refusal(of: certificates).map { .failure(Failure(refusal: $0)) } ?? .success(certificates)
+    }
+
+    private var rules: ChainRules {
+        ChainRules(
+            purpose: self.settings.role == .client ? .server : .client, allowing: self.settings.legacyCertificates,
+            depth: self.settings.depth, needsDigitalSignature: !self.transportsKeys,
+            checksNameConstraints: self.engine.metUnknownConstraint)
+    }
+
+    /// Whether the suite that was chosen encrypts a secret to the certificate's key, instead of having it sign.
+    private var transportsKeys: Bool {
+        SSL_get_pending_cipher(OpaquePointer(self.ssl)).map { SSL_CIPHER_get_kx_nid($0) == NID_kx_rsa } ?? false
+    }
+
+    /// What the library says of a chain that it has refused.
+    private func refusal(of context: OpaquePointer) -> CertificateRefusal {
+        let depth = Int(X509_STORE_CTX_get_error_depth(context))
+        var code = X509_STORE_CTX_get_error(context)
+        let leaf = X509_STORE_CTX_get0_cert(context)
+        if depth == 0, code == CertificateRefusal.issuerMissingLocally, leaf.map(isSignedByItself) ?? false {
+            code = CertificateRefusal.selfSigned
+        }
         let isAboutNames = code == CertificateRefusal.nameMismatch || code == CertificateRefusal.addressMismatch
-        engine.refusal = CertificateRefusal(
-            code: code,
-            position: position,
-            certificate: isAboutNames
-                ? X509_STORE_CTX_get0_cert(store).map { Certificate(borrowing: $0) } : certificate,
-            expectedName: isAboutNames ? engine.expectedPeer?.description : nil,
-            depthLimit: nil
-        )
-        return 0
+        var refusal = CertificateRefusal(
+            code, depth: depth, of: isAboutNames ? leaf : X509_STORE_CTX_get_current_cert(context))
+        if isAboutNames { refusal.expectedName = self.engine.expectedPeer?.description }
+        return refusal
     }
-    let chain = X509_STORE_CTX_get0_chain(store)
-    let end = chain.map { sk_X509_num($0) - 1 } ?? 0
-    guard end <= settings.depth else {
-        X509_STORE_CTX_set_error(store, CertificateRefusal.chainTooLong)
-        engine.refusal = CertificateRefusal(
-            code: CertificateRefusal.chainTooLong,
-            position: end,
-            certificate: sk_X509_value(chain, end).map { Certificate(borrowing: $0) },
-            expectedName: nil,
-            depthLimit: settings.depth
-        )
-        return 0
+
+    private func isTrustedSelfSigned(_ leaf: OpaquePointer) -> Bool {
+        self.trusted.contains { X509_cmp($0, leaf) == 0 } && isSignedByItself(leaf)
     }
-    if let chain, let refusal = refusalOfAuthority(in: chain, purpose: settings.role == .client ? .server : .client) {
-        X509_STORE_CTX_set_error(store, refusal.code)
-        engine.refusal = refusal
-        return 0
+
+    // MARK: Other chains
+
+    private func explore(from leaf: OpaquePointer, after first: CertificateRefusal) -> Verdict {
+        let untrusted = X509_STORE_CTX_get0_untrusted(self.store)
+        let sent = (0..<(untrusted.map { sk_X509_num($0) } ?? 0)).compactMap { sk_X509_value(untrusted, $0) }
+        var builder = PathBuilder(
+            sent: sent, trusted: self.trusted, acceptsPartialPaths: self.settings.acceptsPartialChains)
+        var good: [OpaquePointer]?
+        var judged: [CertificateRefusal] = []
+        _ = builder.firstPath(from: leaf) { path in
+            switch self.verdict(along: path) {
+            case .success(let chain): good = chain
+            case .failure(let failure): judged.append(failure.refusal)
+            }
+            return good != nil || judged.count == Self.mostChains
+        }
+        if let good { return .success(good) }
+        // A chain that is complete and bad tells more than one that is not complete.
+        guard first.isAboutMissingIssuer else { return .failure(Failure(refusal: first)) }
+        let refusal = judged.first ?? builder.deadEnd.map { self.refusal(at: $0, builder) } ?? first
+        return .failure(Failure(refusal: refusal))
     }
-    engine.verifiedChainLength = end + 1
-    if let chain { limitSession(of: ssl, to: chain, now: settings.now()) }
+
+    /// Has the library verify exactly this path.
+    private func verdict(along path: [OpaquePointer]) -> Verdict {
+        // The library does not find an issuer that is no authority; its refusal would be that there is none.
+        if let refusal = self.rules.refusal(of: path), refusal.detail == .notAuthority {
+            return .failure(Failure(refusal: refusal))
+        }
+        let failure = Failure(refusal: CertificateRefusal(CertificateRefusal.outOfMemory, depth: 0, of: path.first))
+        guard let context = X509_STORE_CTX_new(), let untrusted = sk_X509_new_null(), let anchors = sk_X509_new_null() else {
+            return .failure(failure)
+        }
+        defer {
+            X509_STORE_CTX_free(context)
+            // Shallow: the certificates are others'.
+            sk_X509_free(untrusted)
+            sk_X509_free(anchors)
+        }
+        for certificate in path.dropLast() where sk_X509_push(untrusted, certificate) == 0 { return .failure(failure) }
+        guard let anchor = path.last, sk_X509_push(anchors, anchor) > 0,
+            X509_STORE_CTX_init(context, X509_STORE_CTX_get0_store(self.store), path.first, untrusted) == 1,
+            X509_STORE_CTX_set_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx(), self.ssl) == 1,
+            X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(context), X509_STORE_CTX_get0_param(self.store)) == 1
+        else { return .failure(failure) }
+        X509_STORE_CTX_set0_trusted_stack(context, anchors)
+        return self.verdict(context)
+    }
+
+    private func refusal(
+        at deadEnd: (depth: Int, certificate: OpaquePointer, why: PathBuilder.DeadEnd), _ builder: PathBuilder
+    ) -> CertificateRefusal {
+        func refusal(_ code: Int32, _ detail: CertificateRefusal.Detail? = nil) -> CertificateRefusal {
+            CertificateRefusal(code, detail, depth: deadEnd.depth, of: deadEnd.certificate)
+        }
+        switch deadEnd.why {
+        case .noIssuer: return refusal(CertificateRefusal.issuerMissingLocally)
+        case .selfSigned:
+            let code = deadEnd.depth == 0 ? CertificateRefusal.selfSigned : CertificateRefusal.selfSignedInChain
+            let name = X509_get_subject_name(deadEnd.certificate)
+            let hasNamesake = self.trusted.contains { X509_NAME_cmp(X509_get_subject_name($0), name) == 0 }
+            return refusal(code, hasNamesake ? .issuerHasOtherKey(isTrusted: true) : nil)
+        case .otherKey(let isTrusted):
+            return refusal(CertificateRefusal.issuerMissingLocally, .issuerHasOtherKey(isTrusted: isTrusted))
+        case .badSignature: return refusal(CertificateRefusal.badSignature)
+        case .unreadableIssuer: return refusal(CertificateRefusal.invalidExtension, .issuerUnreadable)
+        case .unsupportedSignature:
+            let algorithm = unsupportedSignatureAlgorithm(of: deadEnd.certificate)
+            return refusal(CertificateRefusal.ofThisEngine, algorithm.map { .unsupportedSignature($0) })
+        }
+    }
+}
+
+extension CertificateRefusal {
+    /// Whether another chain from the same certificate would be refused for the same reason.
+    fileprivate var holdsForEveryChain: Bool {
+        guard self.depth == 0 else { return false }
+        switch self.code {
+        case Self.nameMismatch, Self.addressMismatch, Self.expired, Self.notYetValid, Self.badNotBefore, Self.badNotAfter,
+            Self.wrongPurpose, Self.unknownCriticalExtension:
+            return true
+        case Self.ofThisEngine, Self.invalidExtension: return self.detail != nil
+        default: return false
+        }
+    }
+
+    fileprivate var isAboutMissingIssuer: Bool {
+        switch self.code {
+        case Self.selfSigned, Self.selfSignedInChain, Self.issuerMissing, Self.issuerMissingLocally, Self.leafUnverifiable,
+            Self.badSignature, Self.invalidExtension:
+            return true
+        default: return false
+        }
+    }
+}
+
+/// Passes over constraints of a kind that the library cannot check; `ChainRules` checks them then.
+private func tolerateUnknownConstraints(isGood: Int32, context: OpaquePointer?) -> Int32 {
+    guard isGood == 0, let context, X509_STORE_CTX_get_error(context) == CertificateRefusal.unsupportedConstraint,
+        let ssl = X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()),
+        let engine = TLSEngine.of(OpaquePointer(ssl))
+    else { return isGood }
+    engine.metUnknownConstraint = true
     return 1
 }
 
-private enum Purpose {
-    case server, client
-
-    var number: Int32 { self == .server ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT }
-}
-
-/// The library checks the peer's certificates this way and believes those of the trust store whatever they say of themselves. But to
-/// trust a certificate is not to let it issue others: the certificate of one server, trusted itself, would vouch for every other.
-/// So each issuer in the chain has to be an authority (RFC 5280 §4.2.1.9), for this purpose, with as many authorities below it as
-/// it allows. The end's purpose is its own affair.
-private func refusalOfAuthority(in chain: OpaquePointer, purpose: Purpose) -> CertificateRefusal? {
-    let end = sk_X509_num(chain) - 1
-    var authoritiesBelow = 0
-    for position in stride(from: 1, through: end, by: 1) {
-        guard let issuer = sk_X509_value(chain, position) else { continue }
-        let allowedBelow = X509_get_pathlen(issuer)
-        let code: Int32? =
-            if X509_check_ca(issuer) != 1 {
-                CertificateRefusal.invalidCA
-            } else if position < end, X509_check_purpose(issuer, purpose.number, 1) != 1 {
-                CertificateRefusal.wrongPurpose
-            } else if allowedBelow >= 0, authoritiesBelow > Int(allowedBelow) {
-                CertificateRefusal.pathLengthExceeded
-            } else {
-                nil
-            }
-        if let code {
-            return CertificateRefusal(
-                code: code, position: position, certificate: Certificate(borrowing: issuer), expectedName: nil, depthLimit: nil)
-        }
-        if X509_get_extension_flags(issuer) & UInt32(EXFLAG_SI) == 0 { authoritiesBelow += 1 }
-    }
-    return nil
-}
-
 /// A session may be resumed as long as the chain that was verified for it is valid, and no longer: resuming verifies nothing.
-private func limitSession(of ssl: UnsafeMutableRawPointer, to chain: OpaquePointer, now: UInt64) {
+private func limitSession(of ssl: UnsafeMutableRawPointer, to chain: [OpaquePointer], now: UInt64) {
     guard let session = SSL_get_session(OpaquePointer(ssl)) else { return }
     var seconds = UInt64(SSL_SESSION_get_timeout(session))
-    for position in 0..<sk_X509_num(chain) {
+    for certificate in chain {
         var end: Int64 = 0
-        guard let certificate = sk_X509_value(chain, position), ASN1_TIME_to_posix(X509_get0_notAfter(certificate), &end) == 1
-        else { continue }
+        guard ASN1_TIME_to_posix(X509_get0_notAfter(certificate), &end) == 1 else { continue }
         seconds = min(seconds, UInt64(max(end - Int64(clamping: now), 0)))
     }
     // It is also the longest time for which sessions that come of this one by resumption can be resumed.
@@ -116,7 +222,7 @@ private func limitSession(of ssl: UnsafeMutableRawPointer, to chain: OpaquePoint
 ///
 /// The library takes it for self-signed only if its key usage, where it has one, says that it may sign certificates, which that
 /// of a server's own does not say.
-private func vouchesForItself(_ certificate: OpaquePointer) -> Bool {
+private func isSignedByItself(_ certificate: OpaquePointer) -> Bool {
     guard X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0 else { return false }
     defer { ErrorQueue.clear() }
     return X509_verify(certificate, X509_get0_pubkey(certificate)) == 1

@@ -5,48 +5,48 @@ extension ChainGroup {
     static let authorities = ChainGroup(
         "Issuers that are no authorities",
         [
-            ChainCase("The intermediate's key usage lacks keyCertSign", .refused(.notAnAuthority)) {
+            ChainCase("The intermediate's key usage lacks keyCertSign", .refused(.notAuthority)) {
                 try chainWithIntermediate { $0.set(.keyUsage(.digitalSignature, .crlSign)) }
             },
             ChainCase("The intermediate has no key usage", .accepted) {
                 try chainWithIntermediate { $0.remove(ExtensionValue.keyUsageID) }
             },
-            ChainCase("The intermediate has CA:FALSE", .refused(.notAnAuthority)) {
+            ChainCase("The intermediate has CA:FALSE", .refused(.notAuthority)) {
                 try chainWithIntermediate { $0.set(.basicConstraints(isAuthority: false)) }
             },
-            ChainCase("The intermediate has no basic constraints", .refused(.notAnAuthority)) {
+            ChainCase("The intermediate has no basic constraints", .refused(.notAuthority)) {
                 try chainWithIntermediate { $0.remove(ExtensionValue.basicConstraintsID) }
             },
             ChainCase("The intermediate's basic constraints are not critical", .accepted) {
                 try chainWithIntermediate { $0.set(.basicConstraints(isAuthority: true).critical(false)) }
             },
-            ChainCase("The intermediate has version 1", .refused(.notAnAuthority)) {
+            ChainCase("The intermediate has version 1", .refused(.notAuthority)) {
                 try chainWithIntermediate { $0.version = 1 }
             },
             ChainCase("The trusted root has version 1", .accepted) { try chainWithRoot { $0.version = 1 } },
-            ChainCase("The trusted root's key usage lacks keyCertSign", .refused(.notAnAuthority)) {
+            ChainCase("The trusted root's key usage lacks keyCertSign", .refused(.notAuthority)) {
                 try chainWithRoot { $0.set(.keyUsage(.digitalSignature)) }
             },
-            ChainCase("The trusted root has no basic constraints", .refused(.notAnAuthority), why: .trustedIssuer) {
+            ChainCase("The trusted root has no basic constraints", .refused(.notAuthority), why: .trustedIssuer) {
                 try chainWithRoot { $0.remove(ExtensionValue.basicConstraintsID) }
             },
-            ChainCase("A leaf has issued a leaf", .refused(.notAnAuthority)) {
+            ChainCase("A leaf has issued a leaf", .refused(.notAuthority)) {
                 let root = try authority("Root")
                 let issuer = try server(by: root)
                 return try Chain(sent: [server(by: issuer, names: [.dns("www.example.org")]), issuer], trusted: [root])
             },
-            ChainCase("A client's leaf was issued by a leaf", from: .client, .refused(.notAnAuthority)) {
+            ChainCase("A client's leaf was issued by a leaf", from: .client, .refused(.notAuthority)) {
                 let root = try authority("Root")
                 let issuer = try client(by: root)
                 return try Chain(sent: [client(by: issuer), issuer], trusted: [root])
             },
-            ChainCase("A self-signed server certificate, trusted itself, has issued another", .refused(.notAnAuthority)) {
+            ChainCase("A self-signed server certificate, trusted itself, has issued another", .refused(.notAuthority)) {
                 let issuer = try server(by: nil)
                 return try Chain(sent: [server(by: issuer), issuer], trusted: [issuer])
             },
             ChainCase(
                 "A self-signed server certificate without key usage, trusted itself, has issued another",
-                .refused(.notAnAuthority)
+                .refused(.notAuthority)
             ) {
                 let issuer = try server(by: nil) { $0.remove(ExtensionValue.keyUsageID) }
                 return try Chain(sent: [server(by: issuer), issuer], trusted: [issuer])
@@ -56,16 +56,16 @@ extension ChainGroup {
     static let pathLengths = ChainGroup(
         "Path lengths",
         [
-            ChainCase("The root allows no intermediate, and there is one", .refused(.pathLength)) {
+            ChainCase("The root allows no intermediate, and there is one", .refused(.pathLengthExceeded)) {
                 try chain(rootAllows: 0, intermediates: 1)
             },
             ChainCase("The root allows one intermediate, and there is one", .accepted) {
                 try chain(rootAllows: 1, intermediates: 1)
             },
-            ChainCase("The root allows one intermediate, and there are two", .refused(.pathLength)) {
+            ChainCase("The root allows one intermediate, and there are two", .refused(.pathLengthExceeded)) {
                 try chain(rootAllows: 1, intermediates: 2)
             },
-            ChainCase("The upper intermediate allows none below it, and there is one", .refused(.pathLength)) {
+            ChainCase("The upper intermediate allows none below it, and there is one", .refused(.pathLengthExceeded)) {
                 let root = try authority("Root")
                 let upper = try authority("Upper", by: root, pathLength: 0)
                 let lower = try authority("Lower", by: upper)

@@ -26,10 +26,10 @@ extension ChainGroup {
             ChainCase("The leaf has alternative names twice", .refused(.malformed)) {
                 try chainOfServer { $0.extensions.append(.alternativeNames([.dns("www.example.com")])) }
             },
-            ChainCase("The intermediate has basic constraints twice", .refused(.issuerUnknown)) {
+            ChainCase("The intermediate has basic constraints twice", .refused(.malformed)) {
                 try chainWithIntermediate { $0.extensions.append(.basicConstraints(isAuthority: false)) }
             },
-            ChainCase("The intermediate's basic constraints cannot be decoded", .refused(.issuerUnknown)) {
+            ChainCase("The intermediate's basic constraints cannot be decoded", .refused(.malformed)) {
                 try chainWithIntermediate {
                     $0.set(ExtensionValue(ExtensionValue.basicConstraintsID, isCritical: true, .utf8String("CA:TRUE")))
                 }

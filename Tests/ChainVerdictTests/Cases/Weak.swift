@@ -5,18 +5,18 @@ extension ChainGroup {
     static let weak = ChainGroup(
         "Weak signatures and keys",
         [
-            ChainCase("The leaf is signed with RSA and SHA-1", .refused(.weak)) {
+            ChainCase("The leaf is signed with RSA and SHA-1", .refused(.weakSignature)) {
                 let root = try authority("Root", key: .rsa(bits: 2048, number: 0))
                 return try Chain(sent: [server(by: root) { $0.signatureAlgorithm = .rsaSHA1 }], trusted: [root])
             },
-            ChainCase("The leaf is signed with ECDSA and SHA-1", .refused(.weak)) {
+            ChainCase("The leaf is signed with ECDSA and SHA-1", .refused(.weakSignature)) {
                 try chainOfServer { $0.signatureAlgorithm = .ecdsaSHA1 }
             },
-            ChainCase("A client's leaf is signed with ECDSA and SHA-1", from: .client, .refused(.weak)) {
+            ChainCase("A client's leaf is signed with ECDSA and SHA-1", from: .client, .refused(.weakSignature)) {
                 let root = try authority("Root")
                 return try Chain(sent: [client(by: root) { $0.signatureAlgorithm = .ecdsaSHA1 }], trusted: [root])
             },
-            ChainCase("The intermediate is signed with SHA-1", .refused(.weak)) {
+            ChainCase("The intermediate is signed with SHA-1", .refused(.weakSignature)) {
                 try chainWithIntermediate { $0.signatureAlgorithm = .ecdsaSHA1 }
             },
             ChainCase("The trusted root is signed with SHA-1", .accepted) {
@@ -44,15 +44,15 @@ extension ChainGroup {
                 return try Chain(sent: [server(by: root), cross], trusted: [root])
             },
             ChainCase("The leaf is signed with RSA and MD5", .refused(.unsupportedAlgorithm)) { MD5Chain.chain },
-            ChainCase("The leaf's key is RSA with 1024 bits", .refused(.weak), why: .weakKey) {
+            ChainCase("The leaf's key is RSA with 1024 bits", .refused(.weakKey), why: .weakKey) {
                 let root = try authority("Root")
                 return try Chain(sent: [server(by: root, key: .rsa(bits: 1024, number: 0))], trusted: [root])
             },
-            ChainCase("A client's key is RSA with 1024 bits", from: .client, .refused(.weak), why: .weakKey) {
+            ChainCase("A client's key is RSA with 1024 bits", from: .client, .refused(.weakKey), why: .weakKey) {
                 let root = try authority("Root")
                 return try Chain(sent: [client(by: root, key: .rsa(bits: 1024, number: 0))], trusted: [root])
             },
-            ChainCase("The intermediate's key is RSA with 1024 bits", .refused(.weak), why: .weakKey) {
+            ChainCase("The intermediate's key is RSA with 1024 bits", .refused(.weakKey), why: .weakKey) {
                 let root = try authority("Root")
                 let intermediate = try authority("Intermediate", key: .rsa(bits: 1024, number: 0), by: root)
                 return try Chain(sent: [server(by: intermediate), intermediate], trusted: [root])
@@ -62,7 +62,7 @@ extension ChainGroup {
                 return try Chain(sent: [server(by: root)], trusted: [root])
             },
             ChainCase(
-                "A self-signed certificate that is trusted itself has an RSA key with 1024 bits", .accepted, why: .anchorKey
+                "A self-signed certificate that is trusted itself has an RSA key with 1024 bits", .refused(.weakKey), why: .ownKey
             ) {
                 let leaf = try server(by: nil, key: .rsa(bits: 1024, number: 0))
                 return try Chain(sent: [leaf], trusted: [leaf])

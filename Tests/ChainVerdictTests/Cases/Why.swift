@@ -9,6 +9,7 @@ struct Why: Sendable {
     static let addedTrust = Self("The chain is valid with the root alone; another trusted certificate must not break it.")
     static let weakKey = Self("RSA keys under 2048 bits are too weak below the trust anchor.")
     static let anchorKey = Self("The trust anchor itself is trusted by choice, so its key is not judged.")
+    static let ownKey = Self("The peer's own key signs the handshake, wherever its certificate stands.")
     static let wildcardExclusion = Self("The wildcard would evade the exclusion (as in CVE-2025-61727 of Go).")
     static let commonName = Self("The common name does not name a host (RFC 9525 §2).")
     static let contiguousMask = Self("A mask with a gap is no CIDR range (RFC 5280 §4.2.1.10).")
