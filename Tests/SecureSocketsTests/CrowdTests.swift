@@ -167,6 +167,11 @@ import Testing
         let listener = try await SecureListener.bind(
             host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, on: group)
         let serving = Task { try await listener.serve { try await $0.send("hello") } }
+        let (port, tls) = (listener.localEndpoint.port, try self.certificates.clientConfiguration())
+        // The first is served when the listener is, and not before.
+        let first = try RawSocket.connect(to: port)
+        #expect(try await onThread { try RawTLSPeer(client: tls, on: first).receive() } == "hello")
+        first.close()
         // The loop is held up until the listener has been closed: all of them wait in the operating system's queue.
         let gate = DispatchSemaphore(value: 0)
         await withCheckedContinuation { blocked in
@@ -175,7 +180,6 @@ import Testing
                 gate.wait()
             }
         }
-        let (port, tls) = (listener.localEndpoint.port, try self.certificates.clientConfiguration())
         let sockets = try (0..<20).map { _ in try RawSocket.connect(to: port) }
         let answers = Task {
             try await withThrowingTaskGroup(of: String?.self) { clients in

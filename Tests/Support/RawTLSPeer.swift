@@ -26,9 +26,14 @@ package struct RawTLSPeer {
             switch progress {
             case .complete: return
             case .failed(let failure): throw failure
-            case .waiting: engine.receive(ByteBuffer(bytes: try socket.receive()))
+            case .waiting: try Self.takeInput(of: socket, into: engine)
             }
         }
+    }
+
+    private static func takeInput(of socket: RawSocket, into engine: TLSEngine) throws {
+        let bytes = try socket.receive()
+        if bytes.isEmpty { engine.receiveEnd() } else { engine.receive(ByteBuffer(bytes: bytes)) }
     }
 
     /// Says hello as a client does, and takes the server's hello; then the server has keys, and waits for an answer.
@@ -63,8 +68,7 @@ package struct RawTLSPeer {
             case .paused: continue
             case .waiting:
                 if text.readableBytes > 0 { return String(buffer: text) }
-                let bytes = try self.socket.receive()
-                if bytes.isEmpty { self.engine.receiveEnd() } else { self.engine.receive(ByteBuffer(bytes: bytes)) }
+                try Self.takeInput(of: self.socket, into: self.engine)
             }
         }
     }
