@@ -150,9 +150,13 @@ extension Connection {
             case .closed: self.machine.streamEnded(.finished)
             case .truncated: self.machine.streamEnded(self.transportEnd ?? .truncated)
             case .failed(let failure):
-                self.readFailure = SecureSocketError(
-                    failure, role: self.engine.context.settings.role, step: .receiving, peer: self.peerText)
+                let role = self.engine.context.settings.role
+                self.readFailure = SecureSocketError(failure, role: role, step: .receiving, peer: self.peerText)
                 self.machine.streamEnded(.failed)
+                // After a fatal alert, whoever has sent it, nothing is sent (RFC 8446 §6.2).
+                self.writeFailure =
+                    self.writeFailure ?? SecureSocketError(failure, role: role, step: .sending, peer: self.peerText)
+                self.breakWriting()
             }
             break
         }

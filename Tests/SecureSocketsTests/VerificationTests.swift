@@ -242,6 +242,27 @@ import Testing
 
     // MARK: Clients without a certificate
 
+    @Test func `a client that only sends is told that it was refused, by the alert`() async throws {
+        let certificates = try TestCertificates.shared.get()
+        let encounter = try await Encounter(
+            of: certificates.clientConfiguration(),
+            with: .server(certificates.serverIdentity, clients: .required, trust: certificates.trust))
+        let socket = try encounter.client.get()
+        let error = await #expect(throws: SecureSocketError.self) {
+            while true { try await socket.send("more", timeout: Encounter.patience) }
+        }
+        #expect(error?.code == .refusedByPeer)
+        #expect(error?.alert == "certificate_required")
+        #expect(error?.step == .sending)
+        // Once it has ended, it has ended in both directions, and for every call.
+        let again = await #expect(throws: SecureSocketError.self) { try await socket.send("more") }
+        #expect(again?.alert == "certificate_required")
+        let received = await #expect(throws: SecureSocketError.self) { _ = try await socket.receive() }
+        #expect(received?.alert == "certificate_required")
+        let finished = await #expect(throws: SecureSocketError.self) { try await socket.closeWriting() }
+        #expect(finished?.alert == "certificate_required")
+    }
+
     @Test(arguments: TLSConfiguration.Version.allCases)
     func `a client without the certificate that is required is told so`(over version: TLSConfiguration.Version) async throws {
         let certificates = try TestCertificates.shared.get()
