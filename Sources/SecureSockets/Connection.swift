@@ -347,6 +347,14 @@ final class Connection: @unchecked Sendable {
 
     func exportKeyingMaterial(label: String, context: [UInt8]?, length: Int) -> Result<[UInt8], SecureSocketError> {
         if self.machine.isClosedHere { return .failure(.closed(.handshake)) }
+        guard self.engine.hasUniqueKeyingMaterial else {
+            return .failure(
+                SecureSocketError(
+                    .invalidConfiguration, blame: .peer, step: .handshake,
+                    "keying material of this connection is not its own: \(self.peerText) speaks TLS 1.2 without the extended master secret",
+                    advice: "Have the peer use TLS 1.3, or TLS 1.2 with the extended master secret (RFC 7627)",
+                    classicReason: "einval"))
+        }
         guard length >= 0, length <= 1 << 16,
             let material = self.engine.exportKeyingMaterial(label: label, context: context, length: length)
         else {

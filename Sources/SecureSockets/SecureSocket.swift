@@ -260,7 +260,8 @@ extension SecureSocket {
     ///   - label: The protocol's own label, for example `EXPORTER-Channel-Binding`.
     ///   - context: The protocol's own context; nil is not the same as empty with TLS 1.2.
     ///   - length: The number of bytes.
-    /// - Throws: ``SecureSocketError``: `closed`, `invalidArgument` if the library refuses the length.
+    /// - Throws: ``SecureSocketError``: `closed`, `invalidArgument` if the library refuses the length, `invalidConfiguration` if the material
+    ///   would not be this connection's alone: with a peer that speaks TLS 1.2 without the extended master secret (RFC 7627 §7).
     nonisolated(nonsending) public func exportKeyingMaterial(
         label: String, context: [UInt8]? = nil, length: Int
     ) async throws(SecureSocketError) -> [UInt8] {

@@ -66,10 +66,16 @@ extension TLSEngine {
         }
     }
 
+    /// Whether keying material belongs to this connection alone. With TLS 1.2 and without the extended master secret, somebody in the middle
+    /// can give two connections the same (RFC 7627 §7).
+    package var hasUniqueKeyingMaterial: Bool { SSL_get_extms_support(self.ssl) == 1 }
+
     /// Keying material that both ends can derive from this connection and nobody else can (RFC 5705, RFC 8446 §7.5).
     ///
-    /// nil if the handshake is not complete or the library refuses the length.
+    /// nil if the handshake is not complete or the library refuses the length; also if it is not unique to the connection, see
+    /// `hasUniqueKeyingMaterial`.
     package func exportKeyingMaterial(label: String, context: [UInt8]?, length: Int) -> [UInt8]? {
+        guard self.hasUniqueKeyingMaterial else { return nil }
         ErrorQueue.clear()
         var material = [UInt8](repeating: 0, count: length)
         let labelBytes = label.utf8.map { CChar(bitPattern: $0) }

@@ -80,6 +80,41 @@ import Testing
         #expect(error.alert == (version == .tls13 ? "certificate_required" : "handshake_failure"))
     }
 
+    @Test func `exports keying material only if it is its connection's alone`() async throws {
+        let folder = try TemporaryDirectory()
+        let settings = try folder.write(
+            """
+            openssl_conf = all
+            [all]
+            ssl_conf = tls
+            [tls]
+            system_default = old
+            [old]
+            Options = -ExtendedMasterSecret
+            """, to: "old.cnf")
+        for (version, settings) in [(TLSConfiguration.Version.tls12, nil), (.tls13, settings), (.tls12, settings)] {
+            let server = try await PeerServer.openssl.start(
+                self.site.server, .init(version: version, openSSLSettings: settings))
+            defer { server.program.kill() }
+            let socket = try await self.connect(to: server.port)
+            func export() async throws(SecureSocketError) -> [UInt8] {
+                try await socket.exportKeyingMaterial(label: "EXPORTER-test", length: 32)
+            }
+            if version == .tls13 || settings == nil {
+                #expect(try await export().count == 32)
+            } else {
+                let error = await #expect(throws: SecureSocketError.self) { try await export() }
+                #expect(error?.code == .invalidConfiguration)
+                #expect(error?.blame == .peer)
+                #expect(
+                    error?.description.hasSuffix(
+                        "speaks TLS 1.2 without the extended master secret. Have the peer use TLS 1.3, or TLS 1.2 with the extended master secret (RFC 7627)"
+                    ) == true)
+            }
+            socket.close()
+        }
+    }
+
     // MARK: Helpers
 
     private func connect(

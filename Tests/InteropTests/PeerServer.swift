@@ -12,6 +12,8 @@ enum PeerServer: String, CaseIterable, CustomTestStringConvertible {
         var version: TLSConfiguration.Version?
         /// The authority of the clients; then they must have a certificate.
         var clients: String?
+        /// A file of OpenSSL's settings.
+        var openSSLSettings: String?
     }
 
     /// Starts it; the port is where it listens.
@@ -28,7 +30,8 @@ enum PeerServer: String, CaseIterable, CustomTestStringConvertible {
             if let clients = options.clients {
                 arguments += ["-Verify", "5", "-verify_return_error", "-CAfile", clients]
             }
-            running = try RunningProgram(program, arguments)
+            let environment = options.openSSLSettings.map { ["OPENSSL_CONF": $0] } ?? [:]
+            running = try RunningProgram(program, arguments, environment: environment)
         case .python:
             running = try RunningProgram(program, ["-u", "-c", Self.pythonScript] + self.scriptArguments(files, options))
         case .node:

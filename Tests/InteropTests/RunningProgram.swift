@@ -16,12 +16,14 @@ final class RunningProgram: Sendable {
     private let process: Mutex<Process>
     private let input: Pipe
 
-    init(_ program: Program, _ arguments: [String]) throws {
+    /// - Parameter environment: What is added to this process's own.
+    init(_ program: Program, _ arguments: [String], environment: [String: String] = [:]) throws {
         let process = Process()
         self.input = Pipe()
         let (output, errors) = (Pipe(), Pipe())
         process.executableURL = URL(fileURLWithPath: program.path)
         process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = self.input
         process.standardOutput = output
         process.standardError = errors
