@@ -48,7 +48,7 @@ extension TLSConfiguration {
             default: .required
             }
         settings.depth = files.depth
-        if let ciphers = files.ciphers { settings.ciphers = .lenient(ciphers) }
+        settings.ciphers = files.ciphers.map { .lenient($0) } ?? .library
         if let lifetime = files.sessionLifetime {
             settings.sessionLifetime = lifetime == 0 ? .none : .seconds(UInt32(clamping: lifetime))
         }

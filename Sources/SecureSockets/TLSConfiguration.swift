@@ -186,8 +186,9 @@ public struct TLSConfiguration: Sendable {
     public struct Parameters: Sendable, Hashable {
         /// The versions offered. Default: TLS 1.2 and 1.3.
         public var versions: ClosedRange<Version> = .tls12 ... .tls13
-        /// TLS 1.2 suites in order of preference, OpenSSL's notation, for example `ECDHE-RSA-AES128-GCM-SHA256`, separated by
-        /// colons; a name that is not known is an error. TLS 1.3 suites are not affected. Default: nil, the library's choice.
+        /// TLS 1.2 suites in order of preference, OpenSSL's notation, for example `ECDHE-RSA-AES128-GCM-SHA256`, separated by colons. A
+        /// name that is not known is an error; a server with a list follows its own order. TLS 1.3 suites are not affected. Default: nil,
+        /// the suites with ECDHE and authenticated encryption (AES-GCM, ChaCha20-Poly1305).
         public var cipherList: String?
         /// Key exchange groups in order of preference. Default: X25519MLKEM768, X25519, P-256, P-384.
         public var groups: [Group] = [.x25519MLKEM768, .x25519, .secp256r1, .secp384r1]
@@ -302,7 +303,7 @@ public struct TLSConfiguration: Sendable {
         }
         var settings = TLSSettings(role: role)
         settings.versions = parameters.versions.lowerBound.version...parameters.versions.upperBound.version
-        settings.ciphers = parameters.cipherList.map { .strict($0) } ?? .library
+        settings.ciphers = parameters.cipherList.map { .strict($0) } ?? .forwardSecretAEAD
         settings.groups = parameters.groups.map(\.group)
         settings.applicationProtocols = parameters.applicationProtocols
         settings.depth = parameters.depth

@@ -8,6 +8,14 @@ import Synchronization
 package final class TLSContext: @unchecked Sendable {
     let pointer: OpaquePointer
     package let settings: TLSSettings
+    /// The TLS 1.2 suites by their standard names, in order of preference.
+    package var cipherSuites: [String] {
+        guard let ciphers = SSL_CTX_get_ciphers(self.pointer) else { return [] }
+        return (0..<sk_SSL_CIPHER_num(ciphers)).compactMap { index in
+            sk_SSL_CIPHER_value(ciphers, index).flatMap { SSL_CIPHER_standard_name($0) }.map { String(cString: $0) }
+        }
+    }
+
     /// What sessions of this context are tied to: identity, trust, verification and what else decides whether a peer is accepted.
     let digest: [UInt8]
     private let counts = Mutex(ResumptionCounts())
@@ -54,21 +62,26 @@ package final class TLSContext: @unchecked Sendable {
             throw .groups(ErrorQueue.drain().first)
         }
         switch self.settings.ciphers {
-        case .library: break
+        case .forwardSecretAEAD, .library: break
         case .strict(let list), .lenient(let list):
             // The library would read what is before a NUL character.
             guard !list.utf8.contains(0) else { throw .ciphers(list, nil) }
         }
         switch self.settings.ciphers {
+        case .forwardSecretAEAD:
+            // By what is left out, so that the library's order stays, which depends on the processor's support for AES.
+            try self.check(SSL_CTX_set_strict_cipher_list(self.pointer, "ALL:!kRSA:!aPSK:!SHA1:!ECDHE-RSA-AES128-SHA256"))
         case .library: break
         case .strict(let list):
             guard SSL_CTX_set_strict_cipher_list(self.pointer, list) == 1 else {
                 throw .ciphers(list, ErrorQueue.drain().first)
             }
+            self.preferOwnOrder()
         case .lenient(let list):
             guard !list.isEmpty, SSL_CTX_set_cipher_list(self.pointer, list) == 1 else {
                 throw .ciphers(list, ErrorQueue.drain().first)
             }
+            self.preferOwnOrder()
         }
         if !self.encodedApplicationProtocols.isEmpty {
             switch self.settings.role {
@@ -84,6 +97,11 @@ package final class TLSContext: @unchecked Sendable {
                     self.pointer, selectApplicationProtocol, Unmanaged.passUnretained(self).toOpaque())
             }
         }
+    }
+
+    /// A list that was given is in order of preference, a server's as well.
+    private func preferOwnOrder() {
+        SSL_CTX_set_options(self.pointer, UInt32(SSL_OP_CIPHER_SERVER_PREFERENCE))
     }
 
     private func setIdentity() throws(TLSSettingsError) {

@@ -42,6 +42,9 @@ package struct TLSSettings: Sendable {
     }
 
     package enum Ciphers: Sendable, Hashable {
+        /// TLS 1.2 suites with ephemeral keys and authenticated encryption only (RFC 9325 §4.2): ECDHE with AES-GCM or ChaCha20-Poly1305.
+        case forwardSecretAEAD
+        /// All TLS 1.2 suites of the library, older ones included.
         case library
         /// TLS 1.2 suites; a name that the library does not know is an error.
         case strict(String)
@@ -85,7 +88,7 @@ package struct TLSSettings: Sendable {
         self.verification = .none
         self.depth = 10
         self.versions = .v1_2 ... .v1_3
-        self.ciphers = .library
+        self.ciphers = .forwardSecretAEAD
         self.groups = TLSGroup.usual
         self.applicationProtocols = []
     }

@@ -223,6 +223,27 @@ struct OptionsTests {
         }
     }
 
+    @Test func `3 ciphers: at a server, the server's order decides, and without the option the client's`() async throws {
+        let certificates = try TestCertificates.shared.get()
+        var parameters = TLSConfiguration.Parameters()
+        parameters.versions = .tls12 ... .tls12
+        parameters.cipherList = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384"
+        let tls = try certificates.clientConfiguration(parameters: parameters)
+        let inOurOrder = SSL.Option.ciphers("ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256")
+        try await SSL.withProcess { _ in
+            for (options, suite) in [
+                ([inOurOrder], "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"), ([], "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
+            ] {
+                let listener = try await SSL.listen(
+                    0, options + [.ip("127.0.0.1")] + CertificateFiles.shared.identity(certificates.server))
+                async let accepted = SSL.accept(listener, patience)
+                let socket = try await SecureSocket.connect(to: "127.0.0.1", port: SSL.port(listener), tls: tls)
+                #expect(socket.information.cipher == suite)
+                _ = try await accepted
+            }
+        }
+    }
+
     // MARK: Order
 
     @Test func `3_4: the order of the checks`() async throws {
