@@ -1,3 +1,5 @@
+import Logging
+import Synchronization
 package import TLSEngine
 
 /// Where certificates or a key in PEM come from. A string literal is a path, also one with interpolations (`"\(folder)/server.pem"`);
@@ -290,7 +292,13 @@ public struct TLSConfiguration: Sendable {
                 "clients are asked for certificates, but no authority is trusted to issue them",
                 advice: "Give `trust`, for example `.pem(\"clients-ca.pem\")`", classicReason: "eoptions")
         }
-        return try TLSConfiguration(settings: settings, verification: .chainOnly)
+        let configuration = try TLSConfiguration(settings: settings, verification: .chainOnly)
+        if case .store? = trust?.origin, clients != .none, !configuration.context.namesAuthorities {
+            Logger(label: "SecureSockets").warning(
+                "there are too many client authorities to name them to clients, which choose a certificate without that help",
+                metadata: ["authorities": "\(settings.trust?.count ?? 0)"])
+        }
+        return configuration
     }
 
     private static func settings(

@@ -166,10 +166,20 @@ package final class TLSContext: @unchecked Sendable {
             SSL_CTX_set_verify(self.pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
         }
         SSL_CTX_set_cert_verify_callback(self.pointer, verifyPeerCertificate, nil)
-        if self.settings.role == .server, self.settings.verification != .none {
-            // The system's authorities are too many to name.
+        if self.settings.role == .server, self.settings.verification != .none, self.namesAuthorities {
             for authority in self.settings.trust?.authoritiesToName ?? [] { SSL_CTX_add_client_CA(self.pointer, authority) }
         }
+    }
+
+    /// The most bytes that names of authorities take in a request for a certificate: its length field ends at 65,535 (RFC 8446 §4.2.4).
+    private static let longestListOfAuthorities = 60_000
+
+    /// Whether a server names its authorities to its clients. It names none if the list is too long, which is legal: a client then chooses
+    /// its certificate without that help. Nor does it name the system's authorities, which are too many.
+    package var namesAuthorities: Bool {
+        let names = self.settings.trust?.authoritiesToName ?? []
+        let length = names.reduce(0) { $0 + 2 + Int(max(i2d_X509_NAME(X509_get_subject_name($1), nil), 0)) }
+        return (1...Self.longestListOfAuthorities).contains(length)
     }
 
     // MARK: Sessions
