@@ -237,7 +237,7 @@ extension SecureSocket {
                 classicReason: "nxdomain")
         }
         let options = try options.validated()
-        let tls = if let tls { tls } else { try TLSConfiguration.client() }
+        let tls = if let tls { tls } else { try TLSConfiguration.defaultClient() }
         try tls.require(.client)
         // A task that runs on one of these loops keeps its sockets there.
         let loop = group.any()

@@ -330,3 +330,21 @@ extension TLSSettings {
         self.legacyCertificates = trust.legacyCertificates.options
     }
 }
+
+extension TLSConfiguration {
+    private struct Default {
+        let trust: TrustStore
+        let configuration: TLSConfiguration
+    }
+
+    private static let lastDefault = Mutex<Default?>(nil)
+
+    /// The configuration of a client that was given none: one for the process, made anew when the system's trust changes on disk.
+    static func defaultClient() throws(SecureSocketError) -> TLSConfiguration {
+        let trust = try TLSTrust.system.load()
+        if let known = Self.lastDefault.withLock({ $0 }), known.trust === trust { return known.configuration }
+        let configuration = try TLSConfiguration.client()
+        Self.lastDefault.withLock { $0 = Default(trust: trust, configuration: configuration) }
+        return configuration
+    }
+}

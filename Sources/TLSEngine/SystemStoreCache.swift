@@ -8,46 +8,64 @@ import Synchronization
     import Glibc
 #endif
 
-/// Parses the system's certificates once a process and place, as long as they do not change: there are some 150 of them.
-final class SystemStoreCache: Sendable {
+/// The system's certificates, parsed once as long as their files do not change: there are some 150 of them.
+package final class SystemStoreCache: Sendable {
+    /// What the environment says of the place.
     struct Place: Hashable {
         let file: String?
         let folders: [String]?
-        /// Which file it is and when it was last changed.
-        let state: [Int]
+    }
 
-        init(file: String?, folders: [String]?) {
-            self.file = file
-            self.folders = folders
-            self.state = (folders ?? []).reduce(into: file.map(Self.state) ?? []) { $0 += Self.state(of: $1) }
-        }
+    private struct Entry {
+        let place: Place
+        let state: [FileState]
+        let store: TrustStore
+    }
 
-        private static func state(of path: String) -> [Int] {
+    /// Which file or folder it is and when it was last changed.
+    private struct FileState: Equatable {
+        private let device: Int
+        private let inode: Int
+        private let size: Int
+        private let changed: [Int]
+
+        /// nil if there is none.
+        init?(of path: String) {
             var status = stat()
-            guard stat(path, &status) == 0 else { return [] }
+            guard stat(path, &status) == 0 else { return nil }
             #if canImport(Darwin)
                 let changed = status.st_mtimespec
             #else
                 let changed = status.st_mtim
             #endif
-            return [Int(status.st_dev), Int(status.st_ino), Int(status.st_size)]
-                + withUnsafeBytes(of: changed) { $0.map(Int.init) }
+            self.device = Int(truncatingIfNeeded: status.st_dev)
+            self.inode = Int(truncatingIfNeeded: status.st_ino)
+            self.size = Int(status.st_size)
+            self.changed = [Int(changed.tv_sec), Int(changed.tv_nsec)]
         }
     }
 
-    static let shared = SystemStoreCache()
+    package static let shared = SystemStoreCache()
 
-    private let stores = Mutex<[Place: TrustStore]>([:])
+    /// The store that was used last: the environment of a program seldom changes.
+    private let entry = Mutex<Entry?>(nil)
 
+    package init() {}
+
+    /// - Parameter paths: The files and folders that the store is made of.
     func store(
-        for place: Place,
+        for place: Place, from paths: [String],
         orLoad load: () throws(CredentialError) -> TrustStore
     ) throws(CredentialError) -> TrustStore {
-        if let store = self.stores.withLock({ $0[place] }) { return store }
+        // Before they are read: a change meanwhile is noticed the next time.
+        let state = paths.compactMap { FileState(of: $0) }
+        let known = self.entry.withLock { $0 }
+        if let known, known.place == place, known.state == state { return known.store }
         let store = try load()
-        return self.stores.withLock { stores in
-            if let earlier = stores[place] { return earlier }
-            stores[place] = store
+        return self.entry.withLock { entry in
+            // Another thread may have been faster.
+            if let entry, entry.place == place, entry.state == state { return entry.store }
+            entry = Entry(place: place, state: state, store: store)
             return store
         }
     }

@@ -220,11 +220,8 @@ package final class TLSContext: @unchecked Sendable {
         add(Array("\(settings.role) \(settings.verification) \(settings.depth) \(settings.versions) \(settings.ciphers)".utf8))
         add(Array("\(settings.acceptsPartialChains) \(settings.legacyCertificates.rawValue)".utf8))
         add(Array(settings.applicationProtocols.joined(separator: ",").utf8))
-        for certificate in settings.identity?.certificates ?? [] { add(certificate.derBytes) }
-        add([])
-        if settings.verification != .none {
-            for certificate in settings.trust?.certificates.certificates ?? [] { add(certificate.derBytes) }
-        }
+        add(settings.identity?.chain?.digest ?? [])
+        add(settings.verification == .none ? [] : settings.trust?.digest ?? [])
         var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
         SHA256(text, text.count, &digest)
         return digest

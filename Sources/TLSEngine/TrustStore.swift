@@ -32,6 +32,7 @@ package final class TrustStore: @unchecked Sendable {
         self.certificates = certificates
         self.origin = origin
         self.isSystem = isSystem
+        self.digest = certificates.digest
         for certificate in certificates.pointers where X509_STORE_add_cert(store, certificate) != 1 {
             throw CredentialError(item: .trustedCertificates, path: origin, problem: .refused(ErrorQueue.drain().first))
         }
@@ -49,6 +50,9 @@ package final class TrustStore: @unchecked Sendable {
     var authoritiesToName: [OpaquePointer] { self.isSystem ? [] : self.certificates.pointers }
 
     package var count: Int { self.certificates.pointers.count }
+
+    /// A digest of the certificates (SHA-256): what sessions are tied to.
+    let digest: [UInt8]
 }
 
 // MARK: The system's store
@@ -70,15 +74,23 @@ extension TrustStore {
     /// Trust of the system. `SSL_CERT_FILE` and `SSL_CERT_DIR` (a list of folders, separated by colons) take the place of the
     /// usual file and folders, as with OpenSSL.
     package static func system(
+        cache: SystemStoreCache = .shared,
         environment: (String) -> String? = { name in getenv(name).map { String(cString: $0) } }
     ) throws(CredentialError) -> TrustStore {
         let file = environment("SSL_CERT_FILE").flatMap { $0.isEmpty ? nil : $0 }
         let folders = environment("SSL_CERT_DIR").flatMap { $0.isEmpty ? nil : $0 }
             .map { $0.split(separator: ":").map(String.init) }
-        return try SystemStoreCache.shared.store(for: .init(file: file, folders: folders)) {
-            () throws(CredentialError) in
+        let place = SystemStoreCache.Place(file: file, folders: folders)
+        return try cache.store(for: place, from: Self.paths(of: place)) { () throws(CredentialError) in
             try Self.loadSystem(file: file, folders: folders)
         }
+    }
+
+    /// What `loadSystem` reads. A folder counts as changed when files are added, removed or replaced by others of their name.
+    private static func paths(of place: SystemStoreCache.Place) -> [String] {
+        if let file = place.file { return [file] + (place.folders ?? []) }
+        if let folders = place.folders { return folders }
+        return Self.systemFiles.first { access($0, R_OK) == 0 }.map { [$0] } ?? Self.systemFolders
     }
 
     private static func loadSystem(file: String?, folders: [String]?) throws(CredentialError) -> TrustStore {

@@ -387,9 +387,6 @@ import Testing
         #expect(both.origin == "\(first), \(folder)")
         let second = try system(["SSL_CERT_FILE": first, "SSL_CERT_DIR": self.folder.path(of: "missing")])
         #expect(second.origin == first)
-        // Parsed once a process and place.
-        #expect(try system(["SSL_CERT_FILE": first]) === file)
-        #expect(try system(["SSL_CERT_FILE": first, "SSL_CERT_DIR": ""]) === file)
     }
 
     @Test(arguments: UnusableSystemTrust.all)

@@ -26,6 +26,11 @@ package final class TemporaryDirectory: Sendable {
         try self.write(text.utf8, to: name)
     }
 
+    /// Puts another file in the place of one, as package managers do.
+    package func replace(_ name: String, with text: String) throws {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: self.path(of: name)), options: .atomic)
+    }
+
     /// Makes a folder, and tells where it is.
     package func makeFolder(_ name: String) throws -> String {
         let path = self.path(of: name)

@@ -52,6 +52,20 @@ final class CertificateList: @unchecked Sendable {
         throw failure(.malformedCertificate(index: index, line: block.line, fault, reasons.first))
     }
 
+    /// A digest of all encodings in their order (SHA-256).
+    var digest: [UInt8] {
+        var context = SHA256_CTX()
+        SHA256_Init(&context)
+        for certificate in self.pointers {
+            let bytes = withOutputBytes { i2d_X509(certificate, $0) }
+            // Each begins with its own length (X.690), so that none is taken for a part of another.
+            SHA256_Update(&context, bytes, bytes.count)
+        }
+        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
+        SHA256_Final(&digest, &context)
+        return digest
+    }
+
     var certificates: [Certificate] { self.pointers.map { Certificate(borrowing: $0) } }
 }
 
