@@ -27,7 +27,7 @@ enum SystemError {
         return numbers.first { !sayLittle.contains($0) } ?? numbers.first
     }
 
-    /// Of numbers with two names, such as `EAGAIN`, the first counts.
+    /// If a number has two names, such as `EAGAIN` and `EWOULDBLOCK`, the first applies.
     private static let names = Dictionary(
         Self.namesOfAllSystems + Self.namesOfThisSystem, uniquingKeysWith: { first, _ in first })
 
