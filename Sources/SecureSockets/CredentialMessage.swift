@@ -72,6 +72,9 @@ private struct CredentialMessage {
                 "Encrypt the key with a shorter password")
         case .unsupportedEncryption(let encryption): self.say(encryption)
         case .keyMismatch(let mismatch): self.say(mismatch)
+        case .malformedExtension(let subject):
+            self.say(
+                "the first certificate\(Self.parenthesis(subject)) has an extension that cannot be decoded", "Have it reissued")
         case .keyUsage(let usage, let subject): self.say(usage, subject)
         case .weak(let weakness, let index, let subject): self.say(weakness, index, subject)
         case .refused(let reason):
@@ -288,6 +291,7 @@ private struct CredentialMessage {
             switch form {
             case .pkcs7 where !self.isKey: self.say(text, convertWith: .pkcs7(self.path, isDER: false))
             case .privateKey(let kind): self.say(text, "Its BEGIN and END lines must say \(kind.rawValue)")
+            case .encryptedPrivateKey: self.say(text, "Its BEGIN and END lines must say ENCRYPTED PRIVATE KEY")
             default: self.say(text, "Give a \(self.wanted)")
             }
         case .damaged: self.say("\(subject) cannot be read\(Self.hint(reason))", "Was the file modified? Obtain it again")

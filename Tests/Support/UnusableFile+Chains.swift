@@ -72,6 +72,10 @@ extension UnusableFile {
                     + "digitalSignature",
                 "Is it an authority's certificate? Use one that the authority has issued"),
             openssl(
+                .chain, "extension.pem",
+                "openssl req -new -x509 -key server.key -subj /CN=odd -addext 2.5.29.15=DER:0500 -out extension.pem",
+                "the first certificate (CN=odd) has an extension that cannot be decoded", "Have it reissued"),
+            openssl(
                 .chain, "weak.pem", key: "weak.key",
                 "openssl req -x509 -newkey rsa:1024 -nodes -keyout weak.key -subj /CN=weak -out weak.pem",
                 "certificate 1 of the file (CN=weak) has a 1024-bit RSA key; at least 2048 bits are required", newKey),

@@ -119,6 +119,11 @@ extension UnusableFile {
             "the key on line 1 cannot be read: the block holds an EC private key in SEC 1",
             "Its BEGIN and END lines must say EC PRIVATE KEY"),
         openssl(
+            .key, "encrypted-label.pem",
+            "openssl pkcs8 -topk8 -in server.key -passout pass:secret | sed 's/ENCRYPTED //' > encrypted-label.pem",
+            "the key on line 1 cannot be read: the block holds an encrypted private key",
+            "Its BEGIN and END lines must say ENCRYPTED PRIVATE KEY"),
+        openssl(
             .chain, "certificate-label.pem", "sed 's/PRIVATE KEY/CERTIFICATE/' server.key > certificate-label.pem",
             "certificate 1 of the file (line 1) cannot be read: the block holds a private key in PKCS#8",
             "Its BEGIN and END lines must say PRIVATE KEY"),

@@ -54,6 +54,8 @@ package struct CredentialError: Error, Sendable, Hashable {
         case keyMismatch(KeyMismatch)
 
         // MARK: Suitability of the certificates
+        /// An extension of the first certificate cannot be decoded.
+        case malformedExtension(subject: String)
         /// The first certificate's key usage does not allow signing handshakes.
         case keyUsage(KeyUsage, subject: String)
         /// The certificate at this index is too weak.

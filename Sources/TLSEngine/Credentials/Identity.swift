@@ -73,9 +73,9 @@ extension CertificateList {
         guard let leaf = self.pointers.first else { return nil }
         defer { ErrorQueue.clear() }
         if let kind = UnsupportedKey(ofCertificate: leaf) { return .unsupportedKey(kind) }
-        if let usage = KeyUsage(withoutSigning: leaf) {
-            return .keyUsage(usage, subject: Certificate(borrowing: leaf).subject)
-        }
+        let subject = Certificate(borrowing: leaf).subject
+        if X509_get_extension_flags(leaf) & UInt32(EXFLAG_INVALID) != 0 { return .malformedExtension(subject: subject) }
+        if let usage = KeyUsage(withoutSigning: leaf) { return .keyUsage(usage, subject: subject) }
         return self.weakness(from: leaf, allowing: legacy)
     }
 
@@ -125,11 +125,9 @@ package struct KeyUsage: Sendable, Hashable {
 
     /// nil if the key may sign handshakes, as all of TLS 1.3 and ECDHE in TLS 1.2 require (RFC 8446 §4.4.2.2, RFC 5246 §7.4.2).
     fileprivate init?(withoutSigning certificate: OpaquePointer) {
-        // All bits are set if there is no such extension, and none if the extensions cannot be parsed.
+        // All bits are set if there is no such extension.
         let bits = X509_get_key_usage(certificate)
-        guard bits & UInt32(X509v3_KU_DIGITAL_SIGNATURE) == 0,
-            X509_get_extension_flags(certificate) & UInt32(EXFLAG_INVALID) == 0
-        else { return nil }
+        guard bits & UInt32(X509v3_KU_DIGITAL_SIGNATURE) == 0 else { return nil }
         let names: [(Int32, String)] = [
             (X509v3_KU_NON_REPUDIATION, "nonRepudiation"), (X509v3_KU_KEY_ENCIPHERMENT, "keyEncipherment"),
             (X509v3_KU_DATA_ENCIPHERMENT, "dataEncipherment"), (X509v3_KU_KEY_AGREEMENT, "keyAgreement"),
