@@ -35,7 +35,7 @@ enum SubjectName: Equatable {
 
     /// The 4 or 16 bytes of an address, nil when the text is none.
     private static func address(_ text: String) -> [UInt8]? {
-        // C's function would read what is before it.
+        // `inet_pton` stops at a NUL character.
         if text.utf8.contains(0) { return nil }
         for (family, count) in [(AF_INET, 4), (AF_INET6, 16)] {
             var bytes = [UInt8](repeating: 0, count: count)

@@ -8,15 +8,15 @@ import TLSEngine
     import Glibc
 #endif
 
-/// A shell command that makes a file that can be loaded of one that cannot, for people to copy and run.
+/// A shell command that converts a file to a form that can be loaded, to be copied and run.
 struct ConversionCommand: CustomStringConvertible {
     let description: String
 
     /// - Parameters:
-    ///   - path: The file to convert; nil where there is none, and then placeholders stand for both files.
-    ///   - make: The command that reads the first file and writes the second. Both are words of the shell.
+    ///   - path: The file to convert. If nil, placeholders stand for both files.
+    ///   - make: Returns the command that reads the first file and writes the second; both are quoted for the shell.
     init(for path: String?, _ make: (_ input: String, _ output: String) -> String) {
-        // A path with characters that a message escapes could not be copied from it.
+        // A path that is escaped in the message could not be copied from it.
         if let path, path == path.escapedForDisplay {
             self.description = make(ShellWord.quoted(path), ShellWord.quoted(Self.output(for: path)))
         } else {
@@ -24,10 +24,10 @@ struct ConversionCommand: CustomStringConvertible {
         }
     }
 
-    /// The same path with the extension `pem`, or with a suffix where that is the file itself or another one.
+    /// The same path with the extension `pem`, or with a suffix if that file exists.
     private static func output(for path: String) -> String {
         let start = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
-        // A name that begins with a dot has no extension by that.
+        // A leading dot does not begin an extension.
         let dot = path[start...].dropFirst().lastIndex(of: ".")
         let stem = path[..<(dot ?? path.endIndex)]
         let candidates = ["\(stem).pem", "\(stem)-new.pem"]
@@ -50,7 +50,7 @@ extension ConversionCommand {
         ConversionCommand(for: path) { "openssl pkcs8 -inform der -in \($0) -topk8 \(Self.encryption) -out \($1)" }
     }
 
-    /// - Parameter needsLegacyProvider: Whether OpenSSL 3 has what the key is encrypted with in its legacy provider only.
+    /// - Parameter needsLegacyProvider: Whether OpenSSL 3 has the key's cipher in its legacy provider only.
     static func encryptedAgain(_ path: String?, needsLegacyProvider: Bool) -> ConversionCommand {
         let providers = needsLegacyProvider ? " -provider legacy -provider default" : ""
         return ConversionCommand(for: path) { "openssl pkcs8 -in \($0) -topk8 \(Self.encryption)\(providers) -out \($1)" }

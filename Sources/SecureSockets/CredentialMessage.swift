@@ -9,11 +9,11 @@ package import TLSEngine
 #endif
 
 extension SecureSocketError {
-    /// Tells why a certificate, a key or trusted certificates could not be loaded.
+    /// Creates the error for a certificate, a key or trusted certificates that could not be loaded.
     package init(_ error: CredentialError) {
         let message = CredentialMessage(error)
         if case .unreadable(let number) = error.problem, [EMFILE, ENFILE, ENOMEM].contains(number) {
-            // Nothing is wrong with the file.
+            // The file itself is not at fault.
             self = .system(number, step: .configuring, "\(message.place): cannot be read")
             return
         }
@@ -32,9 +32,7 @@ extension SecureSocketError {
     }
 }
 
-/// What is said of a file that could not be loaded: what is true of it, and what to do next.
-///
-/// Text that comes from the file is escaped.
+/// The message for a file that could not be loaded: the fault, and what to do next. Text from the file is escaped.
 private struct CredentialMessage {
     private let item: CredentialError.Item
     private let path: String?
@@ -52,7 +50,7 @@ private struct CredentialMessage {
         case .unreadable(let number): self.sayUnreadable(number)
         case .pathWithNUL:
             self.say(
-                "cannot be read: the path has a NUL character, which no file name has", "Check where the path comes from")
+                "cannot be read: the path contains a NUL character, which a file name cannot", "Check where the path comes from")
         case .isDirectory: self.say("is a folder, not a file", "Name the file in it")
         case .empty: self.say("is empty", "Give a PEM file")
         case .tooLarge(let limit): self.say("is larger than \(limit >> 20) MiB; it cannot be a PEM file of this kind")
@@ -64,7 +62,7 @@ private struct CredentialMessage {
         case .openSSHKey(let key): self.say(key)
         case .malformedCertificate(let index, let line, let fault, let reason):
             self.say(fault, of: "certificate \(index + 1) of the file (line \(line))", line, reason)
-        case .malformedKey(let line, let fault, let reason): self.say(fault, of: "the key in line \(line)", line, reason)
+        case .malformedKey(let line, let fault, let reason): self.say(fault, of: "the key on line \(line)", line, reason)
         case .unsupportedKey(let kind): self.say(kind)
         case .passwordMissing: self.say("is encrypted, and no password was given", "Give the password")
         case .passwordWrong: self.say("is encrypted, and the password is wrong", "Check the password")
@@ -74,6 +72,9 @@ private struct CredentialMessage {
                 "Encrypt the key with a shorter password")
         case .unsupportedEncryption(let encryption): self.say(encryption)
         case .keyMismatch(let mismatch): self.say(mismatch)
+        case .malformedExtension(let subject):
+            self.say(
+                "the first certificate\(Self.parenthesis(subject)) has an extension that cannot be decoded", "Have it reissued")
         case .keyUsage(let usage, let subject): self.say(usage, subject)
         case .weak(let weakness, let index, let subject): self.say(weakness, index, subject)
         case .refused(let reason):
@@ -90,7 +91,7 @@ private struct CredentialMessage {
         }
     }
 
-    /// What was to be loaded, and from where.
+    /// The item and its path.
     var place: String {
         let noun =
             switch self.item {
@@ -127,41 +128,41 @@ private struct CredentialMessage {
     private mutating func say(_ form: FileForm) {
         let path = self.path
         switch form {
-        case .certificate where self.isKey: self.say("is a certificate in DER, not a private key", Self.swapped)
+        case .certificate where self.isKey: self.say("is a certificate in DER format, not a private key", Self.swapped)
         case .certificate:
-            self.say("is a certificate in DER, the binary form; PEM is expected", convertWith: .certificate(path))
+            self.say("is a certificate in binary DER format; PEM is expected", convertWith: .certificate(path))
         case .privateKey where self.isKey:
-            self.say("is a private key in DER, the binary form; PEM is expected", convertWith: .privateKey(path))
+            self.say("is a private key in binary DER format; PEM is expected", convertWith: .privateKey(path))
         case .encryptedPrivateKey where self.isKey:
             self.say(
-                "is an encrypted private key in DER, the binary form; PEM is expected", convertWith: .encryptedPrivateKey(path))
-        case .privateKey, .encryptedPrivateKey: self.say("is a private key in DER, not a certificate", self.adviceForKey)
-        case .certificateRequest: self.say("is a certificate request in DER, not a \(self.wanted)", self.adviceForRequest)
+                "is an encrypted private key in binary DER format; PEM is expected", convertWith: .encryptedPrivateKey(path))
+        case .privateKey, .encryptedPrivateKey: self.say("is a private key in DER format, not a certificate", self.adviceForKey)
+        case .certificateRequest: self.say("is a certificate request in DER format, not a \(self.wanted)", self.adviceForRequest)
         case .revocationList:
-            self.say("is a certificate revocation list in DER, not a \(self.wanted)", self.adviceForRevocationList)
-        case .publicKey: self.say("is a public key in DER, not a \(self.wanted)", self.adviceForPublicKey)
+            self.say("is a certificate revocation list in DER format, not a \(self.wanted)", self.adviceForRevocationList)
+        case .publicKey: self.say("is a public key in DER format, not a \(self.wanted)", self.adviceForPublicKey)
         case .pkcs12(let hasLegacyCiphers):
             self.say(
                 "is a PKCS#12 archive (.p12, .pfx); PEM is expected",
                 convertWith: .pkcs12(
                     path, hasLegacyCiphers: hasLegacyCiphers, withKey: self.item != .trustedCertificates))
         case .pkcs7 where self.isKey:
-            self.say("is a PKCS#7 file (.p7b), which has certificates and no private key", Self.swapped)
+            self.say("is a PKCS#7 file (.p7b), which holds certificates but no private key", Self.swapped)
         case .pkcs7: self.say("is a PKCS#7 file (.p7b); PEM is expected", convertWith: .pkcs7(path, isDER: true))
         case .otherDER:
-            self.say("is DER, the binary form, but neither a certificate nor a private key", "Give a PEM file")
-        case .javaKeyStore: self.say("is a Java key store; PEM is expected", convertWith: .javaKeyStore(path))
-        case .sshPublicKey: self.say("is a public key of SSH, not a \(self.wanted)", self.adviceForPublicKey)
+            self.say("is in binary DER format, but is neither a certificate nor a private key", "Give a PEM file")
+        case .javaKeyStore: self.say("is a Java keystore; PEM is expected", convertWith: .javaKeyStore(path))
+        case .sshPublicKey: self.say("is an SSH public key, not a \(self.wanted)", self.adviceForPublicKey)
         case .puttyKey:
-            self.say("is a key of PuTTY; PEM is expected", "Export it from PuTTYgen as an OpenSSH key")
+            self.say("is a PuTTY private key; PEM is expected", "Export it from PuTTYgen as an OpenSSH key")
         case .archive: self.say("is an archive (ZIP or gzip); PEM is expected", "Unpack it, and give the file in it")
         case .html:
             self.say("is a web page (HTML); PEM is expected", "Is it an error page that was saved? Download the file again")
         case .utf16(let encoding):
-            self.say("is text in UTF-16; PEM is text in ASCII", convertWith: .text(path, from: encoding))
+            self.say("is UTF-16 text; PEM is ASCII text", convertWith: .text(path, from: encoding))
         case .escapedLineBreaks:
             self.say(
-                #"has its line breaks written as the two characters \n, as environment variables and JSON carry them"#,
+                #"has line breaks written as the two characters \n, as in environment variables and JSON"#,
                 path == nil
                     ? #"Replace them: text.replacing("\\n", with: "\n")"#
                     : "Convert it: \(ConversionCommand.lineBreaks(path))")
@@ -171,12 +172,12 @@ private struct CredentialMessage {
                 path == nil ? "Remove them" : "Convert it: \(ConversionCommand.withoutQuotationMarks(path))")
         case .base64OfPEM:
             self.say(
-                "is a PEM text in base64, as Kubernetes stores secrets",
+                "is base64-encoded PEM, as in Kubernetes secrets",
                 path == nil ? "Decode it" : "Decode it: \(ConversionCommand.base64(path))")
         case .base64WithoutBoundaries:
             self.say(
-                "is base64 without the lines around it that make it PEM",
-                "Put the lines around it, for example \(self.exampleLine) and "
+                "is base64 without BEGIN and END lines",
+                "Add them, for example \(self.exampleLine) and "
                     + self.exampleLine.replacing("BEGIN", with: "END"))
         }
     }
@@ -185,30 +186,30 @@ private struct CredentialMessage {
         switch fault {
         case .malformedBoundary(let line, let text):
             self.say(
-                "line \(line) is meant as a BEGIN or END line, but is not one: \(text.abbreviatedForDisplay)",
-                "Such a line has five hyphens at both ends and nothing before or after them: \(self.exampleLine)")
+                "line \(line) looks like a BEGIN or END line but is malformed: \(text.abbreviatedForDisplay)",
+                "The whole line must have the form \(self.exampleLine)")
         case .lineBreaksMissing(let line):
-            self.say("line \(line) has a whole PEM block; its line breaks are missing", "Put the line breaks back")
+            self.say("line \(line) contains a whole PEM block without line breaks", "Restore the line breaks")
         case .lineBreakMissing(let line):
             self.say(
-                "line \(line) has the END line of one block and the BEGIN line of the next",
-                "Put a line break between them")
+                "line \(line) contains the END line of one block and the BEGIN line of the next",
+                "Insert a line break between them")
         case .noEnd(let label, let line, nil):
-            self.say("the block \(label) that begins in line \(line) has no END line", "Is the file complete?")
+            self.say("the \(label) block that begins on line \(line) has no END line", "Is the file complete?")
         case .noEnd(let label, let line, let next?):
             self.say(
-                "the block \(label) that begins in line \(line) has no END line before the next block begins, in line \(next)",
+                "the \(label) block that begins on line \(line) has no END line before the next BEGIN line, on line \(next)",
                 "Is the file complete?")
         case .noBegin(let label, let line):
-            self.say("the END line of a block \(label) in line \(line) has no BEGIN line", "Is the file complete?")
+            self.say("line \(line) ends a \(label) block that has no BEGIN line", "Is the file complete?")
         case .otherEnd(let label, let line, let endLabel, let endLine):
             self.say(
-                "the block that begins in line \(line) as \(label) ends in line \(endLine) as \(endLabel)",
-                "Give both lines the label of what is in the block")
+                "the block that begins on line \(line) as \(label) ends on line \(endLine) as \(endLabel)",
+                "Use the same label on both lines")
         case .notBase64(let label, let line):
-            self.say("line \(line), in a block \(label), is not base64", "Was the file changed? Get it again")
+            self.say("line \(line), in a \(label) block, is not valid base64", "Was the file modified? Obtain it again")
         case .incompleteBase64(let label, let line):
-            self.say("the base64 of the block \(label) that begins in line \(line) is incomplete", "Is the file complete?")
+            self.say("the base64 of the \(label) block that begins on line \(line) is incomplete", "Is the file complete?")
         }
     }
 
@@ -246,37 +247,37 @@ private struct CredentialMessage {
             } else {
                 nil
             }
-        self.say("has no \(self.wanted), but \(labels.listedForDisplay)", advice)
+        self.say("contains no \(self.wanted), only \(labels.listedForDisplay)", advice)
     }
 
     private mutating func sayBlockNotRead(_ label: String, _ line: Int) {
-        let text = "the block in line \(line) is a \(label), which is not read"
+        let text = "the block on line \(line) is labelled \(label), which is not supported"
         switch label {
         case "TRUSTED CERTIFICATE":
             self.say(
-                "\(text): it may say what the certificate is not trusted for", convertWith: .trustedCertificate(self.path))
+                "\(text): it may restrict what the certificate is trusted for", convertWith: .trustedCertificate(self.path))
         case "CMS": self.say(text, "Give the certificates themselves, as PEM")
         default: self.say(text, convertWith: .pkcs7(self.path, isDER: false))
         }
     }
 
     private mutating func say(_ key: OpenSSHKey) {
-        let text = "is \(key.isEncrypted ? "an encrypted" : "a") private key in OpenSSH's own form; PKCS#8 is expected"
+        let text = "is \(key.isEncrypted ? "an encrypted" : "a") private key in OpenSSH format; PKCS#8 is expected"
         let command = ConversionCommand.openSSHKey(self.path)
         switch key.algorithm {
         case "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521": self.say(text, convertWith: command)
         case "ssh-ed25519":
+            let create = ConversionCommand(for: self.path) { _, output in "openssl genpkey -algorithm ed25519 -out \(output)" }
             self.say(
                 text,
-                "Only new versions of ssh-keygen can convert an Ed25519 key: \(command). Or make a key and a certificate for TLS: "
-                    + "openssl genpkey -algorithm ed25519")
+                "Most versions of ssh-keygen cannot convert Ed25519 keys. Create a key and a certificate for TLS: \(create)")
         default:
             let algorithm = key.algorithm.map { " (\($0.abbreviatedForDisplay))" } ?? ""
-            self.say("is a private key in OpenSSH's own form\(algorithm), which cannot be used for TLS", Self.usableKeys)
+            self.say("is a private key in OpenSSH format\(algorithm), of a kind that is not supported", Self.usableKeys)
         }
     }
 
-    // MARK: What the blocks hold
+    // MARK: The content of blocks
 
     private mutating func say(_ fault: BlockFault, of subject: String, _ line: Int, _ reason: LibraryReason?) {
         self.reason = reason
@@ -289,14 +290,15 @@ private struct CredentialMessage {
             let text = "\(subject) cannot be read: the block holds \(Self.name(of: form))"
             switch form {
             case .pkcs7 where !self.isKey: self.say(text, convertWith: .pkcs7(self.path, isDER: false))
-            case .privateKey(let kind): self.say(text, "Its BEGIN and END lines should say \(kind.rawValue)")
+            case .privateKey(let kind): self.say(text, "Its BEGIN and END lines must say \(kind.rawValue)")
+            case .encryptedPrivateKey: self.say(text, "Its BEGIN and END lines must say ENCRYPTED PRIVATE KEY")
             default: self.say(text, "Give a \(self.wanted)")
             }
-        case .damaged: self.say("\(subject) cannot be read\(Self.hint(reason))", "Was the file changed? Get it again")
+        case .damaged: self.say("\(subject) cannot be read\(Self.hint(reason))", "Was the file modified? Obtain it again")
         }
     }
 
-    /// The library's reason, where it is about more than the encoding.
+    /// BoringSSL's reason, unless it is a mere decoding error.
     private static func hint(_ reason: LibraryReason?) -> String {
         guard let reason, !["DECODE_ERROR", "ASN1_LIB"].contains(reason.name) else { return "" }
         return " (\(reason.name))"
@@ -322,18 +324,19 @@ private struct CredentialMessage {
     private static let usableKeys = "Use RSA, ECDSA (P-256, P-384, P-521) or Ed25519"
 
     private mutating func say(_ kind: UnsupportedKey) {
-        let key = self.isKey ? "the key" : "the key of the first certificate"
+        let key = self.isKey ? "the key" : "the first certificate's key"
         switch kind {
         case .algorithm(let algorithm):
-            self.say("\(key) is for the algorithm \(algorithm), which cannot be used for TLS", Self.usableKeys)
+            self.say("\(key) uses the algorithm \(algorithm), which is not supported", Self.usableKeys)
         case .curve(let curve):
-            self.say("\(key) is on the elliptic curve \(curve), which cannot be used for TLS", Self.usableKeys)
+            self.say("\(key) uses the elliptic curve \(curve), which is not supported", Self.usableKeys)
         case .unnamedCurve:
-            self.say("\(key) is on an elliptic curve that is given by its parameters, not by its name", Self.usableKeys)
+            self.say(
+                "\(key) specifies its elliptic curve by parameters instead of by name, which is not supported", Self.usableKeys)
         case .encrypted:
             let show = ConversionCommand(for: self.path) { input, _ in "openssl pkey -in \(input) -noout -text" }
             self.say(
-                "the password is right, but the key's algorithm or curve cannot be used for TLS",
+                "the password is right, but the key's algorithm or elliptic curve is not supported",
                 "\(show) shows which it is. \(Self.usableKeys)")
         }
     }
@@ -350,26 +353,26 @@ private struct CredentialMessage {
         self.say(
             "is encrypted with \(name), which is not supported",
             encryption.isKnownToOpenSSL
-                ? "Encrypt it again: "
+                ? "Re-encrypt it: "
                     + "\(ConversionCommand.encryptedAgain(self.path, needsLegacyProvider: encryption.needsLegacyProvider))"
-                : "Have the program that made it write it with AES, or without encryption")
+                : "Export it again, encrypted with AES or not at all")
     }
 
     private mutating func say(_ mismatch: KeyMismatch) {
         switch mismatch {
         case .belongsTo(let index, let subject):
             self.say(
-                "does not belong to the first certificate of the chain, but to certificate \(index + 1) of its file"
-                    + Self.parenthesis(subject),
-                "Put that certificate first")
+                "belongs to certificate \(index + 1) of the file\(Self.parenthesis(subject)), not to the first",
+                "Put that certificate first in the certificate chain")
         case .otherKey(let index):
             self.say(
-                "its first key does not belong to the certificate, but key \(index + 1) of the file does", "Put that key first")
+                "the first key of the file does not belong to the certificate, but key \(index + 1) does", "Put that key first")
         case .belongsToNone(let count, let subject):
             self.say(
                 count == 1
                     ? "does not belong to the certificate\(Self.parenthesis(subject))"
-                    : "belongs to none of the \(count) certificates of the chain, whose first is \(subject.abbreviatedForDisplay)",
+                    : "does not belong to any of the \(count) certificates of the chain, the first of which is "
+                        + subject.abbreviatedForDisplay,
                 "Give the key that the certificate was issued for")
         }
     }
@@ -378,7 +381,7 @@ private struct CredentialMessage {
         subject.isEmpty ? "" : " (\(subject.abbreviatedForDisplay))"
     }
 
-    // MARK: What the certificates are good for
+    // MARK: Suitability of the certificates
 
     private mutating func say(_ usage: KeyUsage, _ subject: String) {
         let names = usage.names.isEmpty ? "empty" : usage.names.joined(separator: ", ")
@@ -387,7 +390,7 @@ private struct CredentialMessage {
                 + "digitalSignature",
             usage.isAuthority
                 ? "Is it an authority's certificate? Use one that the authority has issued"
-                : "Have it issued with digitalSignature in its key usage")
+                : "Have it reissued with digitalSignature in its key usage")
     }
 
     private mutating func say(_ weakness: CertificateWeakness, _ index: Int, _ subject: String) {
@@ -395,21 +398,21 @@ private struct CredentialMessage {
         switch weakness {
         case .rsaKey(let bits):
             self.say(
-                "\(certificate) has an RSA key of \(bits) bits; at least 2048 are required",
-                "Use a new key and certificate. For old peers only, a program can allow .rsaKeysUnder2048Bits")
+                "\(certificate) has a \(bits)-bit RSA key; at least 2048 bits are required",
+                "Replace the key and the certificate. For old peers only, a program can allow .rsaKeysUnder2048Bits")
         case .signature("SHA-1"):
             self.say(
                 "\(certificate) is signed with SHA-1, which is broken",
-                "Have it issued again, with SHA-256. For old peers only, a program can allow .sha1Signatures")
+                "Have it reissued with SHA-256. For old peers only, a program can allow .sha1Signatures")
         case .signature(let hash):
             self.say(
-                "\(certificate) is signed with \(hash), which is broken and not supported", "Have it issued again, with SHA-256")
+                "\(certificate) is signed with \(hash), which is broken and not supported", "Have it reissued with SHA-256")
         }
     }
 }
 
 extension CredentialError.Problem {
-    /// Whether another path is what helps.
+    /// Whether the remedy is another path.
     fileprivate var isAboutPath: Bool {
         switch self {
         case .unreadable, .pathWithNUL, .isDirectory, .empty, .tooLarge, .nothingKnown, .otherBlocks, .nowhereFound: true
@@ -419,7 +422,7 @@ extension CredentialError.Problem {
 }
 
 extension KeyEncryption {
-    /// Ciphers that OpenSSL 3 has in its legacy provider only: by the beginning of their names, in lower case.
+    /// The prefixes of names of ciphers that OpenSSL 3 has in its legacy provider only.
     private static let legacyCiphers = ["bf", "cast5", "seed", "rc2", "rc4", "des-cbc", "des-cfb", "des-ofb", "des-ecb", "idea"]
 
     private var nameOfCipher: String? {
@@ -432,17 +435,17 @@ extension KeyEncryption {
 
     fileprivate var needsLegacyProvider: Bool {
         switch self {
-        // PBES1 with DES and RC2, and PKCS#12's schemes with RC2 and RC4. Triple DES with two keys is an exception.
+        // DES, RC2 and RC4 in PBES1 and PKCS#12. The exception is Triple DES with two keys.
         case .scheme(let scheme): scheme.dotted != "1.2.840.113549.1.12.1.4"
         default: self.nameOfCipher.map { name in Self.legacyCiphers.contains { name.hasPrefix($0) } } ?? false
         }
     }
 
-    /// Whether OpenSSL can be expected to read the key.
+    /// Whether OpenSSL can read the key.
     fileprivate var isKnownToOpenSSL: Bool {
         switch self {
         case .scheme(let scheme):
-            // The exceptions are with MD2, which OpenSSL is built without.
+            // The exceptions use MD2, which OpenSSL is usually built without.
             ["1.2.840.113549.1.12.1.", "1.2.840.113549.1.5."].contains(where: scheme.dotted.hasPrefix)
                 && !["1.2.840.113549.1.5.1", "1.2.840.113549.1.5.4"].contains(scheme.dotted)
         case .keyDerivation(let function): function.name == "scrypt"

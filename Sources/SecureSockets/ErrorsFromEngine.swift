@@ -18,7 +18,7 @@ extension SecureSocketError {
             self = make(
                 .invalidConfiguration,
                 name.utf8.contains(0)
-                    ? "the application protocol \"\(name.escapedForDisplay)\" must not have a NUL character"
+                    ? "the application protocol \"\(name.escapedForDisplay)\" must not contain a NUL character"
                     : "the application protocol \"\(name.abbreviatedForDisplay)\" must be 1 to 255 bytes long",
                 "eoptions", reason: nil)
         case .library(let reason):

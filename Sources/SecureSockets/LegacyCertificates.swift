@@ -1,9 +1,10 @@
 package import TLSEngine
 
-/// Weak certificates that are accepted all the same. For old peers only, whose certificates cannot be replaced.
+/// Kinds of weak certificates that are accepted. For old peers only, whose certificates cannot be replaced.
 ///
-/// Without these, certificates signed with SHA-1 and RSA keys under 2048 bits are refused below the root of a chain: signatures with SHA-1
-/// have been forged, and keys of 1024 bits are within reach. A root's own signature and key do not count, because it is trusted by itself.
+/// By default, certificates signed with SHA-1 and RSA keys under 2048 bits are refused below the root of a chain: SHA-1 signatures can be
+/// forged, and 1024-bit keys are within reach of factoring. A root's own signature and key are not checked, because a root is trusted
+/// explicitly.
 public struct LegacyCertificates: OptionSet, Sendable, Hashable {
     public let rawValue: Int
 

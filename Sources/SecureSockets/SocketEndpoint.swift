@@ -18,12 +18,12 @@ public struct SocketEndpoint: Sendable, Hashable, CustomStringConvertible {
         self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
     }
 
-    /// Throws if the host has a NUL character: what is before it would be used.
+    /// Throws if the host contains a NUL character, at which `inet_pton` would stop.
     func requireWithoutNUL() throws(SecureSocketError) {
         guard self.host.utf8.contains(0) else { return }
         throw SecureSocketError(
             .invalidArgument, blame: .caller, step: .configuring,
-            "\(self.host.escapedForDisplay) is not an internet address: it has a NUL character",
+            "\(self.host.escapedForDisplay) is not an internet address: it contains a NUL character",
             advice: "Give an address of this machine, such as 127.0.0.1 or ::1", classicReason: "eoptions")
     }
 

@@ -38,7 +38,7 @@ enum SystemError {
         return result == 0 && limit.rlim_cur != rlim_t.max ? UInt64(limit.rlim_cur) : nil
     }
 
-    /// Of numbers with two names, such as `EAGAIN`, the first counts.
+    /// If a number has two names, such as `EAGAIN` and `EWOULDBLOCK`, the first applies.
     private static let names = Dictionary(
         Self.namesOfAllSystems + Self.namesOfThisSystem, uniquingKeysWith: { first, _ in first })
 

@@ -31,16 +31,16 @@ public struct TLSIdentity: Sendable {
 
     /// Loads an identity.
     ///
-    /// Refuses what peers refuse as well: a certificate whose key may not sign (RFC 5280 §4.2.1.3), a key that TLS has no signatures
-    /// for, and, unless `legacy` allows them, RSA keys under 2048 bits and certificates that are signed with SHA-1. A root's own
-    /// signature and certificates of the file that are not in the chain do not count.
+    /// Certificates that peers would refuse are refused here: a key usage without `digitalSignature` (RFC 5280 §4.2.1.3), keys of
+    /// unsupported kinds and, unless `legacy` allows them, RSA keys under 2048 bits and certificates signed with SHA-1. The signature
+    /// of a self-signed certificate and certificates of the file outside the chain are not checked.
     ///
     /// - Parameters:
     ///   - certificateChain: PEM, this side's own certificate first, then the intermediates that lead to a root. The whole chain
     ///     is sent to the peer.
     ///   - privateKey: PEM: PKCS#8, PKCS#1 (RSA) or SEC 1 (elliptic curves), encrypted or not.
     ///   - password: For an encrypted key; ignored otherwise.
-    ///   - legacy: Weak certificates that are used all the same, for old peers only.
+    ///   - legacy: The kinds of weak certificates to accept. For old peers only.
     /// - Throws: ``SecureSocketError`` with the code `certificateUnusable`, `privateKeyUnusable` (also for a wrong or missing
     ///   password) or `privateKeyMismatch`; `tooManyOpenFiles` if a file cannot be opened for that reason.
     public init(
@@ -248,7 +248,7 @@ public struct TLSConfiguration: Sendable {
         if let serverName, serverName.isEmpty || serverName.utf8.contains(0) {
             throw SecureSocketError(
                 .invalidArgument, blame: .caller, step: .configuring,
-                "the server name \"\(serverName.escapedForDisplay)\" \(serverName.isEmpty ? "is empty" : "has a NUL character")",
+                "the server name \"\(serverName.escapedForDisplay)\" \(serverName.isEmpty ? "is empty" : "contains a NUL character")",
                 advice: "Give a host name or an address, or nil for the host that is connected to", classicReason: "eoptions")
         }
         var settings = try Self.settings(.client, parameters)

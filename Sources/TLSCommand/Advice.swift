@@ -43,7 +43,7 @@ enum Advice {
     }
 
     private static func forFiles(_ error: SecureSocketError) -> String? {
-        // A path from the environment is not an option's.
+        // A path from an environment variable has advice of its own.
         guard error.step == .configuring, error.errorNumber == ENOENT, error.advice?.hasPrefix("Check the path") ?? false else {
             return nil
         }

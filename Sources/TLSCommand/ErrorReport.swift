@@ -74,7 +74,7 @@ struct ErrorReport: Report {
         var message = self.message.escapedForDisplay
         guard let advice = self.advice?.escapedForDisplay else { return message }
         if !message.hasSuffix(".") { message += "." }
-        // Behind a file's name, which a command ends with, a full stop would be copied with it.
+        // Advice that ends with a command ends in a file name. A full stop after it would be copied with the command.
         let endsInName = advice.split(separator: " ").last?.contains { $0 == "." || $0 == "/" } ?? false
         return "\(message) \(advice)\(endsInName || advice.hasSuffix("?") ? "" : ".")"
     }

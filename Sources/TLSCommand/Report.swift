@@ -24,14 +24,14 @@ enum OutputStyle: Sendable {
         }
     }
 
-    /// JSON with the characters escaped that the encoder leaves as they are and that a terminal acts on, such as U+009B, U+202E and
-    /// U+2028. They occur in strings only, where RFC 8259 §7 allows an escape for every character.
+    /// Escapes characters that the encoder leaves unescaped although they affect terminals or line breaks, such as U+009B, U+202E and
+    /// U+2028. They occur only in strings, where RFC 8259 §7 allows an escape for any character.
     private static func escaped(_ json: String) -> String {
         guard json.unicodeScalars.contains(where: \.isUnsafeForDisplay) else { return json }
         var result = ""
         for scalar in json.unicodeScalars {
             if scalar.isUnsafeForDisplay {
-                // Beyond the Basic Multilingual Plane, as a surrogate pair.
+                // A scalar beyond the Basic Multilingual Plane becomes a surrogate pair.
                 for unit in String(scalar).utf16 { result += String(format: "\\u%04x", unit) }
             } else {
                 result.unicodeScalars.append(scalar)

@@ -1,8 +1,8 @@
 extension String {
-    /// The text with its control, format, and line and paragraph separator characters written as escapes, for example `\u{9b}`.
+    /// The text with control, format, and line and paragraph separator characters escaped, for example as `\u{9b}`.
     ///
-    /// Subjects, names and labels come from files and from peers. Raw, they could begin a line of a log, move a terminal's cursor
-    /// (ESC, U+009B) or reverse the order in which the rest of a message is read (U+202E).
+    /// Text from files and peers enters messages only in this form. Unescaped, it could forge lines of a log, control a terminal (ESC,
+    /// U+009B) or reverse the order of the text that follows (U+202E).
     package var escapedForDisplay: String {
         guard self.unicodeScalars.contains(where: \.isUnsafeForDisplay) else { return self }
         var result = ""
@@ -16,17 +16,17 @@ extension String {
         return result
     }
 
-    /// The text escaped, and cut where it is longer than a name in a message needs to be.
+    /// The escaped text, truncated to a length suitable for a name in a message.
     package var abbreviatedForDisplay: String {
         let limit = 256
-        // Scalars, because a single character may consist of any number of combining ones.
+        // Counted in scalars: a single character may contain any number of combining marks.
         guard self.unicodeScalars.count > limit else { return self.escapedForDisplay }
         return String(String.UnicodeScalarView(self.unicodeScalars.prefix(limit))).escapedForDisplay + "…"
     }
 }
 
 extension Collection<String> {
-    /// The texts escaped and separated by commas; of a long list the first four, and how many more there are.
+    /// The escaped texts separated by commas; of a long list the first four and the number of the others.
     package var listedForDisplay: String {
         let shown = self.prefix(4).map(\.abbreviatedForDisplay).joined(separator: ", ")
         return self.count > 4 ? "\(shown) and \(self.count - 4) more" : shown
@@ -34,7 +34,7 @@ extension Collection<String> {
 }
 
 extension Unicode.Scalar {
-    /// Whether the character acts on the text or terminal around it instead of being shown.
+    /// Whether the character affects the surrounding text or the terminal instead of being displayed.
     package var isUnsafeForDisplay: Bool {
         switch self.properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator: true

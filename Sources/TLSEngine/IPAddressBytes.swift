@@ -16,7 +16,7 @@ package struct IPAddressBytes: Sendable, Hashable, CustomStringConvertible {
 
     /// Reads a literal such as `127.0.0.1`, `::1` or `[::1]`; nil if the text is not one.
     package init?(literal text: String) {
-        // C's functions would read what is before a NUL character.
+        // `inet_pton` stops at a NUL character.
         if text.utf8.contains(0) { return nil }
         var text = Substring(text)
         if text.hasPrefix("["), text.hasSuffix("]") { text = text.dropFirst().dropLast() }

@@ -64,7 +64,7 @@ package final class TLSContext: @unchecked Sendable {
         switch self.settings.ciphers {
         case .forwardSecretAEAD, .library: break
         case .strict(let list), .lenient(let list):
-            // The library would read what is before a NUL character.
+            // BoringSSL stops at a NUL character.
             guard !list.utf8.contains(0) else { throw .ciphers(list, nil) }
         }
         switch self.settings.ciphers {

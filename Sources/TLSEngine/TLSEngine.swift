@@ -129,7 +129,7 @@ package final class TLSEngine {
         BIO_set_init(bio, 1)
         SSL_set_bio(ssl, bio, bio)
         SSL_set_shed_handshake_config(ssl, 1)
-        // The library would ask for what is before a NUL character.
+        // BoringSSL stops at a NUL character.
         if let serverName, serverName.utf8.contains(0) || SSL_set_tlsext_host_name(ssl, serverName) != 1 {
             throw TLSFailure(.setup, reason: ErrorQueue.drain().first)
         }

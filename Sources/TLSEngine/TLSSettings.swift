@@ -100,7 +100,7 @@ package enum TLSSettingsError: Error, Sendable, Equatable {
     /// No cipher of the list is known, or, for a strict list, one is not.
     case ciphers(String, LibraryReason?)
     case groups(LibraryReason?)
-    /// A protocol name must be 1 to 255 bytes long (RFC 7301 §3.1), and have no NUL character.
+    /// A protocol name must be 1 to 255 bytes long (RFC 7301 §3.1) and must not contain a NUL character.
     case applicationProtocol(String)
     /// The library could not make a context.
     case library(LibraryReason?)

@@ -130,8 +130,8 @@ extension TrustStore {
         return try TrustStore(CertificateList(taking: all), origin: origins.joined(separator: ", "), isSystem: true)
     }
 
-    /// What can be read of a folder. Other files in it are passed over; a lack of descriptors or memory is an error, because it would
-    /// leave certificates out.
+    /// Loads the certificates of a folder. Files without certificates are skipped. A lack of descriptors or memory is an error, because
+    /// skipping files then would omit certificates.
     private static func certificates(inFolder folder: String) throws(CredentialError) -> [CertificateList] {
         guard let directory = opendir(folder) else {
             throw CredentialError(item: .trustedCertificates, path: folder, problem: .unreadable(errno: errno))

@@ -44,6 +44,56 @@ import Testing
         try await self.expectToServe(TLSIdentity(certificateChain: .file(both), privateKey: .file(both)))
     }
 
+    /// Changes to a PEM text that leave its blocks intact.
+    enum Change: CaseIterable {
+        case byteOrderMark, carriageReturns, carriageReturnsOnly, indentation, noFinalLineBreak, remarks, blankLines, longLines
+
+        func made(in pem: String) -> String {
+            let lines = pem.split(separator: "\n")
+            return switch self {
+            case .byteOrderMark: "\u{feff}" + pem
+            case .carriageReturns: pem.replacing("\n", with: "\r\n")
+            case .carriageReturnsOnly: pem.replacing("\n", with: "\r")
+            case .indentation: lines.map { "    \($0)  \n" }.joined()
+            case .noFinalLineBreak: lines.joined(separator: "\n")
+            case .remarks: "Certificate:\n    Signature Algorithm: ecdsa-with-SHA256\n\(pem)\nThe end - of it\n"
+            case .blankLines: pem.replacing("\n", with: "\n\n")
+            case .longLines: "\(lines[0])\n\(lines.dropFirst().dropLast().joined())\n\(lines[lines.count - 1])\n"
+            }
+        }
+    }
+
+    @Test(arguments: Change.allCases)
+    func `text with other line breaks, blanks or remarks is loaded`(_ change: Change) async throws {
+        let chain = try self.folder.write(change.made(in: self.server.certificatePEM), to: "server.pem")
+        let key = try self.folder.write(change.made(in: self.server.privateKeyPEM), to: "server-key.pem")
+        try await self.expectToServe(TLSIdentity(certificateChain: .file(chain), privateKey: .file(key)))
+        let encrypted = try PrivateKeyPEM.encrypted(self.server.privateKeyPEM, password: "secret")
+        _ = try TLSIdentity(certificateChain: .file(chain), privateKey: .text(change.made(in: encrypted)), password: "secret")
+        _ = try TLSTrust.certificates(.text(change.made(in: self.authority.certificatePEM)))
+    }
+
+    @Test(.enabled(if: Program.openssl != nil, "openssl is not installed"), arguments: Change.allCases)
+    func `a key with the traditional encryption and such a change is loaded too`(_ change: Change) throws {
+        // The header fields need lines of their own.
+        if change == .longLines { return }
+        let workshop = try CredentialWorkshop()
+        try workshop.run("openssl ec -in server.key -aes256 -passout pass:secret -out encrypted.key")
+        let text = try String(contentsOfFile: workshop.path(of: "encrypted.key"), encoding: .utf8)
+        _ = try TLSIdentity(
+            certificateChain: .file(workshop.path(of: "server.pem")), privateKey: .text(change.made(in: text)), password: "secret"
+        )
+    }
+
+    @Test(.enabled(if: Program.openssl != nil, "openssl is not installed"))
+    func `all certificates are loaded from the output of openssl x509 -text`() throws {
+        let workshop = try CredentialWorkshop()
+        try workshop.run("for name in server ca; do openssl x509 -text -in $name.pem >> text.pem; done")
+        let identity = try TLSIdentity(
+            certificateChain: .file(workshop.path(of: "text.pem")), privateKey: .file(workshop.path(of: "server.key")))
+        #expect(identity.certificates.map(\.subject) == ["CN=server", "CN=authority"])
+    }
+
     @Test func `a whole chain is loaded in its order`() throws {
         let leaf = try self.authority.intermediate(commonName: "upper").intermediate(commonName: "lower")
             .issue(commonName: "leaf")
@@ -61,7 +111,7 @@ import Testing
     }
 
     @Test(.enabled(if: Program.openssl != nil, "openssl is not installed"))
-    func `an Ed25519 key of PKCS8's second version, which has the public key in it, is loaded`() throws {
+    func `an Ed25519 key in version 2 of PKCS8, with its public key, is loaded`() throws {
         let workshop = try CredentialWorkshop()
         try workshop.run(
             """
@@ -112,7 +162,7 @@ import Testing
         try self.expectPasswordNeeded(key, of: server)
     }
 
-    @Test func `a password that is longer than the library takes is not called wrong`() throws {
+    @Test func `a password that is longer than supported is not reported as wrong`() throws {
         let key = try PrivateKeyPEM.encrypted(self.server.privateKeyPEM, password: "secret")
         let chain = PEMSource.text(self.server.certificateChainPEM)
         let error = try #require(throws: SecureSocketError.self) {
@@ -211,14 +261,14 @@ import Testing
         }
         self.expect(
             swapped, .certificateUnusable, "ecertfile",
-            "certificate chain \(key): has no certificate, but PRIVATE KEY. \(advice)")
+            "certificate chain \(key): contains no certificate, only PRIVATE KEY. \(advice)")
 
         let twice = try #require(throws: SecureSocketError.self) {
             try TLSIdentity(certificateChain: .file(chain), privateKey: .file(chain))
         }
         self.expect(
             twice, .privateKeyUnusable, "ekeyfile",
-            "private key \(chain): has no private key, but CERTIFICATE. \(advice)")
+            "private key \(chain): contains no private key, only CERTIFICATE. \(advice)")
     }
 
     // MARK: Bad files, whatever they are to be
@@ -298,7 +348,7 @@ import Testing
         let error = try self.error(loading: item, .file(path))
         self.expect(
             error, item, path,
-            "the block \(item == .key ? "PRIVATE KEY" : "CERTIFICATE") that begins in line 1 has no END line. Is the file complete?"
+            "the \(item == .key ? "PRIVATE KEY" : "CERTIFICATE") block that begins on line 1 has no END line. Is the file complete?"
         )
     }
 
@@ -317,12 +367,12 @@ import Testing
         #expect(try self.error(loading: item, .text("")).message == "\(item.noun): is empty")
     }
 
-    @Test func `text has advice for a program, and bytes have commands with placeholders`() throws {
+    @Test func `advice about text in memory has no file names`() throws {
         let escaped = self.server.certificatePEM.replacing("\n", with: #"\n"#)
         #expect(
             try self.error(loading: .chain, .text(escaped)).description
-                == #"certificate chain: has its line breaks written as the two characters \n, as environment variables and JSON carry "#
-                + #"them. Replace them: text.replacing("\\n", with: "\n")"#)
+                == #"certificate chain: has line breaks written as the two characters \n, as in environment variables and "#
+                + #"JSON. Replace them: text.replacing("\\n", with: "\n")"#)
         _ = try TLSTrust.certificates(.text(escaped.replacing("\\n", with: "\n")))
         #expect(
             try self.error(loading: .chain, .text("\"\(self.server.certificatePEM)\"")).description
@@ -332,7 +382,7 @@ import Testing
                 == "Convert it: openssl pkey -inform der -in FILE -out FILE.pem")
     }
 
-    @Test func `a path is a word of the shell in a command, and escaped in a message`() throws {
+    @Test func `a path is quoted in commands and escaped in messages`() throws {
         let der = self.der(self.server.certificatePEM)
         let quoted = try self.folder.write(der, to: "it's.der")
         let word = "'\(self.folder.path)/it'\\''s"
@@ -342,11 +392,11 @@ import Testing
         let odd = try self.folder.write(der, to: "a\n\u{202e}.der")
         self.expect(
             try self.error(loading: .chain, .file(odd)), .chain, "\(self.folder.path)/a\\u{a}\\u{202e}.der",
-            "is a certificate in DER, the binary form; PEM is expected. "
+            "is a certificate in binary DER format; PEM is expected. "
                 + "Convert it: openssl x509 -inform der -in FILE -out FILE.pem")
     }
 
-    @Test func `a command does not write over a file that is there`() throws {
+    @Test func `a command does not overwrite a file that exists`() throws {
         let path = try self.folder.write(self.der(self.server.certificatePEM), to: "server.der")
         _ = try self.folder.write("precious", to: "server.pem")
         #expect(try self.error(loading: .chain, .file(path)).advice?.hasSuffix("-out \(self.folder.path)/server-new.pem") == true)
@@ -401,7 +451,7 @@ import Testing
     }
 
     #if os(Linux)
-        @Test func `trust that no descriptor is left for is reported as that, wherever it is`() async throws {
+        @Test func `trusted certificates that cannot be opened for lack of descriptors are never skipped`() async throws {
             await #expect(processExitsWith: .success) {
                 let folder = try TemporaryDirectory()
                 let file = try folder.write(CertificateAuthority.root().certificatePEM, to: "ca.pem")
@@ -411,7 +461,7 @@ import Testing
                         #expect(SecureSocketError(error).code == .tooManyOpenFiles)
                     }
                 }
-                // One is enough for the folder, and then there is none for its file.
+                // One descriptor suffices to open the folder, but not the file in it.
                 try await DescriptorLimit.withOneLeft {
                     let error = try #require(throws: CredentialError.self) {
                         try TrustStore.system { $0 == "SSL_CERT_DIR" ? folder.path : nil }
@@ -423,7 +473,7 @@ import Testing
     #endif
 
     @Test(arguments: Item.allCases)
-    func `a file that no descriptor is left for is not called bad`(_ item: Item) async throws {
+    func `a file that cannot be opened for lack of descriptors is not reported as unusable`(_ item: Item) async throws {
         await #expect(processExitsWith: .success) { [item = item as Item] in
             let credentials = try Credentials()
             let path = try credentials.folder.write(credentials.good(item), to: "good.pem")
@@ -443,11 +493,11 @@ import Testing
     }
 
     @Test(arguments: Item.allCases)
-    func `a path with a NUL character is not opened as what is before it`(_ item: Item) throws {
+    func `a path with a NUL character is not truncated`(_ item: Item) throws {
         let path = try self.folder.write(self.good(item), to: "good.pem") + "\0x"
         self.expect(
             try self.error(loading: item, .file(path)), item, path.replacing("\0", with: "\\u{0}"),
-            "cannot be read: the path has a NUL character, which no file name has. Check where the path comes from")
+            "cannot be read: the path contains a NUL character, which a file name cannot. Check where the path comes from")
     }
 
     // MARK: Helpers

@@ -2,7 +2,7 @@ import SecureSockets
 import TestSupport
 import Testing
 
-/// What is weak in a chain and refused when it is loaded is in `UnusableFile`; here is what is not.
+/// Weak certificates that are accepted. Those that are refused are in `UnusableFile`.
 @Suite(.enabled(if: Program.openssl != nil, "openssl is not installed"), .timeLimit(.minutes(5)))
 struct `Weak certificates` {
     private let workshop: CredentialWorkshop
@@ -28,7 +28,7 @@ struct `Weak certificates` {
             allowing: legacy)
     }
 
-    @Test func `are used where they are allowed by name, each kind by its own`() throws {
+    @Test func `are accepted if their kind is allowed by name`() throws {
         try self.workshop.run(
             """
             openssl req -x509 -newkey rsa:1024 -nodes -keyout weak.key -subj /CN=weak -out weak.pem
@@ -47,7 +47,7 @@ struct `Weak certificates` {
     }
 
     @Test(arguments: ["sha1", "md5"])
-    func `are not those that only their own key has signed`(_ hash: String) throws {
+    func `may be self-signed: that signature is not checked`(_ hash: String) throws {
         try self.workshop.run(
             """
             openssl genrsa -out self.key 2048
@@ -62,7 +62,7 @@ struct `Weak certificates` {
         _ = try self.load("chain.pem")
     }
 
-    @Test func `are not looked for beside the chain`() throws {
+    @Test func `may stand in the file outside the chain`() throws {
         try self.workshop.run(
             """
             openssl req -x509 -newkey rsa:1024 -nodes -keyout other.key -subj /CN=other -out other.pem
@@ -73,7 +73,7 @@ struct `Weak certificates` {
         #expect(try self.load("chain.pem").certificates.count == 4)
     }
 
-    @Test func `do no harm where the same authority has a better one in the file`() throws {
+    @Test func `are ignored if the file has a better one of the same authority`() throws {
         try self.workshop.run(
             """
             openssl x509 -req -in middle.csr -CA root.pem -CAkey root.key -extfile ca.ext -sha1 -out old.pem
@@ -84,7 +84,7 @@ struct `Weak certificates` {
         #expect(throws: SecureSocketError.self) { try self.load("one.pem") }
     }
 
-    @Test func `of authorities that certify each other are looked at once`() throws {
+    @Test func `are searched for once in a circle of authorities`() throws {
         try self.workshop.run(
             """
             openssl req -new -key root.key -subj /CN=root -out root.csr

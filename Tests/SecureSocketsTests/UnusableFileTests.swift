@@ -5,7 +5,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct `A file that cannot be loaded` {
     @Test(arguments: UnusableFile.all)
-    func `is reported as what it is, with what to do next`(_ file: UnusableFile) throws {
+    func `is identified, with what to do next`(_ file: UnusableFile) throws {
         let made = try file.made()
         let error = try #require(made.refusal(password: file.password))
         #expect(error.description == made.description)
@@ -27,9 +27,9 @@ import Testing
         }
     }
 
-    /// The advice is a command; after it the file that it has written is loaded in the other's place.
+    /// Runs the command of the advice, and loads the file that it has written.
     @Test(arguments: UnusableFile.all.filter(\.hasCommand))
-    func `can be loaded after what the message says to do`(_ file: UnusableFile) throws {
+    func `can be loaded after the command of the message`(_ file: UnusableFile) throws {
         let made = try file.made()
         let (command, output) = try #require(made.remedy)
         // Passwords are asked for otherwise.

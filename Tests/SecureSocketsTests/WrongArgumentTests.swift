@@ -51,21 +51,21 @@ import Testing
             _ = try await SecureListener.bind(host: "127.0.0.1\0x", port: 0, tls: self.server)
         }
         self.expect(
-            listening, .configuring, "127.0.0.1\\u{0}x is not an internet address: it has a NUL character", "eoptions")
+            listening, .configuring, "127.0.0.1\\u{0}x is not an internet address: it contains a NUL character", "eoptions")
         var options = SocketOptions()
         options.localEndpoint = SocketEndpoint(host: "127.0.0.1\0", port: 0)
         let connecting = try await #require(throws: SecureSocketError.self) {
             _ = try await SecureSocket.connect(to: "127.0.0.1", port: 443, tls: self.client, options: options)
         }
         self.expect(
-            connecting, .configuring, "127.0.0.1\\u{0} is not an internet address: it has a NUL character", "eoptions")
+            connecting, .configuring, "127.0.0.1\\u{0} is not an internet address: it contains a NUL character", "eoptions")
 
         let trust = try TestCertificates.shared.get().trust
         let named = try #require(throws: SecureSocketError.self) {
             try TLSConfiguration.client(trust: trust, serverName: "example.org\0.example.net")
         }
         self.expect(
-            named, .configuring, "the server name \"example.org\\u{0}.example.net\" has a NUL character", "eoptions")
+            named, .configuring, "the server name \"example.org\\u{0}.example.net\" contains a NUL character", "eoptions")
         let empty = try #require(throws: SecureSocketError.self) { try TLSConfiguration.client(trust: trust, serverName: "") }
         self.expect(empty, .configuring, "the server name \"\" is empty", "eoptions")
 
@@ -80,7 +80,7 @@ import Testing
         let chosen = try #require(throws: SecureSocketError.self) {
             try TLSConfiguration.client(trust: trust, parameters: parameters)
         }
-        #expect(chosen.message == "the application protocol \"h2\\u{0}x\" must not have a NUL character")
+        #expect(chosen.message == "the application protocol \"h2\\u{0}x\" must not contain a NUL character")
         parameters = .init()
         parameters.cipherList = "ECDHE-RSA-AES128-GCM-SHA256\0:NONSENSE"
         let ciphers = try #require(throws: SecureSocketError.self) {

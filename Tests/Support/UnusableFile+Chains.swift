@@ -1,4 +1,4 @@
-/// Chains whose key stands elsewhere, and certificates that are no good for TLS.
+/// Chains with the key of another certificate, and certificates that cannot be used for TLS.
 extension UnusableFile {
     /// A root, an intermediate and a leaf, each with its key, made with these options.
     private static func chain(
@@ -28,17 +28,17 @@ extension UnusableFile {
         openssl(
             .key, "server.key", chain: "root-first.pem", isMismatch: true,
             "\(chain())\ncat root.pem middle.pem leaf.pem > root-first.pem",
-            "does not belong to the first certificate of the chain, but to certificate 3 of its file (CN=leaf)",
-            "Put that certificate first"),
+            "belongs to certificate 3 of the file (CN=leaf), not to the first",
+            "Put that certificate first in the certificate chain"),
         // The first certificate cannot be used for TLS at all, but it is not the one that is meant.
         openssl(
             .key, "server.key", chain: "authority-first.pem", isMismatch: true, "cat ca.pem server.pem > authority-first.pem",
-            "does not belong to the first certificate of the chain, but to certificate 2 of its file (CN=server)",
-            "Put that certificate first"),
+            "belongs to certificate 2 of the file (CN=server), not to the first",
+            "Put that certificate first in the certificate chain"),
         openssl(
             .key, "other.key", chain: "chain.pem", isMismatch: true,
             "openssl ecparam -name prime256v1 -genkey -noout -out other.key\ncat server.pem ca.pem > chain.pem",
-            "belongs to none of the 2 certificates of the chain, whose first is CN=server",
+            "does not belong to any of the 2 certificates of the chain, the first of which is CN=server",
             "Give the key that the certificate was issued for"),
         openssl(
             .key, "other.key", isMismatch: true, "openssl ecparam -name prime256v1 -genkey -noout -out other.key",
@@ -46,7 +46,7 @@ extension UnusableFile {
         openssl(
             .key, "two.key", isMismatch: true,
             "openssl ecparam -name prime256v1 -genkey -noout | cat - server.key > two.key",
-            "its first key does not belong to the certificate, but key 2 of the file does", "Put that key first"),
+            "the first key of the file does not belong to the certificate, but key 2 does", "Put that key first"),
     ]
 
     static let weak =
@@ -63,7 +63,7 @@ extension UnusableFile {
                 -addext basicConstraints=critical,CA:FALSE -addext keyUsage=\(usage)
                 """,
                 "the first certificate (CN=usage) cannot be used for TLS: its key usage is \(names), without digitalSignature",
-                "Have it issued with digitalSignature in its key usage")
+                "Have it reissued with digitalSignature in its key usage")
         }
         + [
             openssl(
@@ -72,16 +72,20 @@ extension UnusableFile {
                     + "digitalSignature",
                 "Is it an authority's certificate? Use one that the authority has issued"),
             openssl(
+                .chain, "extension.pem",
+                "openssl req -new -x509 -key server.key -subj /CN=odd -addext 2.5.29.15=DER:0500 -out extension.pem",
+                "the first certificate (CN=odd) has an extension that cannot be decoded", "Have it reissued"),
+            openssl(
                 .chain, "weak.pem", key: "weak.key",
                 "openssl req -x509 -newkey rsa:1024 -nodes -keyout weak.key -subj /CN=weak -out weak.pem",
-                "certificate 1 of the file (CN=weak) has an RSA key of 1024 bits; at least 2048 are required", newKey),
+                "certificate 1 of the file (CN=weak) has a 1024-bit RSA key; at least 2048 bits are required", newKey),
             openssl(
                 .chain, "almost.pem", key: "almost.key",
                 "openssl req -x509 -newkey rsa:2047 -nodes -keyout almost.key -subj /CN=almost -out almost.pem",
-                "certificate 1 of the file (CN=almost) has an RSA key of 2047 bits; at least 2048 are required", newKey),
+                "certificate 1 of the file (CN=almost) has a 2047-bit RSA key; at least 2048 bits are required", newKey),
             openssl(
                 .chain, "weak-issuer.pem", "\(chain(intermediateKey: "rsa:1024"))\ncat leaf.pem middle.pem > weak-issuer.pem",
-                "certificate 2 of the file (CN=middle) has an RSA key of 1024 bits; at least 2048 are required", newKey),
+                "certificate 2 of the file (CN=middle) has a 1024-bit RSA key; at least 2048 bits are required", newKey),
             openssl(
                 .chain, "sha1.pem", issued("-sha1", "sha1.pem"),
                 "certificate 1 of the file (CN=leaf) is signed with SHA-1, which is broken", issuedAgain),
@@ -97,9 +101,10 @@ extension UnusableFile {
             openssl(
                 .chain, "md5.pem", issued("-md5", "md5.pem"),
                 "certificate 1 of the file (CN=leaf) is signed with MD5, which is broken and not supported",
-                "Have it issued again, with SHA-256"),
+                "Have it reissued with SHA-256"),
         ]
 
-    private static let newKey = "Use a new key and certificate. For old peers only, a program can allow .rsaKeysUnder2048Bits"
-    private static let issuedAgain = "Have it issued again, with SHA-256. For old peers only, a program can allow .sha1Signatures"
+    private static let newKey =
+        "Replace the key and the certificate. For old peers only, a program can allow .rsaKeysUnder2048Bits"
+    private static let issuedAgain = "Have it reissued with SHA-256. For old peers only, a program can allow .sha1Signatures"
 }

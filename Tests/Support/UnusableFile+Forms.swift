@@ -15,21 +15,21 @@ extension UnusableFile {
             .trust, "trust.p12", "\(makeArchive) trust.p12", archive, "Convert it: openssl pkcs12 -in {file} -nokeys -out {new}"),
         openssl(
             .chain, "server-certificate.der", "openssl x509 -in server.pem -outform der -out server-certificate.der",
-            "is a certificate in DER, the binary form; PEM is expected",
+            "is a certificate in binary DER format; PEM is expected",
             "Convert it: openssl x509 -inform der -in {file} -out {new}"),
         // A certificate of the first version, without extensions.
         openssl(
             .trust, "v1.cer",
             "openssl req -new -key server.key -subj /CN=v1 | openssl x509 -req -signkey server.key -outform der -out v1.cer",
-            "is a certificate in DER, the binary form; PEM is expected",
+            "is a certificate in binary DER format; PEM is expected",
             "Convert it: openssl x509 -inform der -in {file} -out {new}"),
         openssl(
             .key, "server-key.der", "openssl pkey -in server.key -outform der -out server-key.der",
-            "is a private key in DER, the binary form; PEM is expected",
+            "is a private key in binary DER format; PEM is expected",
             "Convert it: openssl pkey -inform der -in {file} -out {new}"),
         openssl(
             .key, "sec1.der", "openssl ec -in server.key -outform der -out sec1.der",
-            "is a private key in DER, the binary form; PEM is expected",
+            "is a private key in binary DER format; PEM is expected",
             "Convert it: openssl pkey -inform der -in {file} -out {new}"),
         openssl(
             .key, "rsa.der", chain: "rsa-chain.pem",
@@ -37,40 +37,42 @@ extension UnusableFile {
             openssl req -x509 -newkey rsa:2048 -nodes -keyout rsa.key -subj /CN=rsa -out rsa-chain.pem
             openssl rsa -in rsa.key -traditional -outform der -out rsa.der
             """,
-            "is a private key in DER, the binary form; PEM is expected",
+            "is a private key in binary DER format; PEM is expected",
             "Convert it: openssl pkey -inform der -in {file} -out {new}"),
         openssl(
             .key, "encrypted.der", "openssl pkcs8 -topk8 -in server.key -passout pass:secret -outform der -out encrypted.der",
-            "is an encrypted private key in DER, the binary form; PEM is expected",
+            "is an encrypted private key in binary DER format; PEM is expected",
             "Convert it: openssl pkcs8 -inform der -in {file} -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -out {new}"),
         openssl(
             .key, "certificate.der", "openssl x509 -in server.pem -outform der -out certificate.der",
-            "is a certificate in DER, not a private key", swapped),
+            "is a certificate in DER format, not a private key", swapped),
         openssl(
             .chain, "key.der", "openssl pkey -in server.key -outform der -out key.der",
-            "is a private key in DER, not a certificate", swapped),
+            "is a private key in DER format, not a certificate", swapped),
         openssl(
             .trust, "ca-key.der", "openssl pkey -in ca.key -outform der -out ca-key.der",
-            "is a private key in DER, not a certificate", "Give the authority's certificate, not its key"),
+            "is a private key in DER format, not a certificate", "Give the authority's certificate, not its key"),
         openssl(
             .chain, "request.der", "openssl req -new -key server.key -subj /CN=server -outform der -out request.der",
-            "is a certificate request in DER, not a certificate", "Give the certificate that the authority has issued for it"),
+            "is a certificate request in DER format, not a certificate",
+            "Give the certificate that the authority has issued for it"),
         openssl(
             .key, "public.der", "openssl pkey -in server.key -pubout -outform der -out public.der",
-            "is a public key in DER, not a private key", "Give the private key; it cannot be made from the public one"),
+            "is a public key in DER format, not a private key", "Give the private key; it cannot be made from the public one"),
         openssl(
             .trust, "list.crl", "\(makeList) | openssl crl -outform der -out list.crl",
-            "is a certificate revocation list in DER, not a certificate", "Give the authority's certificate"),
+            "is a certificate revocation list in DER format, not a certificate", "Give the authority's certificate"),
         openssl(
             .chain, "certificates.p7b", "openssl crl2pkcs7 -nocrl -certfile server.pem -outform der -out certificates.p7b",
             "is a PKCS#7 file (.p7b); PEM is expected",
             "Convert it: openssl pkcs7 -inform der -print_certs -in {file} -out {new}"),
         openssl(
             .key, "key.p7b", "openssl crl2pkcs7 -nocrl -certfile server.pem -outform der -out key.p7b",
-            "is a PKCS#7 file (.p7b), which has certificates and no private key", swapped),
+            "is a PKCS#7 file (.p7b), which holds certificates but no private key", swapped),
         openssl(
             .chain, "pem.p7b", "openssl crl2pkcs7 -nocrl -certfile server.pem -out pem.p7b",
-            "the block in line 1 is a PKCS7, which is not read", "Convert it: openssl pkcs7 -print_certs -in {file} -out {new}"),
+            "the block on line 1 is labelled PKCS7, which is not supported",
+            "Convert it: openssl pkcs7 -print_certs -in {file} -out {new}"),
         // As some authorities write it.
         openssl(
             .trust, "certificate.p7b",
@@ -81,45 +83,52 @@ extension UnusableFile {
         openssl(
             .trust, "both.pem",
             """
-            (echo -----BEGIN CERTIFICATE-----; openssl x509 -in ca.pem -outform der | base64 -w 0; echo; echo -----END CERTIFICATE-----;
-            openssl x509 -in server.pem -trustout) > both.pem
+            (echo -----BEGIN CERTIFICATE-----; openssl x509 -in ca.pem -outform der | openssl base64 -A; echo
+            echo -----END CERTIFICATE-----; openssl x509 -in server.pem -trustout) > both.pem
             """,
-            "the block in line 4 is a TRUSTED CERTIFICATE, which is not read: it may say what the certificate is not trusted for",
+            "the block on line 4 is labelled TRUSTED CERTIFICATE, which is not supported: "
+                + "it may restrict what the certificate is trusted for",
             "Convert it: openssl x509 -in {file} -out {new}"),
         openssl(
             .chain, "trusted.pem", "openssl x509 -in server.pem -trustout -out trusted.pem",
-            "the block in line 1 is a TRUSTED CERTIFICATE, which is not read: it may say what the certificate is not trusted for",
+            "the block on line 1 is labelled TRUSTED CERTIFICATE, which is not supported: "
+                + "it may restrict what the certificate is trusted for",
             "Convert it: openssl x509 -in {file} -out {new}"),
         openssl(
             .chain, "request.pem", "openssl req -new -key server.key -subj /CN=server -out request.pem",
-            "has no certificate, but CERTIFICATE REQUEST", "Give the certificate that the authority has issued for it"),
+            "contains no certificate, only CERTIFICATE REQUEST", "Give the certificate that the authority has issued for it"),
         openssl(
             .key, "request-key.pem", "openssl req -new -key server.key -subj /CN=server -out request-key.pem",
-            "has no private key, but CERTIFICATE REQUEST", "Give the key that the request was made with"),
+            "contains no private key, only CERTIFICATE REQUEST", "Give the key that the request was made with"),
         openssl(
             .key, "public.pem", "openssl pkey -in server.key -pubout -out public.pem",
-            "has no private key, but PUBLIC KEY", "Give the private key; it cannot be made from the public one"),
+            "contains no private key, only PUBLIC KEY", "Give the private key; it cannot be made from the public one"),
         openssl(
             .chain, "public-chain.pem", "openssl pkey -in server.key -pubout -out public-chain.pem",
-            "has no certificate, but PUBLIC KEY", "Give the certificate of this key"),
+            "contains no certificate, only PUBLIC KEY", "Give the certificate of this key"),
         openssl(
             .trust, "list.pem", "\(makeList) -out list.pem",
-            "has no certificate, but X509 CRL", "Give the authority's certificate"),
+            "contains no certificate, only X509 CRL", "Give the authority's certificate"),
         openssl(
             .key, "parameters.pem", "openssl ecparam -name prime256v1 -out parameters.pem",
-            "has no private key, but EC PARAMETERS", nil),
+            "contains no private key, only EC PARAMETERS", nil),
         // The label of another form.
         openssl(
             .key, "label.pem",
             "openssl ec -in server.key | sed 's/EC PRIVATE KEY/PRIVATE KEY/' > label.pem",
-            "the key in line 1 cannot be read: the block holds an EC private key in SEC 1",
-            "Its BEGIN and END lines should say EC PRIVATE KEY"),
+            "the key on line 1 cannot be read: the block holds an EC private key in SEC 1",
+            "Its BEGIN and END lines must say EC PRIVATE KEY"),
+        openssl(
+            .key, "encrypted-label.pem",
+            "openssl pkcs8 -topk8 -in server.key -passout pass:secret | sed 's/ENCRYPTED //' > encrypted-label.pem",
+            "the key on line 1 cannot be read: the block holds an encrypted private key",
+            "Its BEGIN and END lines must say ENCRYPTED PRIVATE KEY"),
         openssl(
             .chain, "certificate-label.pem", "sed 's/PRIVATE KEY/CERTIFICATE/' server.key > certificate-label.pem",
             "certificate 1 of the file (line 1) cannot be read: the block holds a private key in PKCS#8",
-            "Its BEGIN and END lines should say PRIVATE KEY"),
+            "Its BEGIN and END lines must say PRIVATE KEY"),
         bytes(
-            .key, "keys.jks", "is a Java key store; PEM is expected",
+            .key, "keys.jks", "is a Java keystore; PEM is expected",
             "Convert it: keytool -importkeystore -srckeystore {file} -destkeystore {new}.p12 -deststoretype PKCS12"
                 + " && openssl pkcs12 -in {new}.p12 -nodes -out {new}",
             [0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2]),
@@ -127,7 +136,7 @@ extension UnusableFile {
             .chain, "certificates.zip", "is an archive (ZIP or gzip); PEM is expected", "Unpack it, and give the file in it",
             [0x50, 0x4b, 0x03, 0x04, 0x14, 0, 0, 0]),
         bytes(
-            .chain, "any.der", "is DER, the binary form, but neither a certificate nor a private key", "Give a PEM file",
+            .chain, "any.der", "is in binary DER format, but is neither a certificate nor a private key", "Give a PEM file",
             [0x30, 0x06, 0x02, 0x01, 0x01, 0x01, 0x01, 0xff]),
     ]
 

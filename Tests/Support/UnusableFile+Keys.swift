@@ -1,6 +1,6 @@
 /// Private keys that are encrypted in other ways than are supported, or are of other kinds.
 extension UnusableFile {
-    private static let again = "Encrypt it again: openssl pkcs8 -in {file} -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256"
+    private static let again = "Re-encrypt it: openssl pkcs8 -in {file} -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256"
 
     private static func encrypted(
         _ name: String, _ command: String, _ scheme: String, needsLegacyProvider: Bool = false
@@ -64,25 +64,24 @@ extension UnusableFile {
         openssl(
             .key, "id_rsa", chain: "rsa.pem",
             "ssh-keygen -q -t rsa -N '' -f id_rsa && \(certified("id_rsa", "rsa.pem"))",
-            "is a private key in OpenSSH's own form; PKCS#8 is expected",
+            "is a private key in OpenSSH format; PKCS#8 is expected",
             "Convert it: cp -p {file} {new} && ssh-keygen -p -m PKCS8 -f {new}"),
         openssl(
             .key, "id_ecdsa", chain: "ecdsa.pem", password: "secret",
             "ssh-keygen -q -t ecdsa -b 384 -N secret -f id_ecdsa && \(certified("id_ecdsa", "ecdsa.pem", "secret"))",
-            "is an encrypted private key in OpenSSH's own form; PKCS#8 is expected",
+            "is an encrypted private key in OpenSSH format; PKCS#8 is expected",
             "Convert it: cp -p {file} {new} && ssh-keygen -p -m PKCS8 -f {new}"),
         openssl(
             .key, "id_ed25519", "ssh-keygen -q -t ed25519 -N '' -f id_ed25519",
-            "is a private key in OpenSSH's own form; PKCS#8 is expected",
-            "Only new versions of ssh-keygen can convert an Ed25519 key: "
-                + "cp -p {file} {new} && ssh-keygen -p -m PKCS8 -f {new}. Or make a key and a certificate for TLS: "
-                + "openssl genpkey -algorithm ed25519"),
+            "is a private key in OpenSSH format; PKCS#8 is expected",
+            "Most versions of ssh-keygen cannot convert Ed25519 keys. "
+                + "Create a key and a certificate for TLS: openssl genpkey -algorithm ed25519 -out {new}"),
         openssl(
             .key, "id.pub", "ssh-keygen -q -t ed25519 -N '' -f id",
-            "is a public key of SSH, not a private key", "Give the private key; it cannot be made from the public one"),
+            "is an SSH public key, not a private key", "Give the private key; it cannot be made from the public one"),
         openssl(
             .chain, "id_chain", "ssh-keygen -q -t ed25519 -N '' -f id_chain",
-            "has no certificate, but OPENSSH PRIVATE KEY", swapped),
+            "contains no certificate, only OPENSSH PRIVATE KEY", swapped),
     ]
 
     /// Commands that make a certificate for a copy of an OpenSSH key.
@@ -116,21 +115,21 @@ extension UnusableFile {
             let make = "openssl ecparam -name \(curve) -genkey -noout -out \(curve).key"
             return [
                 openssl(
-                    .key, "\(curve).key", make, "the key is on the elliptic curve \(name), which cannot be used for TLS", usable),
+                    .key, "\(curve).key", make, "the key uses the elliptic curve \(name), which is not supported", usable),
                 openssl(
                     .key, "\(curve)-pkcs8.key", "\(make)\nopenssl pkey -in \(curve).key -out \(curve)-pkcs8.key",
-                    "the key is on the elliptic curve \(name), which cannot be used for TLS", usable),
+                    "the key uses the elliptic curve \(name), which is not supported", usable),
                 openssl(
                     .chain, "\(curve).pem", key: "\(curve).key",
                     "\(make)\nopenssl req -new -x509 -key \(curve).key -subj /CN=\(curve) -out \(curve).pem",
-                    "the key of the first certificate is on the elliptic curve \(name), which cannot be used for TLS", usable),
+                    "the first certificate's key uses the elliptic curve \(name), which is not supported", usable),
             ]
         }
         + algorithms.flatMap { algorithm, make, name in
             [
                 openssl(
                     .key, "\(algorithm).key", "\(make) -out \(algorithm).key",
-                    "the key is for the algorithm \(name), which cannot be used for TLS", usable),
+                    "the key uses the algorithm \(name), which is not supported", usable),
                 // It need not be able to sign the request.
                 openssl(
                     .chain, "\(algorithm).pem", key: "\(algorithm).key",
@@ -140,31 +139,31 @@ extension UnusableFile {
                     openssl req -new -key server.key -subj /CN=\(algorithm) -out request.pem
                     openssl x509 -req -in request.pem -force_pubkey public.pem -CA ca.pem -CAkey ca.key -out \(algorithm).pem
                     """,
-                    "the key of the first certificate is for the algorithm \(name), which cannot be used for TLS", usable),
+                    "the first certificate's key uses the algorithm \(name), which is not supported", usable),
             ]
         }
         + [
             openssl(
                 .key, "traditional-dsa.key", "printf -- '\(dsaKey)' | openssl dsa -out traditional-dsa.key",
-                "the key is for the algorithm DSA (OID 1.2.840.10040.4.1), which cannot be used for TLS", usable),
+                "the key uses the algorithm DSA (OID 1.2.840.10040.4.1), which is not supported", usable),
             // The traditional encryption says which curve is in it.
             openssl(
                 .key, "encrypted-curve.key", password: "secret",
                 """
                 openssl ecparam -name secp256k1 -genkey -noout | openssl ec -aes256 -passout pass:secret -out encrypted-curve.key
                 """,
-                "the key is on the elliptic curve secp256k1 (OID 1.3.132.0.10), which cannot be used for TLS", usable),
+                "the key uses the elliptic curve secp256k1 (OID 1.3.132.0.10), which is not supported", usable),
             openssl(
                 .key, "encrypted-pkcs8-curve.key", password: "secret",
                 """
                 openssl ecparam -name secp256k1 -genkey -noout \
                 | openssl pkcs8 -topk8 -passout pass:secret -out encrypted-pkcs8-curve.key
                 """,
-                "the password is right, but the key's algorithm or curve cannot be used for TLS",
+                "the password is right, but the key's algorithm or elliptic curve is not supported",
                 "openssl pkey -in {file} -noout -text shows which it is. \(usable)"),
             openssl(
                 .key, "explicit.key", "openssl ecparam -name secp256k1 -genkey -noout -param_enc explicit -out explicit.key",
-                "the key is on an elliptic curve that is given by its parameters, not by its name", usable),
+                "the key specifies its elliptic curve by parameters instead of by name, which is not supported", usable),
         ]
 
     /// Making one takes seconds.

@@ -1,16 +1,16 @@
 import Foundation
 package import SecureSockets
 
-/// A certificate, key or trust file that is refused when it is loaded, and what is said of it.
+/// A certificate, key or trust file that cannot be loaded, and the message for it.
 package struct UnusableFile: Sendable, CustomStringConvertible {
     package enum Item: Sendable {
         case chain, key, trust
     }
 
-    /// What the file is given as.
+    /// What the file is loaded as.
     package let item: Item
     package let name: String
-    /// The certificate chain and the key that it is loaded with.
+    /// The certificate chain and the key to load it with.
     private let chainName: String
     private let keyName: String
     package let password: String?
@@ -18,7 +18,7 @@ package struct UnusableFile: Sendable, CustomStringConvertible {
     private let advice: String?
     private let make: @Sendable (CredentialWorkshop) throws -> Void
     package let isMismatch: Bool
-    /// Whether the file is one that the command of the advice can read.
+    /// Whether the command of the advice can read the file.
     private let isConvertible: Bool
 
     package var description: String { "\(self.item) \(self.name): \(self.message)" }
@@ -40,25 +40,25 @@ package struct UnusableFile: Sendable, CustomStringConvertible {
         self.isConvertible = isConvertible
     }
 
-    /// The advice, if that is a command.
+    /// The command of the advice, if there is one.
     private var command: String? {
         guard self.isConvertible, let advice = self.advice else { return nil }
-        let introductions = ["Convert it: ", "Encrypt it again: ", "Decode it: "]
+        let introductions = ["Convert it: ", "Re-encrypt it: ", "Decode it: "]
         return introductions.first(where: advice.hasPrefix).map { String(advice.dropFirst($0.count)) }
     }
 
-    /// Whether what to do is a command.
+    /// Whether the advice is a command that can be run.
     package var hasCommand: Bool { self.command != nil }
 
-    /// The file, made, with the files that it is loaded with.
+    /// The file after it was made, with the files to load it with.
     package struct Made: Sendable {
         package let workshop: CredentialWorkshop
         package let chain: String
         package let key: String
         package let trust: String?
-        /// What is said of it, in one line.
+        /// The message and the advice.
         package let description: String
-        /// The command of the advice, and the file that it writes; nil if there is none.
+        /// The command of the advice and the file that it writes, if the advice is a command.
         package let remedy: (command: String, output: String)?
     }
 
@@ -86,7 +86,7 @@ package struct UnusableFile: Sendable, CustomStringConvertible {
 }
 
 extension UnusableFile.Made {
-    /// Why it is refused; nil if it is not.
+    /// Loads the file; nil if that succeeds.
     package func refusal(password: String?) -> SecureSocketError? {
         do throws(SecureSocketError) {
             if let trust {
@@ -104,7 +104,7 @@ extension UnusableFile.Made {
 // MARK: The files
 
 extension UnusableFile {
-    /// All that can be made with what is installed.
+    /// The files that can be made with the installed programs.
     package static var all: [UnusableFile] {
         var files = Self.texts
         if Program.openssl != nil { files += Self.otherForms + Self.encryptions + Self.otherKeys + Self.chains + Self.weak }
@@ -144,6 +144,6 @@ extension UnusableFile {
 
     static let swapped = "Are the certificate's and the key's file swapped?"
     static let complete = "Is the file complete?"
-    static let changed = "Was the file changed? Get it again"
+    static let changed = "Was the file modified? Obtain it again"
     static let usable = "Use RSA, ECDSA (P-256, P-384, P-521) or Ed25519"
 }

@@ -38,7 +38,7 @@ package struct UnusableSystemTrust: Sendable, CustomStringConvertible {
         UnusableSystemTrust("a file without PEM", "SSL_CERT_FILE", "holds nothing in PEM") {
             try $0.write("localhost\n", to: "names.txt")
         },
-        UnusableSystemTrust("a file without certificates", "SSL_CERT_FILE", "has no certificate, but PRIVATE KEY") {
+        UnusableSystemTrust("a file without certificates", "SSL_CERT_FILE", "contains no certificate, only PRIVATE KEY") {
             try $0.write(CertifiedKey.selfSigned().privateKeyPEM, to: "key.pem")
         },
         UnusableSystemTrust(

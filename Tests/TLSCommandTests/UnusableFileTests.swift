@@ -1,3 +1,5 @@
+import DevelopmentCertificates
+import Foundation
 import TestSupport
 import Testing
 
@@ -13,8 +15,22 @@ import Testing
         #expect(outcome.output == "")
         let line = "tls: \(made.description)"
         #expect([line, line + "."].contains(outcome.errors.trimmed), "\(outcome.errors)")
-        // A full stop behind a command would be copied with it.
+        // A full stop after a command would be copied with it.
         if made.remedy != nil { #expect(outcome.errors.trimmed == line) }
+    }
+
+    @Test func `is not one with a byte order mark and CRLF line breaks`() async throws {
+        let workshop = try CredentialWorkshop()
+        func windows(_ pem: String) -> String { "\u{feff}" + pem.replacing("\n", with: "\r\n") }
+        let tool = try Tool([
+            "serve", "0", "--host", "127.0.0.1",
+            "--cert", workshop.folder.write(windows(workshop.server.certificatePEM), to: "windows.pem"),
+            "--key", workshop.folder.write(windows(workshop.server.privateKeyPEM), to: "windows.key"),
+            "--client-ca", workshop.folder.write(windows(workshop.authority.certificatePEM), to: "windows-ca.pem"),
+        ])
+        #expect(await tool.output.line(with: "listening on 127.0.0.1:") != nil)
+        tool.send(signal: SIGTERM)
+        #expect(await tool.outcome().status == 0)
     }
 
     @Test(arguments: UnusableSystemTrust.all)

@@ -16,7 +16,7 @@ final class CertificateList: @unchecked Sendable {
         for certificate in self.pointers { X509_free(certificate) }
     }
 
-    /// Loads every certificate of a PEM text. Blocks of other kinds are passed over, unless they hold certificates.
+    /// Loads every certificate of a PEM text. Blocks of other kinds are skipped, except those that contain certificates, which are errors.
     static func load(_ source: PEMInput, as item: CredentialError.Item) throws(CredentialError) -> CertificateList {
         func failure(_ problem: CredentialError.Problem) -> CredentialError {
             CredentialError(item: item, path: source.path, problem: problem)
@@ -70,11 +70,11 @@ final class CertificateList: @unchecked Sendable {
 }
 
 extension PEMBlock {
-    /// RFC 7468 §5, and the label that old programs write.
+    /// The label of RFC 7468 §5, or the older one of OpenSSL.
     fileprivate var isCertificate: Bool { ["CERTIFICATE", "X509 CERTIFICATE"].contains(self.label) }
 
-    /// Whether it holds certificates that are not read: OpenSSL's own form, which may say that a certificate is *not* to be trusted,
-    /// and PKCS#7 (RFC 7468 §8 and §9).
+    /// Whether the block contains certificates in a form that is not read: OpenSSL's trusted certificates, which may even state that a
+    /// certificate is not trusted, and PKCS#7 and CMS (RFC 7468 §8 and §9).
     fileprivate var hidesCertificates: Bool {
         ["TRUSTED CERTIFICATE", "PKCS7", "PKCS #7 SIGNED DATA", "CMS"].contains(self.label)
     }

@@ -1,15 +1,15 @@
 internal import CNIOBoringSSL
 
-/// What makes a certificate too weak to be relied on.
+/// The reason why a certificate is too weak to be accepted.
 package enum CertificateWeakness: Sendable, Hashable {
-    /// The key is RSA and has less than 2048 bits.
+    /// An RSA key of less than 2048 bits.
     case rsaKey(bits: Int)
-    /// The certificate is signed with a broken hash function, of this name.
+    /// A signature with this hash function, which is broken.
     case signature(hash: String)
 }
 
 extension CertificateWeakness {
-    /// The weakness of a certificate's key; nil if it is strong enough, or allowed.
+    /// Checks a certificate's key; nil if it is strong enough or allowed.
     init?(keyOf certificate: OpaquePointer, allowing legacy: LegacyCertificateOptions) {
         guard !legacy.contains(.rsaKeysUnder2048Bits), let key = X509_get0_pubkey(certificate), EVP_PKEY_id(key) == EVP_PKEY_RSA,
             EVP_PKEY_bits(key) < 2048
@@ -17,8 +17,8 @@ extension CertificateWeakness {
         self = .rsaKey(bits: Int(EVP_PKEY_bits(key)))
     }
 
-    /// The weakness of the signature on a certificate; nil if it is strong enough, or allowed. MD5 and what came before it are never
-    /// allowed: the library does not verify such signatures.
+    /// Checks a certificate's signature; nil if it is strong enough or allowed. MD5 and older functions cannot be allowed: BoringSSL does
+    /// not verify such signatures.
     init?(signatureOf certificate: OpaquePointer, allowing legacy: LegacyCertificateOptions) {
         switch signatureHash(of: certificate) {
         case NID_sha1 where !legacy.contains(.sha1Signatures): self = .signature(hash: "SHA-1")
@@ -30,7 +30,7 @@ extension CertificateWeakness {
     }
 }
 
-/// The hash function of the signature on a certificate; `NID_undef` if it is not known, or none of its own.
+/// The hash function of a certificate's signature; `NID_undef` if it is unknown or part of the signature algorithm.
 private func signatureHash(of certificate: OpaquePointer) -> Int32 {
     let algorithm = X509_get_signature_nid(certificate)
     if algorithm == NID_rsassaPss { return pssHash(of: certificate) }
@@ -38,7 +38,7 @@ private func signatureHash(of certificate: OpaquePointer) -> Int32 {
     return OBJ_find_sigid_algs(algorithm, &hash, nil) == 1 ? hash : NID_undef
 }
 
-/// The hash function of an RSASSA-PSS signature (RFC 4055 §3.1): the first of its parameters, SHA-1 where that is absent.
+/// The hash function of an RSASSA-PSS signature (RFC 4055 §3.1): the first parameter, SHA-1 if absent.
 private func pssHash(of certificate: OpaquePointer) -> Int32 {
     var file = DERReader(withOutputBytes { i2d_X509(certificate, $0) }[...])
     guard var signed = file.sequence(), signed.next() != nil, var algorithm = signed.sequence() else { return NID_undef }

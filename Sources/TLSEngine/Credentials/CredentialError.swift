@@ -17,7 +17,7 @@ package struct CredentialError: Error, Sendable, Hashable {
         // MARK: The file
         /// The operating system refused, with this `errno`.
         case unreadable(errno: Int32)
-        /// The path has a NUL character, where the operating system would end it.
+        /// The path contains a NUL character, at which the operating system would end it.
         case pathWithNUL
         case isDirectory
         case empty
@@ -25,43 +25,44 @@ package struct CredentialError: Error, Sendable, Hashable {
         case tooLarge(limit: Int)
 
         // MARK: Its form
-        /// There is no PEM block, and nothing else that is known.
+        /// The file is in no known format.
         case nothingKnown
-        /// There is no PEM block, but this.
+        /// The file is in another format than PEM.
         case otherForm(FileForm)
         case malformed(PEMFault)
-        /// There is no block of the wanted kind; these are the labels of those that there are (`PRIVATE KEY`, …).
+        /// No block is of the expected kind; these are the labels of the blocks (`PRIVATE KEY`, …).
         case otherBlocks(labels: [String])
-        /// Certificates in a block that is not read, beside others that are.
+        /// A block contains certificates in a form that is not read.
         case blockNotRead(label: String, line: Int)
-        /// OpenSSH's own form of a private key.
+        /// The private key is in OpenSSH format.
         case openSSHKey(OpenSSHKey)
 
-        // MARK: What the blocks hold
-        /// The `index`-th certificate of the file, from 0, in the block that begins in this line.
+        // MARK: The content of its blocks
+        /// The certificate at this index of the file, in the block that begins on this line, cannot be decoded.
         case malformedCertificate(index: Int, line: Int, BlockFault, LibraryReason?)
-        /// The key in the block that begins in this line.
+        /// The key in the block that begins on this line cannot be decoded.
         case malformedKey(line: Int, BlockFault, LibraryReason?)
-        /// The key, or the certificate's key, is of a kind that cannot be used.
+        /// The algorithm or curve of the key, or of the first certificate's key, is not supported.
         case unsupportedKey(UnsupportedKey)
         case passwordMissing
         case passwordWrong
-        /// Longer than the library takes, in bytes.
+        /// The password is longer than supported, in bytes.
         case passwordTooLong(limit: Int)
-        /// The key is encrypted in a way that cannot be read.
+        /// The encryption of the key is not supported.
         case unsupportedEncryption(KeyEncryption)
         /// The key does not belong to the first certificate of the chain.
         case keyMismatch(KeyMismatch)
 
-        // MARK: What the certificates are good for
-        /// The first certificate's key may not sign handshakes.
+        // MARK: Suitability of the certificates
+        /// An extension of the first certificate cannot be decoded.
+        case malformedExtension(subject: String)
+        /// The first certificate's key usage does not allow signing handshakes.
         case keyUsage(KeyUsage, subject: String)
-        /// The certificate at this index, from 0, is too weak to be relied on.
+        /// The certificate at this index is too weak.
         case weak(CertificateWeakness, index: Int, subject: String)
         /// The library refuses the certificate.
         case refused(LibraryReason?)
-        /// None of the places where trusted certificates are looked for has any. For the folders among them that cannot be read,
-        /// why.
+        /// None of the files and folders that may contain trusted certificates contains any. Some folders could not be read.
         case nowhereFound([UnreadableFolder])
     }
 
@@ -75,7 +76,7 @@ package struct CredentialError: Error, Sendable, Hashable {
     /// The file's path; nil where bytes were given.
     package let path: String?
     package let problem: Problem
-    /// The environment variable that the path comes from; nil for any other path.
+    /// The environment variable that the path comes from, if any.
     package private(set) var variable: String?
 
     init(item: Item, path: String?, problem: Problem) {
@@ -84,28 +85,28 @@ package struct CredentialError: Error, Sendable, Hashable {
         self.problem = problem
     }
 
-    /// The same for a path that comes from this environment variable.
+    /// Returns the same error for a path that comes from an environment variable.
     func from(_ variable: String) -> CredentialError {
         var error = self
         error.variable = variable
         return error
     }
 
-    /// Whether the cause is a limit of the process or of the system, and not the file.
+    /// Whether the cause is a resource limit of the process or the system.
     var isAboutResources: Bool {
         if case .unreadable(let number) = self.problem { [EMFILE, ENFILE, ENOMEM].contains(number) } else { false }
     }
 }
 
-/// What is wrong with the content of a PEM block.
+/// The reason why the content of a PEM block cannot be decoded.
 package enum BlockFault: Sendable, Hashable {
-    /// Its last bytes are missing.
+    /// The content ends early.
     case endsEarly(missing: Int)
-    /// It holds something else than its label says.
+    /// The content is of another kind than the label says.
     case holds(FileForm)
     case damaged
 
-    /// - Parameter expected: What the label says.
+    /// - Parameter expected: Whether a form is the one that the label says.
     init(of content: [UInt8], expected: (FileForm) -> Bool) {
         var reader = DERReader(content[...])
         let form = FileForm.der(content[...])

@@ -1,7 +1,7 @@
-/// A cursor over the elements of a DER encoding (X.690), for saying what a file holds.
+/// A cursor over the elements of a DER encoding (X.690), for describing the content of a file.
 ///
-/// Nothing is trusted or used on its word: certificates and keys are parsed by BoringSSL. It takes what is cut off, and the indefinite
-/// lengths of BER that some programs write into PKCS#12 and PKCS#7 files.
+/// For messages only: certificates and keys that are used are parsed by BoringSSL. The reader accepts an encoding that is cut off, and
+/// the indefinite lengths of BER, which some programs write into PKCS#12 and PKCS#7 files.
 struct DERReader {
     enum Tag {
         static let integer: UInt8 = 0x02
@@ -31,7 +31,7 @@ struct DERReader {
         guard let tag = bytes.popFirst(), tag & 0x1f != 0x1f, let first = bytes.popFirst() else { return nil }
         var length = Int(first)
         if first == 0x80 {
-            // Indefinite: up to an end that nobody here needs.
+            // Indefinite length. The end-of-contents octets are not looked for.
             guard tag & 0x20 != 0 else { return nil }
             length = bytes.count
         } else if first > 0x80 {

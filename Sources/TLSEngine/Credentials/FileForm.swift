@@ -1,4 +1,4 @@
-/// What a file holds in place of the PEM text that is expected, as far as its content tells.
+/// The format of a file that is not the expected PEM text, recognized by its content.
 package enum FileForm: Sendable, Hashable {
     // MARK: DER, the binary form
     case certificate
@@ -7,32 +7,32 @@ package enum FileForm: Sendable, Hashable {
     case publicKey
     case privateKey(KeyForm)
     case encryptedPrivateKey
-    /// A PKCS#12 archive (`.p12`, `.pfx`). OpenSSL 3 reads the ciphers of old programs, such as RC2, only when it is asked to.
+    /// A PKCS#12 archive (`.p12`, `.pfx`). OpenSSL 3 reads legacy ciphers, such as RC2, only with `-legacy`.
     case pkcs12(hasLegacyCiphers: Bool)
     /// Certificates in a PKCS#7 structure (`.p7b`).
     case pkcs7
     case otherDER
 
     // MARK: Other containers
-    /// Java's own key store, JKS or JCEKS. Since Java 9 most key stores are PKCS#12.
+    /// A Java keystore in JKS or JCEKS format. Since Java 9 the default format is PKCS#12.
     case javaKeyStore
     case sshPublicKey
     case puttyKey
     case archive
     case html
 
-    // MARK: PEM that was changed on its way
+    // MARK: Altered PEM
     case utf16(Encoding)
-    /// Line breaks are written as the two characters backslash and `n`.
+    /// PEM whose line breaks are written as the two characters backslash and `n`.
     case escapedLineBreaks
-    /// The text is in quotation marks.
+    /// PEM in quotation marks.
     case quoted
-    /// Base64 of a PEM text, which is base64 itself, as in a secret of Kubernetes.
+    /// Base64-encoded PEM, as in Kubernetes secrets.
     case base64OfPEM
-    /// The base64 of a block without its BEGIN and END lines.
+    /// The content of a PEM block without its BEGIN and END lines.
     case base64WithoutBoundaries
 
-    /// How a private key is encoded, and the label that its PEM block has.
+    /// The encoding of a private key, with the label of its PEM block.
     package enum KeyForm: String, Sendable, Hashable {
         case pkcs8 = "PRIVATE KEY"
         case pkcs1 = "RSA PRIVATE KEY"
@@ -40,7 +40,7 @@ package enum FileForm: Sendable, Hashable {
         case dsa = "DSA PRIVATE KEY"
     }
 
-    /// A name that `iconv` knows.
+    /// A UTF-16 encoding, by its name in `iconv`.
     package enum Encoding: String, Sendable, Hashable {
         /// With a byte order mark.
         case marked = "UTF-16"
@@ -50,7 +50,7 @@ package enum FileForm: Sendable, Hashable {
 }
 
 extension FileForm {
-    /// Recognizes the content of a whole file; nil if nothing is known about it.
+    /// Recognizes the content of a file; nil if it is in no known format.
     static func recognized(in bytes: [UInt8]) -> FileForm? {
         if let encoding = Encoding(of: bytes) { return .utf16(encoding) }
         return .magic(bytes) ?? .der(bytes[...]) ?? .text(bytes)
@@ -64,7 +64,7 @@ extension FileForm {
         }
     }
 
-    /// Recognizes text; only its beginning is looked at where that is enough.
+    /// Recognizes text formats.
     private static func text(_ bytes: [UInt8]) -> FileForm? {
         let text = bytes.trimmed
         let quotationMarks: [UInt8] = [UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`")]
@@ -79,7 +79,7 @@ extension FileForm {
         if text.starts(with: "PuTTY-User-Key-File-".utf8) { return .puttyKey }
         let beginning = String(decoding: text.prefix(14), as: UTF8.self).lowercased()
         if beginning.hasPrefix("<html") || beginning.hasPrefix("<!doctype html") { return .html }
-        // "-----BEGIN", and a SEQUENCE with two bytes of length.
+        // These are base64 of "-----BEGIN" and of a SEQUENCE with a two-byte length.
         if text.starts(with: "LS0tLS1CRUdJTi".utf8) { return .base64OfPEM }
         if text.starts(with: "MI".utf8), text.count > 64, text.allSatisfy(\.isBase64OrSpace) { return .base64WithoutBoundaries }
         return nil
@@ -93,14 +93,14 @@ extension FileForm {
         /// 1.2.840.113549.1.7: PKCS#7.
         static let pkcs7: [UInt8] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07]
         static let signedData = pkcs7 + [0x02]
-        /// 1.2.840.113549.1.12.1: the encryption of PKCS#12 before PBES2. The third is of Triple DES, which OpenSSL 3 has by default.
+        /// 1.2.840.113549.1.12.1: the encryption schemes of PKCS#12 before PBES2. Only Triple DES (3 and 4) is in OpenSSL 3's default provider.
         static let pkcs12Encryption: [UInt8] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x01]
         static let legacyEncryption = [1, 2, 5, 6].map { pkcs12Encryption + [$0] }
     }
 
     /// Recognizes the content of a file, or of a PEM block, in DER.
     static func der(_ bytes: ArraySlice<UInt8>) -> FileForm? {
-        // The digit 0 is a SEQUENCE's tag, too: text is told apart by the length, which takes more than one byte in nearly all of these.
+        // The tag of a SEQUENCE is also the digit 0. The length distinguishes DER from text: it takes more than one byte, or matches.
         guard bytes.count > 2, bytes.first == DERReader.Tag.sequence else { return nil }
         let length = bytes[bytes.startIndex + 1]
         guard length & 0x80 != 0 || Int(length) == bytes.count - 2 else { return nil }
@@ -109,13 +109,13 @@ extension FileForm {
         return self.contentInfo(content) ?? self.versioned(content, of: bytes) ?? self.structured(content) ?? .otherDER
     }
 
-    /// A ContentInfo (RFC 2315 §7): a type and what is of that type.
+    /// Recognizes a ContentInfo (RFC 2315 §7).
     private static func contentInfo(_ content: DERReader) -> FileForm? {
         var content = content
         return content.objectIdentifier()?.content == Known.signedData ? .pkcs7 : nil
     }
 
-    /// What begins with a version number.
+    /// Recognizes structures that begin with a version number.
     private static func versioned(_ content: DERReader, of file: ArraySlice<UInt8>) -> FileForm? {
         var content = content
         guard let version = content.next(DERReader.Tag.integer) else { return nil }
@@ -131,7 +131,7 @@ extension FileForm {
         case DERReader.Tag.octetString:
             return version.elementsEqual([1]) ? .privateKey(.sec1) : nil
         case DERReader.Tag.integer:
-            // Two numbers are an RSA public key (RFC 8017 §A.1.1), six a DSA key, nine an RSA key.
+            // An RSA public key has two numbers (RFC 8017 §A.1.1), a DSA private key six, an RSA private key nine.
             var count = 1
             while content.next(DERReader.Tag.integer) != nil { count += 1 }
             return count == 2 ? .publicKey : .privateKey(count == 6 ? .dsa : .pkcs1)
@@ -139,7 +139,7 @@ extension FileForm {
         }
     }
 
-    /// What begins with a structure: an algorithm, or what is signed.
+    /// Recognizes structures that begin with an AlgorithmIdentifier or with the signed part of a signed structure.
     private static func structured(_ content: DERReader) -> FileForm? {
         var content = content
         guard var signed = content.sequence() else { return nil }
@@ -150,13 +150,13 @@ extension FileForm {
             default: return nil
             }
         }
-        // RFC 5280 §4.1: only a certificate has an explicit version.
+        // RFC 5280 §4.1: only certificates have a tagged version.
         if signed.rest.first == DERReader.Tag.context0 { return .certificate }
         let hasNumber = signed.next(DERReader.Tag.integer) != nil
         guard let name = signed.sequence() else { return nil }
-        // The subject of a request, where the others have the algorithm of their signature (RFC 2986 §4.1).
+        // A request has its subject in the place of the signature algorithm (RFC 2986 §4.1).
         guard name.rest.first == DERReader.Tag.objectIdentifier else { return hasNumber ? .certificateRequest : nil }
-        // Then the issuer, and either a validity or, in a list, a date (RFC 5280 §5.1).
+        // The issuer follows, then the validity of a certificate or the date of a revocation list (RFC 5280 §5.1).
         guard signed.sequence() != nil else { return nil }
         if signed.rest.first == DERReader.Tag.sequence { return hasNumber ? .certificate : nil }
         return .revocationList
@@ -166,7 +166,7 @@ extension FileForm {
 // MARK: Text
 
 extension FileForm.Encoding {
-    /// By its byte order mark, or because every other byte of the beginning is zero.
+    /// Detects a byte order mark, or ASCII characters with a zero byte before or after each.
     init?(of bytes: [UInt8]) {
         let beginning = bytes.prefix(16)
         let even = stride(from: 0, to: beginning.count - 1, by: 2)
@@ -198,7 +198,7 @@ extension UInt8 {
 }
 
 extension RandomAccessCollection<UInt8> where SubSequence == ArraySlice<UInt8> {
-    /// Without blanks at both ends, and without a byte order mark of UTF-8 at the beginning.
+    /// The text without blanks at both ends and without a leading UTF-8 byte order mark.
     var trimmed: ArraySlice<UInt8> {
         var text = self[...]
         let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]

@@ -1,6 +1,6 @@
 internal import CNIOBoringSSL
 
-/// What an end of a connection shows and proves: its certificate, the certificates of its issuers, and its private key.
+/// The certificate chain and the private key of one side.
 ///
 /// Either part may be absent: the classic interface allows a key without a certificate (specification §3, rule 3.5).
 package final class Identity: Sendable {
@@ -9,9 +9,9 @@ package final class Identity: Sendable {
 
     /// Loads and checks both parts; nothing is read later.
     ///
-    /// The first thing that is wrong is reported, in the order of the specification (§3.4): the certificate, the key, whether they
-    /// belong together. There is one exception: a key that belongs to another certificate of the chain is reported before anything
-    /// that is wrong with the first, which is then not the one that is meant.
+    /// Errors are reported in the order of the specification (§3.4): certificate, key, mismatch. There is one exception: if the key
+    /// belongs to another certificate of the chain, the mismatch takes precedence over faults of the first certificate, which is then
+    /// not the intended one.
     package init(
         chain: PEMInput?,
         privateKey: PEMInput?,
@@ -42,16 +42,16 @@ package final class Identity: Sendable {
     package var certificates: [Certificate] { self.chain?.certificates ?? [] }
 }
 
-/// What a private key belongs to, if it is not the first certificate.
+/// A private key that does not belong to the first certificate of the chain.
 package enum KeyMismatch: Sendable, Hashable {
-    /// It belongs to the certificate at this index of the file, from 0.
+    /// The key belongs to the certificate at this index of the file.
     case belongsTo(index: Int, subject: String)
-    /// The first certificate's key is the one at this index of the key's file, from 0.
+    /// Another key of the key file, at this index, belongs to the first certificate.
     case otherKey(index: Int)
-    /// It belongs to none of so many certificates, of which the first has this subject.
+    /// The key belongs to none of the certificates.
     case belongsToNone(count: Int, subject: String)
 
-    /// nil if the first key belongs to the first certificate.
+    /// nil if the key belongs to the first certificate.
     fileprivate init?(of keys: PrivateKeyFile, and chain: CertificateList) {
         defer { ErrorQueue.clear() }
         guard let leaf = chain.pointers.first, !keys.first.belongs(to: leaf) else { return nil }
@@ -65,25 +65,25 @@ package enum KeyMismatch: Sendable, Hashable {
     }
 }
 
-// MARK: What a chain must be for peers to accept it
+// MARK: Checks of the chain
 
 extension CertificateList {
-    /// Why a peer would refuse this chain whoever shows it; nil if nothing is known.
+    /// The reason for which peers would refuse this chain, whatever they trust; nil if there is none.
     fileprivate func problemAsIdentity(allowing legacy: LegacyCertificateOptions) -> CredentialError.Problem? {
         guard let leaf = self.pointers.first else { return nil }
         defer { ErrorQueue.clear() }
         if let kind = UnsupportedKey(ofCertificate: leaf) { return .unsupportedKey(kind) }
-        if let usage = KeyUsage(withoutSigning: leaf) {
-            return .keyUsage(usage, subject: Certificate(borrowing: leaf).subject)
-        }
+        let subject = Certificate(borrowing: leaf).subject
+        if X509_get_extension_flags(leaf) & UInt32(EXFLAG_INVALID) != 0 { return .malformedExtension(subject: subject) }
+        if let usage = KeyUsage(withoutSigning: leaf) { return .keyUsage(usage, subject: subject) }
         return self.weakness(from: leaf, allowing: legacy)
     }
 
-    /// Follows the issuers from the leaf as far as the file has them. Other certificates in the file count for nothing.
+    /// Checks the leaf and its issuers as far as the file contains them. Other certificates of the file are ignored.
     private func weakness(from leaf: OpaquePointer, allowing legacy: LegacyCertificateOptions) -> CredentialError.Problem? {
         func weakness(of certificate: OpaquePointer) -> CertificateWeakness? {
             let isRoot = certificate.isSelfSigned
-            // A root's key and signature are the peer's affair, which trusts it or not; but one's own key counts in any case.
+            // Peers judge a root by their trust, not by its key and signature. The identity's own key is always checked.
             return (isRoot && certificate != leaf ? nil : CertificateWeakness(keyOf: certificate, allowing: legacy))
                 ?? (isRoot ? nil : CertificateWeakness(signatureOf: certificate, allowing: legacy))
         }
@@ -96,10 +96,10 @@ extension CertificateList {
         }
         if let problem = problem(of: leaf) { return problem }
         var current = leaf
-        // An authority that is certified in a circle ends nowhere.
+        // Bounded, because authorities may certify each other in a circle.
         for _ in self.pointers where !current.isSelfSigned {
             let issuers = self.pointers.filter { $0 != current && X509_check_issued($0, current) == X509_V_OK }
-            // Of an issuer's certificates one that is good is enough, as peers may choose.
+            // If an issuer has several certificates, one without weaknesses suffices: peers can choose it.
             guard let issuer = issuers.first(where: { weakness(of: $0) == nil }) ?? issuers.first else { return nil }
             if let problem = problem(of: issuer) { return problem }
             current = issuer
@@ -109,28 +109,25 @@ extension CertificateList {
 }
 
 extension OpaquePointer {
-    /// Whether this certificate names itself as its issuer, and its key identifiers do not contradict that. A server's own certificate
-    /// need not be allowed to sign others.
+    /// Whether subject and issuer, and the key identifiers, match. The key usage may lack `keyCertSign`, as that of a self-signed server
+    /// certificate does.
     fileprivate var isSelfSigned: Bool {
         [X509_V_OK, X509_V_ERR_KEYUSAGE_NO_CERTSIGN].contains(X509_check_issued(self, self))
     }
 }
 
-/// What a certificate says its key may be used for (RFC 5280 §4.2.1.3).
+/// The key usage of a certificate that does not allow signing handshakes (RFC 5280 §4.2.1.3).
 package struct KeyUsage: Sendable, Hashable {
-    /// The names of the bits that are set, in the order of the RFC.
+    /// The names of the bits that are set, in the order of RFC 5280.
     package let names: [String]
-    /// Whether the certificate is an authority's, by its key usage.
+    /// Whether `keyCertSign` is set, as for authorities.
     package let isAuthority: Bool
 
-    /// nil if the key may sign handshakes. Every key has to, except with the key exchanges of TLS 1.2 that this library does not
-    /// offer by default (RFC 8446 §4.4.2.2, RFC 5246 §7.4.2).
+    /// nil if the key may sign handshakes, as all of TLS 1.3 and ECDHE in TLS 1.2 require (RFC 8446 §4.4.2.2, RFC 5246 §7.4.2).
     fileprivate init?(withoutSigning certificate: OpaquePointer) {
-        // All bits are set where the certificate has no such extension, and none where its extensions cannot be read.
+        // All bits are set if there is no such extension.
         let bits = X509_get_key_usage(certificate)
-        guard bits & UInt32(X509v3_KU_DIGITAL_SIGNATURE) == 0,
-            X509_get_extension_flags(certificate) & UInt32(EXFLAG_INVALID) == 0
-        else { return nil }
+        guard bits & UInt32(X509v3_KU_DIGITAL_SIGNATURE) == 0 else { return nil }
         let names: [(Int32, String)] = [
             (X509v3_KU_NON_REPUDIATION, "nonRepudiation"), (X509v3_KU_KEY_ENCIPHERMENT, "keyEncipherment"),
             (X509v3_KU_DATA_ENCIPHERMENT, "dataEncipherment"), (X509v3_KU_KEY_AGREEMENT, "keyAgreement"),

@@ -1,25 +1,25 @@
 internal import CNIOBoringSSL
 
-/// The part of a private key's encryption that the library does not have.
+/// The unsupported part of a private key's encryption.
 package enum KeyEncryption: Sendable, Hashable {
-    /// A scheme from before PBES2 (RFC 8018 §6.1, RFC 7292 §C), or an unknown one.
+    /// A scheme other than PBES2, such as PBES1 (RFC 8018 §6.1) or those of PKCS#12 (RFC 7292 §C).
     case scheme(OID)
-    /// PBES2 with another key derivation than PBKDF2.
+    /// PBES2 with a key derivation other than PBKDF2.
     case keyDerivation(OID)
-    /// PBES2 with PBKDF2 over this function.
+    /// PBES2 with PBKDF2 and this pseudorandom function.
     case pseudorandomFunction(OID)
     /// PBES2 with this cipher.
     case cipher(OID)
-    /// PBES2 with so many iterations, 0 or too many to wait for.
+    /// PBKDF2 with an iteration count of 0 or over the limit.
     case iterations(Int)
-    /// The traditional encryption (RFC 1421) with this cipher, as the key's header has it.
+    /// The traditional encryption (RFC 1421) with this cipher, by its name in the `DEK-Info` field.
     case traditionalCipher(String)
-    /// An encryption that cannot be read.
+    /// Parameters that cannot be parsed.
     case malformed
 }
 
 extension KeyEncryption {
-    /// What the library says it does not have, by its name in the key; nil if it says nothing of that kind.
+    /// Names what BoringSSL reports as unsupported; nil if it reports nothing of that kind.
     init?(unsupported reasons: [LibraryReason], in content: [UInt8], headers: [String]) {
         func has(_ library: Int, _ code: Int32) -> Bool {
             reasons.contains { $0.library == Int32(library) && $0.code == code }
@@ -66,7 +66,7 @@ private struct EncryptionScheme {
         self.keyDerivation = derivation.objectIdentifier()
         var cipher = parameters.sequence()
         self.cipher = cipher?.objectIdentifier()
-        // Salt, iterations, perhaps the key's length, and the function.
+        // RFC 8018 §A.2: salt, iteration count, optional key length, pseudorandom function.
         guard var details = derivation.sequence(), details.next() != nil else { return }
         self.iterations = details.integer()
         _ = details.integer()

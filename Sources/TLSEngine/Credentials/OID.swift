@@ -1,21 +1,21 @@
 internal import CNIOBoringSSL
 
-/// An object identifier: the name of an algorithm or of a curve.
+/// An object identifier of an algorithm or a curve.
 package struct OID: Sendable, Hashable {
-    /// The content of its DER encoding (X.690 §8.19).
+    /// The content octets of the DER encoding (X.690 §8.19).
     let content: [UInt8]
 
     init(content: [UInt8]) { self.content = content }
 }
 
 extension OID: CustomStringConvertible {
-    /// The usual name with the numbers, for example `secp256k1 (OID 1.3.132.0.10)`; the numbers alone where the name is not known.
+    /// Name and dotted form, for example `secp256k1 (OID 1.3.132.0.10)`; only the dotted form if the name is unknown.
     package var description: String {
         let numbers = "OID \(self.dotted)"
         return self.name.map { "\($0) (\(numbers))" } ?? numbers
     }
 
-    /// The usual name, for example `secp256k1`.
+    /// The common name, for example `secp256k1`.
     package var name: String? {
         if let name = Self.names[self.dotted] { return name }
         return self.withObject { object in
@@ -25,9 +25,9 @@ extension OID: CustomStringConvertible {
         }
     }
 
-    /// The numbers with dots between them.
+    /// The dotted form, for example `1.3.132.0.10`.
     package var dotted: String {
-        // No identifier in use is half as long.
+        // Longer than any identifier in use.
         guard self.content.count <= 64 else { return "of \(self.content.count) bytes" }
         var numbers: [UInt64] = []
         var number: UInt64 = 0
@@ -36,7 +36,7 @@ extension OID: CustomStringConvertible {
             number = number << 7 | UInt64(byte & 0x7f)
             if byte & 0x80 == 0 {
                 if numbers.isEmpty {
-                    // The first two numbers share one: 40 times the first, which is 0, 1 or 2, and the second.
+                    // The first subidentifier combines two numbers: 40 times the first, which is 0, 1 or 2, plus the second.
                     let first = min(number / 40, 2)
                     numbers = [first, number - first * 40]
                 } else {
@@ -49,7 +49,7 @@ extension OID: CustomStringConvertible {
     }
 
     private func withObject<Result>(_ body: (OpaquePointer) -> Result?) -> Result? {
-        // Encoded anew, because the library takes an OBJECT IDENTIFIER with its tag and length.
+        // BoringSSL parses the whole element, with tag and length.
         guard (1...127).contains(self.content.count) else { return nil }
         let encoding = [DERReader.Tag.objectIdentifier, UInt8(self.content.count)] + self.content
         defer { ErrorQueue.clear() }
@@ -61,7 +61,7 @@ extension OID: CustomStringConvertible {
         }
     }
 
-    /// Names that BoringSSL does not have, or not in the usual form.
+    /// Names that BoringSSL lacks or spells differently.
     private static let names = [
         "1.2.840.10045.2.1": "EC",
         "1.2.840.10045.3.1.1": "P-192",
@@ -82,7 +82,7 @@ extension OID: CustomStringConvertible {
         "2.16.840.1.101.3.4.3.17": "ML-DSA-44",
         "2.16.840.1.101.3.4.3.18": "ML-DSA-65",
         "2.16.840.1.101.3.4.3.19": "ML-DSA-87",
-        // Encryption of private keys.
+        // Encryption of private keys
         "1.3.6.1.4.1.11591.4.11": "scrypt",
         "1.2.840.113549.2.12": "hmacWithSHA512-224",
         "1.2.840.113549.2.13": "hmacWithSHA512-256",

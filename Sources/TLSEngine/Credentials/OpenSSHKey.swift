@@ -1,11 +1,11 @@
-/// What a private key in OpenSSH's own form says of itself outside of its encryption.
+/// The unencrypted part of a private key in OpenSSH format.
 package struct OpenSSHKey: Sendable, Hashable {
-    /// For example `ssh-ed25519`; nil if it cannot be read.
+    /// The algorithm, for example `ssh-ed25519`; nil if it cannot be read.
     package let algorithm: String?
     package let isEncrypted: Bool
 
-    /// Reads the content of an `OPENSSH PRIVATE KEY` block: a magic text; the names of cipher and key derivation and the latter's
-    /// parameters; the number of keys; the public key, which begins with its algorithm. Each text has its length before it.
+    /// Reads the content of an `OPENSSH PRIVATE KEY` block (OpenSSH's `PROTOCOL.key`): a magic string, then cipher name, key derivation
+    /// name and options, the number of keys, and the public key, which begins with its algorithm. Strings are preceded by their length.
     init(_ content: [UInt8]) {
         var rest = content.dropFirst("openssh-key-v1\0".utf8.count)
         func number(_ bytes: inout ArraySlice<UInt8>) -> Int? {

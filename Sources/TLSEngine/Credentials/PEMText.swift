@@ -2,9 +2,9 @@ internal import CNIOBoringSSL
 
 /// A PEM text, split into its blocks (RFC 7468).
 ///
-/// Every BEGIN line becomes a block or an error with its line number, so that no certificate is lost unnoticed. Accepted are line
-/// breaks of all systems, blanks around a line, blank lines, a byte order mark of UTF-8 before a line, and text between blocks, as
-/// `openssl x509 -text` writes it. What is in a block is for BoringSSL to read.
+/// Every BEGIN line yields a block or an error with its line number, so that no certificate is skipped silently. Accepted are LF, CRLF
+/// and CR line breaks, blanks around lines, blank lines, a UTF-8 byte order mark before a line, and text between blocks, as written by
+/// `openssl x509 -text`. BoringSSL decodes the blocks.
 struct PEMText {
     private(set) var blocks: [PEMBlock] = []
 
@@ -21,7 +21,7 @@ struct PEMText {
 }
 
 extension PEMText {
-    /// Loads and splits the text of a file; its blocks are one or more.
+    /// Loads and splits a text. Throws if it has no block.
     static func load(_ source: PEMInput, as item: CredentialError.Item) throws(CredentialError) -> PEMText {
         let bytes = try source.load(item)
         func failure(_ problem: CredentialError.Problem) -> CredentialError {
@@ -31,7 +31,7 @@ extension PEMText {
         do {
             text = try PEMText(bytes)
         } catch {
-            // What was done to the whole text says more than what it did to a line.
+            // An alteration of the whole text explains more than the first malformed line.
             throw failure(FileForm.recognized(in: bytes).map { .otherForm($0) } ?? .malformed(error))
         }
         guard !text.blocks.isEmpty else {
@@ -40,7 +40,7 @@ extension PEMText {
         return text
     }
 
-    /// The labels of the blocks, each once, in the order of the text.
+    /// The labels of the blocks in order, without duplicates.
     var labels: [String] {
         var labels: [String] = []
         for block in self.blocks where !labels.contains(block.label) { labels.append(block.label) }
@@ -48,32 +48,32 @@ extension PEMText {
     }
 }
 
-/// What is wrong with the lines of a PEM text. Lines are counted from 1.
+/// An error in the structure of a PEM text. Line numbers start at 1.
 package enum PEMFault: Error, Sendable, Hashable {
-    /// The line is meant as a BEGIN or END line, but is not written as one.
+    /// The line looks like a BEGIN or END line but is malformed.
     case malformedBoundary(line: Int, text: String)
-    /// The line has a whole block, whose line breaks are missing.
+    /// The line contains a whole block without line breaks.
     case lineBreaksMissing(line: Int)
-    /// The line has the END line of one block and the BEGIN line of the next.
+    /// The line contains the END line of one block and the BEGIN line of the next.
     case lineBreakMissing(line: Int)
-    /// The block has no END line: the text ends, or another block begins at `next`.
+    /// The block has no END line before the end of the text or before the BEGIN line on line `next`.
     case noEnd(label: String, line: Int, next: Int?)
     case noBegin(label: String, line: Int)
-    /// The block has the END line of another label.
+    /// The labels of the BEGIN and END lines differ.
     case otherEnd(label: String, line: Int, endLabel: String, endLine: Int)
-    /// The line, which is in a block, has characters that are not base64.
+    /// The line is in a block and is not valid base64.
     case notBase64(label: String, line: Int)
-    /// The base64 of the block that begins in this line is cut off, or empty.
+    /// The base64 of the block that begins on this line is empty or has an incomplete last group.
     case incompleteBase64(label: String, line: Int)
 }
 
 /// One block of a PEM text.
 struct PEMBlock {
-    /// What it says it is, for example `CERTIFICATE`.
+    /// The label, for example `CERTIFICATE`.
     let label: String
     /// The number of its BEGIN line.
     let line: Int
-    /// Header fields (RFC 1421 §4.6) of a key with the traditional encryption.
+    /// The header fields (RFC 1421 §4.6) of a key with the traditional encryption.
     private(set) var headers: [String] = []
     private var body: [PEMLines.Line] = []
 
@@ -100,7 +100,7 @@ struct PEMBlock {
         }
     }
 
-    /// The content, still encrypted if it is; nil if the library cannot read the block.
+    /// The decoded content, not decrypted; nil if the block cannot be decoded.
     func content() -> [UInt8]? {
         guard let text = try? self.text() else { return nil }
         defer { ErrorQueue.clear() }
@@ -118,7 +118,7 @@ struct PEMBlock {
         } ?? nil
     }
 
-    /// The block as BoringSSL reads it. Its base64 is checked here, where the lines are known.
+    /// The block in the form that BoringSSL reads. The base64 is validated here, where line numbers are known.
     func text() throws(PEMFault) -> [UInt8] {
         var text = Array("-----BEGIN \(self.label)-----\n".utf8)
         if !self.headers.isEmpty { text.append(contentsOf: (self.headers.joined(separator: "\n") + "\n\n").utf8) }
@@ -144,10 +144,10 @@ struct PEMBlock {
     }
 }
 
-/// The lines of a text without the blanks around them.
+/// The lines of a text, trimmed.
 private struct PEMLines {
     struct Line {
-        /// Counted from 1.
+        /// The line number, starting at 1.
         let number: Int
         let text: ArraySlice<UInt8>
     }
@@ -174,9 +174,9 @@ private enum PEMBoundary: Equatable {
     case begin(String)
     case end(String)
 
-    /// nil for any other line.
+    /// nil if the line is neither.
     init?(_ line: PEMLines.Line) throws(PEMFault) {
-        // Nearly all lines are base64, which has neither hyphens nor the dashes that a word processor makes of them.
+        // A shortcut for lines of base64, which contain neither hyphens nor typographic dashes.
         guard line.text.contains(where: { $0 == UInt8(ascii: "-") || $0 >= 0x80 }) else { return nil }
         let text = String(decoding: line.text, as: UTF8.self)
         if let label = Self.label(of: text, after: "-----BEGIN ") {
@@ -196,12 +196,12 @@ private enum PEMBoundary: Equatable {
             return nil
         }
         let label = text.dropFirst(prefix.count).dropLast(hyphens.count)
-        // RFC 7468 §3: printable characters, and hyphens and blanks one at a time only.
+        // RFC 7468 §3: printable characters, without consecutive hyphens.
         let isOne = label.utf8.allSatisfy { (0x20...0x7e).contains($0) } && !label.contains("--") && label.last != "-"
         return isOne ? String(label) : nil
     }
 
-    /// What is wrong with a line that is meant as a boundary; nil for text that only has a hyphen in it.
+    /// The error of a line that looks like a BEGIN or END line; nil for other text.
     private static func fault(of text: String, _ number: Int) -> PEMFault? {
         let words = text.uppercased()
         switch (words.boundaryLabel(after: "BEGIN "), words.boundaryLabel(after: "END ")) {
@@ -214,10 +214,10 @@ private enum PEMBoundary: Equatable {
 }
 
 extension String {
-    /// The label behind a word that stands behind a hyphen or dash, blanks aside. Prose such as `-- end of the list --` has none.
+    /// The label after a word that follows a hyphen or dash; nil for prose such as `-- end of the list --`.
     fileprivate func boundaryLabel(after word: String) -> Substring? {
         func isDash(_ character: Character) -> Bool {
-            // A word processor makes one dash of several hyphens.
+            // Word processors replace hyphens by dashes.
             ["-", "\u{2010}", "\u{2011}", "\u{2012}", "\u{2013}", "\u{2014}", "\u{2015}", "\u{2212}"].contains(character)
         }
         for range in self.ranges(of: word) {
@@ -231,7 +231,7 @@ extension String {
 }
 
 extension [UInt8] {
-    /// Runs `body` with a read-only memory BIO over the bytes; nil if there is no memory for one.
+    /// Runs `body` with a read-only memory BIO over the bytes; nil if the BIO cannot be allocated.
     func withBIO<Result>(_ body: (OpaquePointer) -> Result) -> Result? {
         self.withUnsafeBytes { bytes -> Result? in
             guard let bio = BIO_new_mem_buf(bytes.baseAddress, bytes.count) else { return nil }

@@ -35,7 +35,8 @@ final class PrivateKey: @unchecked Sendable {
     }
 }
 
-/// The private keys of a PEM text: PKCS#8 (also encrypted), PKCS#1 or SEC 1 (also with the traditional encryption). The first is loaded.
+/// The private keys of a PEM text: PKCS#8, encrypted or not, PKCS#1 or SEC 1, with or without the traditional encryption. Only the
+/// first is loaded.
 struct PrivateKeyFile {
     let first: PrivateKey
     private let others: [PrivateKeyBlock]
@@ -51,7 +52,7 @@ struct PrivateKeyFile {
         self.others = Array(blocks.dropFirst())
     }
 
-    /// Where the key of a certificate stands among the keys, from 0; nil if it is not there.
+    /// The index of the certificate's key; nil if the text does not contain it.
     func indexOfKey(of certificate: OpaquePointer) -> Int? {
         if self.first.belongs(to: certificate) { return 0 }
         let index = self.others.firstIndex { (try? $0.load())?.belongs(to: certificate) ?? false }
@@ -60,7 +61,7 @@ struct PrivateKeyFile {
 }
 
 extension PEMText {
-    /// Why a text without a private key has none.
+    /// The error for a text without a supported private key.
     fileprivate var problemWithoutKey: CredentialError.Problem {
         let openSSH = self.blocks.first { $0.label == "OPENSSH PRIVATE KEY" }
         if let content = openSSH?.content() { return .openSSHKey(OpenSSHKey(content)) }
@@ -68,7 +69,7 @@ extension PEMText {
     }
 }
 
-/// A block with a private key, and what it takes to say why it cannot be loaded.
+/// A PEM block with a private key: loads the key, or determines why it cannot be loaded.
 private struct PrivateKeyBlock {
     let block: PEMBlock
     let path: String?
@@ -105,7 +106,7 @@ private struct PrivateKeyBlock {
         return (pointer ?? nil, ErrorQueue.drain())
     }
 
-    /// Reads a key of PKCS#8's second version (RFC 5958 §2), which the library does not: it has the public key behind the private one.
+    /// Reads a key in version 2 of PKCS#8 (RFC 5958 §2), which BoringSSL rejects, by removing the public key that version 2 adds.
     private func readWithoutPublicKey() -> OpaquePointer? {
         guard self.block.label == FileForm.KeyForm.pkcs8.rawValue, let content = self.block.content() else { return nil }
         var file = DERReader(content[...])
@@ -126,7 +127,7 @@ private struct PrivateKeyBlock {
     ) -> CredentialError.Problem {
         var reasons = reasons
         if prompt.wasAsked, self.password == nil {
-            // The library looks at the encryption when it has a password. With any, it says whether it has that encryption.
+            // BoringSSL examines the encryption only when it has a password. Any password shows whether the encryption is supported.
             var anyPassword = PasswordPrompt(password: [])
             let (pointer, others) = Self.read(text, &anyPassword)
             EVP_PKEY_free(pointer)
@@ -143,7 +144,7 @@ private struct PrivateKeyBlock {
         }
         guard case .plain(let form)? = PrivateKey.Form(label: self.block.label) else {
             if !prompt.wasAsked { return .malformedKey(line: self.block.line, self.fault(raw), reasons.first) }
-            // Only a right password leaves something that names its algorithm.
+            // A wrong password does not leave a structure with an algorithm.
             let isReadable = reasons.contains {
                 $0.library == Int32(ERR_LIB_EVP) && $0.code == EVP_R_UNSUPPORTED_ALGORITHM
             }
@@ -151,7 +152,7 @@ private struct PrivateKeyBlock {
         }
         let content = prompt.wasAsked ? self.decrypted(text) : raw
         if let kind = UnsupportedKey(privateKey: content, form) { return .unsupportedKey(kind) }
-        // A wrong password shows as bad padding, or, by chance, as a key that makes no sense.
+        // With a wrong password, decryption fails or, by chance, yields bytes that are not a key.
         if prompt.wasAsked { return .passwordWrong }
         return .malformedKey(line: self.block.line, self.fault(raw), reasons.first)
     }
@@ -166,7 +167,7 @@ private struct PrivateKeyBlock {
         }
     }
 
-    /// The content without the traditional encryption; empty if the password is wrong.
+    /// The content with the traditional encryption removed; empty if the password is wrong.
     private func decrypted(_ text: [UInt8]) -> [UInt8] {
         var prompt = PasswordPrompt(password: self.password)
         defer { ErrorQueue.clear() }
@@ -183,7 +184,7 @@ private struct PrivateKeyBlock {
     }
 }
 
-/// The answer to the library's question for a password, and whether it was asked.
+/// The context of the password callback.
 private struct PasswordPrompt {
     static let limit = Int(PEM_BUFSIZE)
 

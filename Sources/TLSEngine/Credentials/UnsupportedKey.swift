@@ -1,12 +1,12 @@
 internal import CNIOBoringSSL
 
-/// A kind of key that TLS or the library cannot use, by its name in the key or certificate.
+/// The algorithm or curve of a key that is not supported, as identified in the key or certificate.
 package enum UnsupportedKey: Sendable, Hashable {
     case algorithm(OID)
     case curve(OID)
-    /// The curve is given by its parameters, not by its name.
+    /// A curve that is specified by its parameters instead of by name.
     case unnamedCurve
-    /// An encrypted key; which kind it is, the library does not say.
+    /// An encrypted PKCS#8 key; BoringSSL does not report which algorithm it has.
     case encrypted
 }
 
@@ -22,7 +22,7 @@ extension UnsupportedKey {
         ]
     }
 
-    /// What an AlgorithmIdentifier names (RFC 5280 §4.1.1.2); nil if that can be used, or cannot be read.
+    /// Reads an AlgorithmIdentifier (RFC 5280 §4.1.1.2); nil if it is supported or cannot be parsed.
     private init?(algorithm identifier: DERReader?) {
         guard var identifier, let algorithm = identifier.objectIdentifier() else { return nil }
         if algorithm.content == Known.ec {
@@ -34,7 +34,7 @@ extension UnsupportedKey {
         }
     }
 
-    /// What ECParameters name (RFC 5480 §2.1.1).
+    /// Reads ECParameters (RFC 5480 §2.1.1).
     private init?(curve parameters: DERReader) {
         var parameters = parameters
         guard let curve = parameters.objectIdentifier() else {
@@ -46,7 +46,7 @@ extension UnsupportedKey {
         self = .curve(curve)
     }
 
-    /// The kind of a private key in DER; nil if it can be used.
+    /// Reads a private key in DER; nil if it is supported.
     init?(privateKey bytes: [UInt8], _ form: FileForm.KeyForm) {
         var file = DERReader(bytes[...])
         guard var key = file.sequence(), key.next(DERReader.Tag.integer) != nil else { return nil }
@@ -61,19 +61,19 @@ extension UnsupportedKey {
         }
     }
 
-    /// The kind of a public key in DER, a SubjectPublicKeyInfo (RFC 5280 §4.1); nil if it can be used.
+    /// Reads a SubjectPublicKeyInfo (RFC 5280 §4.1); nil if it is supported.
     private init?(publicKey bytes: [UInt8]) {
         var file = DERReader(bytes[...])
         guard var key = file.sequence() else { return nil }
         self.init(algorithm: key.sequence())
     }
 
-    /// The kind of a key that the library has read; nil if it can be used.
+    /// nil if the key, an `EVP_PKEY`, is supported.
     init?(_ key: OpaquePointer) {
         self.init(publicKey: withOutputBytes { i2d_PUBKEY(key, $0) })
     }
 
-    /// The kind of a certificate's key; nil if it can be used.
+    /// nil if the certificate's key is supported.
     init?(ofCertificate certificate: OpaquePointer) {
         let bytes = withOutputBytes { i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), $0) }
         self.init(publicKey: bytes)
