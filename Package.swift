@@ -114,7 +114,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SocketCoreTests",
-            dependencies: ["SocketCore", .product(name: "NIOCore", package: "swift-nio")],
+            dependencies: ["SocketCore", "TestSupport", .product(name: "NIOCore", package: "swift-nio")],
             swiftSettings: settings
         ),
         .testTarget(
