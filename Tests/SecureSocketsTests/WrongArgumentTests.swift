@@ -85,8 +85,8 @@ import Testing
             BadOption("sendHighWaterMark is 0; 1 to 1073741824 are possible") { $0.sendHighWaterMark = 0 },
             BadOption("sendHighWaterMark is \(Int.max); 1 to 1073741824 are possible") { $0.sendHighWaterMark = .max },
             BadOption("mailboxHighWaterMark is 0; it must be positive") { $0.mailboxHighWaterMark = 0 },
-            BadOption("handshakeTimeout is 0.0 seconds; it must be positive") { $0.handshakeTimeout = .zero },
-            BadOption("lingerTimeout is -1.0 seconds; it must not be negative") { $0.lingerTimeout = .seconds(-1) },
+            BadOption("handshakeTimeout is 0 seconds; it must be positive") { $0.handshakeTimeout = .zero },
+            BadOption("lingerTimeout is -1 seconds; it must not be negative") { $0.lingerTimeout = .seconds(-1) },
         ]
     }
 
