@@ -189,6 +189,7 @@ extension SecureSocket {
         let options = try options.validated()
         try client.require(.client)
         try server.require(.server)
+        try SecureSocketError.check(host: host)
         let ends = (
             MemoryTransport(on: group.next(), cut: cut, capacity: options.outputLimit),
             MemoryTransport(on: group.next(), cut: cut, capacity: options.outputLimit)

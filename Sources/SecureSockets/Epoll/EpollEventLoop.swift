@@ -57,7 +57,7 @@
         private var isStopping = false
         /// What is to be run at some time is abandoned at once.
         private var takesNoTasksForLater = false
-        private var hasEnded = false
+        private(set) var hasEnded = false
 
         /// The loop's turns, to be asked for on the loop. nil after its end: they refer to each other, and would never go.
         @exclusivity(unchecked) private(set) var ownTurn: LoopTurn?
