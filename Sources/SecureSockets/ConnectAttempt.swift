@@ -304,7 +304,7 @@ extension SecureSocket {
         try tls.require(.client)
         let target = ConnectTarget(host: address, port: port, local: try options.localEndpoint?.socketAddress())
         // A task that runs on one of these loops keeps its sockets there.
-        let loop = group.any()
+        let loop = try group.started(for: .connecting).any()
         return try await ConnectAttempt(host: host, target: target, tls: tls, options: options, loop: loop).run(timeout: timeout)
     }
 }

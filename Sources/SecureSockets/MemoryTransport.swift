@@ -190,6 +190,7 @@ extension SecureSocket {
         try client.require(.client)
         try server.require(.server)
         try SecureSocketError.check(host: host)
+        let group = try group.started(for: .connecting)
         let ends = (
             MemoryTransport(on: group.next(), cut: cut, capacity: options.outputLimit),
             MemoryTransport(on: group.next(), cut: cut, capacity: options.outputLimit)

@@ -69,9 +69,10 @@ public final class SecureListener: Sendable {
     private static func bind(
         to endpoint: SocketEndpoint, _ tls: TLSConfiguration, _ options: SocketOptions, _ group: any EventLoopGroup
     ) async throws(SecureSocketError) -> SecureListener {
+        let address = try endpoint.socketAddress()
+        let group = try group.started(for: .listening)
         let loop = group.next()
         let acceptor = Acceptor(loop: loop, tls: tls, options: options)
-        let address = try endpoint.socketAddress()
         do {
             let bound = try await acceptor.bind(to: address, spreadingOver: group)
             return SecureListener(acceptor, group, SocketEndpoint(bound) ?? endpoint)

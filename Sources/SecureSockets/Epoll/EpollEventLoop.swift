@@ -93,6 +93,21 @@
             self.inbox.withLock { $0.turn = turn }
         }
 
+        /// A loop that has ended: it has neither descriptors nor a thread, and runs tasks on its queue. It is handed out in place of loops that
+        /// cannot be started.
+        static let standIn = EpollEventLoop(ended: ())
+
+        private init(ended: Void) {
+            self.epoll = -1
+            self.wakeup = -1
+            self.inputBuffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+            self.isStopping = true
+            self.takesNoTasksForLater = true
+            self.hasMail = false
+            self.hasEnded = true
+            self.inbox.withLock { $0.isOver = true }
+        }
+
         private static func makeWakeup(for epoll: Int32) throws(SecureSocketError) -> Int32 {
             let wakeup = try Self.check(cepoll_event_create())
             let result = cepoll_add(epoll, wakeup, cepoll_in | cepoll_edge_triggered, Self.wakeupKey)
