@@ -98,6 +98,13 @@ import Testing
         (["connect", "localhost"], "localhost:443"),
         (["connect", "::1:443"], "[::1]:443"),
         (["connect", "localhost:0"], "1 to 65535"),
+        (["connect", "münchen.example:443"], "xn--"),
+        (["connect", "https://localhost:443"], "has the character :"),
+        (
+            ["connect", "localhost:443", "--server-name", "münchen.example"],
+            "--server-name: the server name \"münchen.example\" has characters outside ASCII"
+        ),
+        (["connect", "localhost:443", "--server-name", ""], "--server-name"),
         (["connect", "localhost:443", "--insecure", "--ca", "a"], "--insecure"),
         (["connect", "localhost:443", "--alpn", "h2,"], "commas"),
         (["connect", "localhost:443", "--timeout", "-1"], "--timeout"),
