@@ -82,6 +82,19 @@ import Testing
         #expect(insecure.errors.contains("warning"))
     }
 
+    /// With fewer than these, Dispatch ends the process when it starts.
+    @Test(arguments: 8...20)
+    func `a server with few descriptors says so, or serves until it is told to stop`(_ descriptors: Int) async throws {
+        let files = try CertificateFiles()
+        let tool = try Tool(["serve", "0", "--host", "127.0.0.1"] + files.server, descriptors: descriptors)
+        let isListening = await tool.output.line(with: "listening") != nil
+        if isListening { tool.send(signal: SIGTERM) }
+        let outcome = await tool.outcome()
+        #expect([0, 1, 2].contains(outcome.status))
+        #expect((outcome.status == 0) == isListening)
+        #expect(isListening || outcome.errors.contains("Too many open files"), "\(outcome.errors)")
+    }
+
     @Test func `certificates are not overwritten silently`() async throws {
         let files = try CertificateFiles()
         let outcome = try await Tool.run("certs", "dev", files.folder.path)

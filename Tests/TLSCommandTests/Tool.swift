@@ -24,10 +24,17 @@ final class Tool: Sendable {
     private static let longest = DispatchTimeInterval.seconds(120)
 
     /// Starts `tls`. Its standard input stays open until ``endInput()``.
-    init(_ arguments: [String]) throws {
+    ///
+    /// - Parameter descriptors: How many descriptors it may have open; nil: as many as this process.
+    init(_ arguments: [String], descriptors: Int? = nil) throws {
         let process = Process()
-        process.executableURL = Self.executable
-        process.arguments = arguments
+        if let descriptors {
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", "ulimit -n \(descriptors) && exec \"$0\" \"$@\"", Self.executable.path] + arguments
+        } else {
+            process.executableURL = Self.executable
+            process.arguments = arguments
+        }
         let (input, output, errors) = (Pipe(), Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output
