@@ -70,6 +70,13 @@ final class ConnectAttempt: @unchecked Sendable {
 
     private func start(_ waiter: Waiter<SecureSocket>, _ timeout: Duration?) {
         self.waiter = waiter
+        #if os(Linux)
+            // A loop that has been shut down takes no descriptor, and a timer of it would cost Dispatch one.
+            if let loop = self.loop as? EpollEventLoop, loop.hasEnded {
+                let error = IOError(errnoCode: ECANCELED, reason: "the event loop has been shut down")
+                return self.end(.failure(.transport(error, step: self.step, "cannot connect to \(self.peer)")))
+            }
+        #endif
         if let timeout {
             if timeout <= .zero { return self.timedOut(timeout) }
             waiter.limit(to: timeout, on: self.turn) { self.timedOut(timeout) }

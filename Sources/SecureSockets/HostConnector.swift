@@ -67,9 +67,10 @@ final class HostConnector: @unchecked Sendable {
     private func watchLoop() {
         #if os(Linux)
             guard let loop = self.turn.loop as? EpollEventLoop else { return }
-            let ended = { self.end(.failure(IOError(errnoCode: ECANCELED, reason: "the event loop has been shut down"))) }
-            if loop.hasEnded { return ended() }
-            self.endOfLoop = loop.schedule(at: .now() + .hours(24 * 365), {}, orWhenTheLoopEnds: ended)
+            self.endOfLoop = loop.schedule(at: .now() + .hours(24 * 365)) {
+            } orWhenTheLoopEnds: {
+                self.end(.failure(IOError(errnoCode: ECANCELED, reason: "the event loop has been shut down")))
+            }
         #endif
     }
 
