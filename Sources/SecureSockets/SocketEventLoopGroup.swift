@@ -137,13 +137,12 @@ extension EventLoopGroup {
     /// - Parameter step: The step of the error.
     /// - Throws: ``SecureSocketError``: `tooManyOpenFiles`, if the shared loops cannot be started.
     func started(for step: SecureSocketError.Step) throws(SecureSocketError) -> any EventLoopGroup {
-        var group: any EventLoopGroup = self
         #if os(Linux)
             // The caller got it in place of a shared loop.
-            if self as? EpollEventLoop === EpollEventLoop.standIn { group = SocketEventLoopGroup.shared }
+            if self as? EpollEventLoop === EpollEventLoop.standIn { return try SocketEventLoopGroup.shared.started(for: step) }
         #endif
-        if let group = group as? SocketEventLoopGroup { try group.start(for: step) }
-        return group
+        if let group = self as? SocketEventLoopGroup { try group.start(for: step) }
+        return self
     }
 }
 
