@@ -9,81 +9,91 @@ import NIOPosix
     import Glibc
 #endif
 
-/// Connects with NIO's bootstrap.
-///
-/// Sendable without a check because it is touched on `loop` only: the bootstrap uses this one loop for everything.
-final class ChannelConnector: Connector, @unchecked Sendable {
+/// Connects to addresses with NIO's bootstrap, on one loop.
+final class ChannelConnector: AddressConnector {
     private let loop: any EventLoop
     private let options: SocketOptions
-    private let timeout: TimeAmount
-    /// The attempts that are under way: two kinds of addresses are tried side by side.
-    private var channels: [any Channel] = []
-    private var isOver = false
 
-    init(on loop: any EventLoop, options: SocketOptions, timeout: Duration?) {
+    init(on loop: any EventLoop, options: SocketOptions) {
         self.loop = loop
         self.options = options
-        self.timeout = timeout.map { TimeAmount($0) } ?? .hours(24)
     }
 
-    func start(_ target: ConnectTarget, completion: @escaping (Result<ConnectedTransport, any Error>) -> Void) {
+    func connect(
+        to address: SocketAddress, from local: SocketAddress?,
+        completion: @escaping (Result<ConnectedTransport, IOError>) -> Void
+    ) throws(IOError) -> any AddressAttempt {
+        let attempt = ConnectingChannel(on: self.loop, options: self.options, completion)
+        attempt.start(to: address, from: local)
+        return attempt
+    }
+}
+
+/// A channel that is being connected.
+///
+/// Sendable without a check because it is touched on `loop` only: the bootstrap uses this one loop for everything.
+private final class ConnectingChannel: AddressAttempt, @unchecked Sendable {
+    private let loop: any EventLoop
+    private let options: SocketOptions
+    private var channel: (any Channel)?
+    private var completion: ((Result<ConnectedTransport, IOError>) -> Void)?
+    private var isClosed = false
+
+    /// A year, in effect no limit: `connect` has one deadline for everything.
+    private static let timeout = TimeAmount.hours(24 * 365)
+
+    init(
+        on loop: any EventLoop, options: SocketOptions, _ completion: @escaping (Result<ConnectedTransport, IOError>) -> Void
+    ) {
+        self.loop = loop
+        self.options = options
+        self.completion = completion
+    }
+
+    func start(to address: SocketAddress, from local: SocketAddress?) {
         let bootstrap = ClientBootstrap(group: self.loop)
-            .connectTimeout(self.timeout)
-            .resolver(HostResolver(loop: self.loop, family: self.options.addressFamily))
+            .connectTimeout(Self.timeout)
             .applyingStreamOptions(self.options)
             .channelInitializer { channel in
-                // Somebody who has given up wants no further attempts.
-                guard !self.isOver else { return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel) }
-                self.channels.append(channel)
+                if self.isClosed { return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel) }
+                self.channel = channel
                 return channel.eventLoop.makeSucceededVoidFuture()
             }
-        let bound = target.local.map { bootstrap.bind(to: $0) } ?? bootstrap
-        let connected: EventLoopFuture<any Channel> =
-            switch target.host {
-            case .address(let address): bound.connect(to: address)
-            case .name(let name): bound.connect(host: name, port: target.port)
-            }
-        connected.assumeIsolated().whenComplete { result in
-            self.channels.removeAll()
-            switch result {
-            case .success(let channel):
-                if self.isOver { return channel.close(promise: nil) }
-                self.isOver = true
-                completion(
-                    .success(
-                        ConnectedTransport { connect in
-                            try channel.pipeline.syncOperations.addHandler(
-                                ChannelTransport(channel, options: self.options, connect: connect))
-                        } close: {
-                            channel.close(promise: nil)
-                        }))
-            case .failure(let error):
-                if self.isOver { return }
-                self.isOver = true
-                completion(.failure(Self.failure(error)))
-            }
+        let bound = local.map { bootstrap.bind(to: $0) } ?? bootstrap
+        bound.connect(to: address).whenComplete { result in
+            // The future may have its result already, and the caller expects it later.
+            self.loop.execute { self.finished(result) }
         }
     }
 
-    func giveUp() {
-        self.isOver = true
-        for channel in self.channels { channel.close(promise: nil) }
-        self.channels.removeAll()
+    private func finished(_ result: Result<any Channel, any Error>) {
+        let completion = self.completion
+        self.completion = nil
+        self.channel = nil
+        switch result {
+        case .success(let channel):
+            guard !self.isClosed, let completion else { return channel.close(promise: nil) }
+            let options = self.options
+            completion(
+                .success(
+                    ConnectedTransport { connect in
+                        try channel.pipeline.syncOperations.addHandler(
+                            ChannelTransport(channel, options: options, connect: connect))
+                    } close: {
+                        channel.close(promise: nil)
+                    }))
+        case .failure(let error):
+            // What is no error of the operating system is the end of the loop or of the channel.
+            completion?(.failure(error as? IOError ?? IOError(errnoCode: ECANCELED, reason: "\(error)")))
+        }
     }
 
-    private static func failure(_ error: any Error) -> any Error {
-        switch error {
-        case let error as NIOConnectionError:
-            ConnectFailure(
-                lookups: [error.dnsAError, error.dnsAAAAError].compactMap { $0 as? HostResolver.Failure },
-                attempts: error.connectionErrors.compactMap { ($0.error as? IOError)?.errnoCode },
-                isTimeout: error.connectionErrors.contains {
-                    if case ChannelError.connectTimeout = $0.error { true } else { false }
-                })
-        case let error as IOError: ConnectFailure(attempts: [error.errnoCode])
-        case ChannelError.connectTimeout: ConnectFailure(isTimeout: true)
-        default: error
-        }
+    func close() {
+        guard !self.isClosed else { return }
+        self.isClosed = true
+        self.completion = nil
+        self.channel?.close(promise: nil)
+        self.channel = nil
     }
 }
 

@@ -2,39 +2,60 @@ public import NIOCore
 import SocketCore
 import TLSEngine
 
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
 /// One call of `connect`: name, transport and handshake under one deadline.
 ///
 /// Sendable without a check because all of its state is touched on `loop` only, which its connector and its connection are on as well.
 final class ConnectAttempt: @unchecked Sendable {
     private let host: String
-    private let port: Int
+    private let target: ConnectTarget
     private let tls: TLSConfiguration
     private let options: SocketOptions
     private let loop: any EventLoop
     private let turn: LoopTurn
-    private var connector: (any Connector)?
+    private let resolver: HostResolver
+    private let addressConnector: (any AddressConnector)?
+    private var connector: HostConnector?
     private var connection: Connection?
     private var waiter: Waiter<SecureSocket>?
+    /// `resolving` until the first address is tried, `connecting` until one has answered.
     private var step = SecureSocketError.Step.resolving
+    private var tried = TriedAddresses()
     private var isOver = false
 
-    init(host: String, port: Int, tls: TLSConfiguration, options: SocketOptions, loop: any EventLoop) {
-        self.host = host
-        self.port = port
+    /// - Parameters:
+    ///   - resolver: Resolves the host's name.
+    ///   - addressConnector: Connects to its addresses; nil: the one for `loop`.
+    init(
+        host: String, target: ConnectTarget, tls: TLSConfiguration, options: SocketOptions, loop: any EventLoop,
+        resolver: HostResolver = .shared, addressConnector: (any AddressConnector)? = nil
+    ) {
+        self.host = host.withoutBrackets
+        self.target = target
         self.tls = tls
         self.options = options
         self.loop = loop
         self.turn = LoopTurn.of(loop)
+        self.resolver = resolver
+        self.addressConnector = addressConnector
+        if case .address = target.host { self.step = .connecting }
     }
 
-    private var target: String { SocketEndpoint(host: self.host, port: self.port).description }
+    private var peer: String { SocketEndpoint(host: self.host, port: self.target.port).description }
 
     nonisolated(nonsending) func run(timeout: Duration?) async throws(SecureSocketError) -> SecureSocket {
         let waiter = Waiter<SecureSocket>()
         let outcome = await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 self.onLoop {
-                    if waiter.wait(continuation, step: .connecting) { self.start(waiter, timeout) }
+                    if waiter.wait(continuation, step: self.step) { self.start(waiter, timeout) }
                 }
             }
         } onCancel: {
@@ -49,45 +70,50 @@ final class ConnectAttempt: @unchecked Sendable {
 
     private func start(_ waiter: Waiter<SecureSocket>, _ timeout: Duration?) {
         self.waiter = waiter
+        #if os(Linux)
+            // A loop that has been shut down takes no descriptor, and a timer of it would cost Dispatch one.
+            if let loop = self.loop as? EpollEventLoop, loop.hasEnded {
+                let error = IOError(errnoCode: ECANCELED, reason: "the event loop has been shut down")
+                return self.end(.failure(.transport(error, step: self.step, "cannot connect to \(self.peer)")))
+            }
+        #endif
         if let timeout {
             if timeout <= .zero { return self.timedOut(timeout) }
             waiter.limit(to: timeout, on: self.turn) { self.timedOut(timeout) }
         }
-        do {
-            let target = try self.connectTarget()
-            if case .address = target.host { self.step = .connecting }
-            let connector = self.makeConnector(timeout)
-            self.connector = connector
-            connector.start(target) { self.connected($0) }
-        } catch {
-            self.end(.failure(.transport(error, step: self.step, "cannot connect to \(self.target)")))
+        let connector = HostConnector(
+            on: self.turn, self.addressConnector ?? self.makeAddressConnector(), family: self.options.addressFamily,
+            resolver: self.resolver)
+        self.connector = connector
+        connector.start(self.target) { address in
+            self.step = .connecting
+            self.tried.append(address)
+        } completion: { result in
+            self.connected(result)
         }
     }
 
-    private func connectTarget() throws -> ConnectTarget {
-        let local = try self.options.localEndpoint?.socketAddress()
-        // An address with a zone (`fe80::1%eth0`) is left to the system's resolver, which knows the links' names.
-        guard case .address(let literal) = PeerName(self.host), !self.host.contains("%") else {
-            return ConnectTarget(host: .name(self.host), port: self.port, local: local)
-        }
-        let address = try SocketAddress(ipAddress: literal.description, port: self.port)
-        return ConnectTarget(host: .address(address), port: self.port, local: local)
-    }
-
-    private func makeConnector(_ timeout: Duration?) -> any Connector {
+    private func makeAddressConnector() -> any AddressConnector {
         #if os(Linux)
             if let loop = self.loop as? EpollEventLoop { return EpollConnector(on: loop, options: self.options) }
         #endif
-        return ChannelConnector(on: self.loop, options: self.options, timeout: timeout)
+        return ChannelConnector(on: self.loop, options: self.options)
     }
 
     private func timedOut(_ timeout: Duration) {
-        let doing =
+        // Of an address that was given, the peer's text says it already.
+        let addresses = if case .name = self.target.host { self.tried.description } else { "" }
+        let (doing, advice): (String, String?) =
             switch self.step {
-            case .handshake: "the handshake with \(self.target) was not complete"
-            default: "\(self.target) did not answer"
+            case .resolving:
+                ("the host name \(self.host) was not resolved", "Check that this machine's name server can be reached")
+            case .handshake:
+                (
+                    "the handshake with \(self.peer)\(addresses) was not complete",
+                    "Does this port speak TLS? A server that waits to be spoken to stays silent"
+                )
+            default: ("\(self.peer)\(addresses) did not answer", nil)
             }
-        let advice = self.step == .handshake ? "Does this port speak TLS? A server that waits to be spoken to stays silent" : nil
         self.end(
             .failure(
                 SecureSocketError(
@@ -101,22 +127,23 @@ final class ConnectAttempt: @unchecked Sendable {
         case .failure(let error): self.end(.failure(self.error(of: error)))
         case .success(let transport):
             guard !self.isOver else { return transport.close() }
-            self.step = .handshake
             do {
                 try transport.begin { self.handshake(over: $0) }
             } catch {
                 transport.close()
-                self.end(.failure(.transport(error, step: .connecting, "cannot connect to \(self.target)")))
+                self.end(.failure(.transport(error, step: .connecting, "cannot connect to \(self.peer)")))
             }
         }
     }
 
     private func handshake(over transport: any Transport) -> Connection? {
+        self.step = .handshake
+        if let address = transport.remoteAddress { self.tried = TriedAddresses(address) }
         do {
             let engine = try TLSEngine(
                 client: self.tls.context, for: self.host, verification: self.tls.verification, serverName: self.tls.serverName,
-                at: self.target)
-            let connection = Connection(transport: transport, engine: engine, options: self.options, peerName: self.target)
+                at: self.peer)
+            let connection = Connection(transport: transport, engine: engine, options: self.options, peerName: self.peer)
             self.connection = connection
             // The deadline of the whole call is ours.
             self.loop.execute {
@@ -129,7 +156,7 @@ final class ConnectAttempt: @unchecked Sendable {
             }
             return connection
         } catch {
-            self.end(.failure(SecureSocketError(error, role: .client, step: .handshake, peer: self.target)))
+            self.end(.failure(SecureSocketError(error, role: .client, step: .handshake, peer: self.peer)))
             return nil
         }
     }
@@ -151,20 +178,68 @@ final class ConnectAttempt: @unchecked Sendable {
     }
 
     private func error(of error: any Error) -> SecureSocketError {
-        if let failure = error as? ConnectFailure, failure.attempts.isEmpty, !failure.isTimeout {
-            let reasons = failure.lookups
-            let text = reasons.first.map { " (\($0.text))" } ?? ""
-            if let first = reasons.first, !reasons.contains(where: \.isAboutTheName) {
-                return SecureSocketError(
-                    .unreachable, blame: .network, step: .resolving,
-                    "the host name \(self.host) could not be looked up (\(first.text))",
-                    advice: "Check that this machine's name server can be reached, and try again", classicReason: "nxdomain")
-            }
-            return SecureSocketError(
-                .nameNotFound, blame: .configuration, step: .resolving, "the host name \(self.host) is not known\(text)",
-                advice: "Check its spelling, and that this machine can resolve names", classicReason: "nxdomain")
+        if let failure = error as? ConnectFailure, failure.attempts.isEmpty { return self.error(ofLookups: failure.lookups) }
+        return .transport(error, step: self.step, "cannot connect to \(self.peer)")
+    }
+
+    /// Of the failures of both families, the one that has to be mended first.
+    private func error(ofLookups failures: [HostResolver.Failure]) -> SecureSocketError {
+        for case .system(let number) in failures {
+            return .system(number, step: .resolving, "cannot resolve the host name \(self.host)")
         }
-        return .transport(error, step: .connecting, "cannot connect to \(self.target)")
+        for case .rejected(let rejection) in failures {
+            return SecureSocketError(
+                .tooManyLookups, blame: .system, step: .resolving,
+                "the host name \(self.host) was not looked up: \(rejection.text)",
+                advice: "Check that the name servers answer, and connect to fewer hosts at a time", classicReason: "nxdomain")
+        }
+        let errors = failures.compactMap { if case .resolver(let number) = $0 { number } else { nil } }
+        // A name that does not exist has addresses of neither family.
+        if !errors.contains(EAI_NONAME), let temporary = errors.first(where: { [EAI_AGAIN, EAI_FAIL, EAI_MEMORY].contains($0) }) {
+            return SecureSocketError(
+                .unreachable, blame: .network, step: .resolving,
+                "the host name \(self.host) could not be looked up (\(SystemResolver.text(of: temporary)))",
+                advice: "Check that this machine's name server can be reached, and try again", classicReason: "nxdomain")
+        }
+        let text = errors.first.map { " (\(SystemResolver.text(of: $0)))" } ?? ""
+        return SecureSocketError(
+            .nameNotFound, blame: .configuration, step: .resolving, "the host name \(self.host) is not known\(text)",
+            advice: "Check its spelling, and that this machine can resolve names", classicReason: "nxdomain")
+    }
+}
+
+extension LookupQueue.Rejection {
+    fileprivate var text: String {
+        switch self {
+        case .full(let waiting): "\(waiting) look-ups are waiting already"
+        case .domainFull(let domain, let waiting): "\(waiting) look-ups under \(domain) are waiting already"
+        }
+    }
+}
+
+/// The addresses of a name that were tried, for messages: those that come first, and how many more there were.
+struct TriedAddresses: CustomStringConvertible {
+    private static let mostInText = 4
+
+    private var first: [String] = []
+    private var count = 0
+
+    init() {}
+
+    init(_ address: SocketAddress) {
+        self.append(address)
+    }
+
+    mutating func append(_ address: SocketAddress) {
+        self.count += 1
+        if self.first.count < Self.mostInText, let text = address.ipAddress { self.first.append(text) }
+    }
+
+    /// ` (127.0.0.1, ::1)`, or nothing if there are none.
+    var description: String {
+        if self.first.isEmpty { return "" }
+        let more = self.count - self.first.count
+        return " (\(self.first.joined(separator: ", "))\(more > 0 ? " and \(more) more" : ""))"
     }
 }
 
@@ -191,32 +266,31 @@ extension Connection {
 extension SocketEndpoint {
     /// The address itself, without a look-up.
     func socketAddress() throws(SecureSocketError) -> SocketAddress {
-        do {
-            if self.host.contains("%"), let scoped = try HostResolver.lookUp(self.host, self.port, .v6).first {
-                return scoped
-            }
-            return try SocketAddress(ipAddress: PeerName(self.host).description, port: self.port)
-        } catch {
-            throw SecureSocketError(
-                .invalidArgument, blame: .caller, step: .configuring, "\(self.host) is not an internet address",
-                advice: "Here names are not looked up: give an address of this machine, such as 127.0.0.1 or ::1",
-                classicReason: "eoptions")
-        }
+        if let host = try? ConnectTarget.Host(self.host, port: self.port), case .address(let address) = host { return address }
+        throw SecureSocketError(
+            .invalidArgument, blame: .caller, step: .configuring, "\(self.host.escapedForDisplay) is not an internet address",
+            advice: "Here names are not looked up: give an address of this machine, such as 127.0.0.1 or ::1",
+            classicReason: "eoptions")
     }
 }
 
 extension SecureSocket {
-    /// Connects to a server: looks its name up, connects, completes the handshake and verifies whom it has met.
+    /// Connects to a server: resolves its name, connects, completes the handshake and verifies the server.
+    ///
+    /// Calls with the same name share its look-up. At most 64 look-ups run at a time, on threads of their own, and 1024 wait; of names with the
+    /// same last two labels a quarter of that. The system's resolver cannot be interrupted: a look-up whose callers have given up still
+    /// counts until it returns. Addresses, `localhost` and names under it need none.
     ///
     /// - Parameters:
-    ///   - host: A host name or an address. Of a name's addresses those that answer first are used (RFC 8305).
+    ///   - host: A host name or an address. Of a name's addresses those that answer first are used (RFC 8305). A name is in ASCII: an
+    ///     internationalized one is given by its A-labels (`xn--…`).
     ///   - port: 1 to 65535.
     ///   - tls: What is trusted and checked. Default: chain and name, with the system's trust.
     ///   - options: Of the socket.
     ///   - timeout: For everything together; nil: for ever. Default: 30 seconds.
     ///   - group: The event loops to choose one from. A group of SwiftNIO's must not be shut down before its sockets are
     ///     closed: nothing that is asked of them after that is answered.
-    /// - Throws: ``SecureSocketError``: `nameNotFound`, `connectionRefused`, `unreachable`, `timedOut`, `certificateRefused` with the
+    /// - Throws: ``SecureSocketError``: `nameNotFound`, `tooManyLookups`, `connectionRefused`, `unreachable`, `timedOut`, `certificateRefused` with the
     ///   reason, `refusedByPeer`, `protocolError`, `endedInHandshake`, `cancelled`, and others. Nothing is left open.
     nonisolated(nonsending) public static func connect(
         to host: String,
@@ -231,17 +305,14 @@ extension SecureSocket {
                 .invalidArgument, blame: .caller, step: .connecting, "\(port) is not a port; 1 to 65535 are",
                 classicReason: "einval")
         }
-        guard !host.isEmpty, !host.utf8.contains(0) else {
-            throw SecureSocketError(
-                .invalidArgument, blame: .caller, step: .connecting, "the host is empty, or not a name",
-                classicReason: "nxdomain")
-        }
+        let address = try ConnectTarget.Host(host, port: port)
         let options = try options.validated()
         let tls = if let tls { tls } else { try TLSConfiguration.defaultClient() }
         try tls.require(.client)
+        let target = ConnectTarget(host: address, port: port, local: try options.localEndpoint?.socketAddress())
         // A task that runs on one of these loops keeps its sockets there.
-        let loop = group.any()
-        return try await ConnectAttempt(host: host, port: port, tls: tls, options: options, loop: loop).run(timeout: timeout)
+        let loop = try group.started(for: .connecting).any()
+        return try await ConnectAttempt(host: host, target: target, tls: tls, options: options, loop: loop).run(timeout: timeout)
     }
 }
 

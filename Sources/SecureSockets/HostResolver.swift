@@ -1,76 +1,164 @@
+import Dispatch
 import NIOCore
-import NIOPosix
 import SocketCore
+import Synchronization
 
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
-
-/// Looks host names up with the system's resolver, for the kinds of addresses that are wanted.
+/// Resolves host names on threads of its own.
 ///
-/// `getaddrinfo` blocks, and so it runs on NIO's thread pool. Giving up does not stop it; its answer is then dropped.
-struct HostResolver: Resolver {
-    let loop: any EventLoop
-    let family: SocketOptions.AddressFamily
+/// `LookupQueue` decides which look-up runs when, and how many threads there are; this class starts and wakes them. A thread ends when it
+/// has been idle for ten seconds. Loopback names are answered without a look-up.
+final class HostResolver: Sendable {
+    typealias Answer = Result<[SocketAddress], Failure>
+    typealias Completion = @Sendable (Answer) -> Void
 
-    typealias AddressFamily = AddressRace<SocketAddress>.Family
-
-    func initiateAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> {
-        self.family == .v6 ? self.loop.makeSucceededFuture([]) : self.query(host, port, .v4)
+    enum Failure: Error, Hashable {
+        /// An error of `getaddrinfo`, such as `EAI_NONAME`.
+        case resolver(Int32)
+        /// An error of the operating system.
+        case system(Int32)
+        case rejected(LookupQueue.Rejection)
     }
 
-    func initiateAAAAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> {
-        self.family == .v4 ? self.loop.makeSucceededFuture([]) : self.query(host, port, .v6)
+    /// The resolver of the program, which calls `getaddrinfo`.
+    static let shared = HostResolver { SystemResolver.addresses(of: $0.name, $0.family) }
+
+    struct State {
+        var queue: LookupQueue
+        /// Of callers that wait.
+        var completions: [LookupQueue.CallerID: Completion] = [:]
+        /// Of threads: each waits at its own while it is idle.
+        var semaphores: [LookupQueue.ThreadID: DispatchSemaphore] = [:]
+        var lastCaller: LookupQueue.CallerID = 0
     }
 
-    func cancelQueries() {}
+    let state: Mutex<State>
+    private let idleTime: DispatchTimeInterval
+    private let resolve: @Sendable (LookupQueue.Lookup) -> Answer
+    private let spawn: @Sendable (@escaping @Sendable () -> Void) -> Int32
 
-    private func query(_ host: String, _ port: Int, _ family: AddressFamily) -> EventLoopFuture<[SocketAddress]> {
-        NIOThreadPool.singleton.runIfActive(eventLoop: self.loop) { try Self.lookUp(host, port, family) }
+    /// - Parameters:
+    ///   - limits: How many look-ups run and wait.
+    ///   - idleTime: After this time without work a thread ends.
+    ///   - spawn: Starts a thread. Returns an error number, or 0.
+    ///   - resolve: Resolves one name; blocks its thread.
+    init(
+        limits: LookupQueue.Limits = LookupQueue.Limits(),
+        idleTime: DispatchTimeInterval = .seconds(10),
+        spawn: @escaping @Sendable (@escaping @Sendable () -> Void) -> Int32 = DetachedThread.start,
+        resolve: @escaping @Sendable (LookupQueue.Lookup) -> Answer
+    ) {
+        self.state = Mutex(State(queue: LookupQueue(limits: limits)))
+        self.idleTime = idleTime
+        self.spawn = spawn
+        self.resolve = resolve
     }
 
-    struct Failure: Error {
-        let code: Int32
-        var text: String { String(cString: gai_strerror(self.code)) }
-        /// Whether asking again would bring the same answer.
-        var isAboutTheName: Bool { self.code != EAI_AGAIN && self.code != EAI_SYSTEM && self.code != EAI_MEMORY }
-    }
+    // MARK: Callers
 
-    /// All addresses of one kind; an empty list if the name has none of this kind.
-    static func lookUp(_ host: String, _ port: Int, _ family: AddressFamily) throws -> [SocketAddress] {
-        var hints = addrinfo()
-        hints.ai_family = family == .v6 ? AF_INET6 : AF_INET
-        #if canImport(Glibc)
-            hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        #else
-            hints.ai_socktype = SOCK_STREAM
-        #endif
-        var list: UnsafeMutablePointer<addrinfo>?
-        // An IPv6 address may stand in brackets.
-        let name = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
-        let result = getaddrinfo(name, nil, &hints, &list)
-        guard result == 0 else { throw Failure(code: result) }
-        defer { freeaddrinfo(list) }
-        var addresses: [SocketAddress] = []
-        var next = list
-        while let entry = next?.pointee {
-            next = entry.ai_next
-            guard let raw = entry.ai_addr else { continue }
-            switch entry.ai_family {
-            case AF_INET:
-                let address = raw.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { $0.pointee }
-                addresses.append(SocketAddress(address, host: host))
-            case AF_INET6:
-                let address = raw.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { $0.pointee }
-                addresses.append(SocketAddress(address, host: host))
-            default: break
+    /// A look-up that its caller waits for.
+    struct Query: Sendable {
+        fileprivate let resolver: HostResolver
+        fileprivate let caller: LookupQueue.CallerID
+
+        /// Gives up. `completion` may still be called if the result is there already.
+        func cancel() {
+            let completion = self.resolver.state.withLock { state in
+                state.queue.leave(self.caller)
+                return state.completions.removeValue(forKey: self.caller)
             }
+            // What it refers to is released outside of the lock.
+            withExtendedLifetime(completion) {}
         }
-        for index in addresses.indices { addresses[index].port = port }
-        return addresses
+    }
+
+    enum Reply {
+        case answered(Answer)
+        case pending(Query)
+    }
+
+    /// Looks up the addresses of one family, without a port; none if the name has none of this family.
+    ///
+    /// - Parameter completion: Called once, on another thread, if the reply is `pending`.
+    func lookUp(_ name: HostName, _ family: IPFamily, completion: @escaping Completion) -> Reply {
+        if name.isLoopback { return .answered(.success(family.loopbackAddresses)) }
+        let (caller, decision) = self.state.withLock { state in
+            state.lastCaller += 1
+            let decision = state.queue.ask(LookupQueue.Lookup(name, family), state.lastCaller)
+            switch decision {
+            case .wait, .wake: break
+            case .start(let thread): state.semaphores[thread] = DispatchSemaphore(value: 0)
+            case .reject: return (state.lastCaller, decision)
+            }
+            state.completions[state.lastCaller] = completion
+            return (state.lastCaller, decision)
+        }
+        switch decision {
+        case .wait: break
+        case .wake(let thread): self.wake(thread)
+        case .start(let thread): self.start(thread)
+        case .reject(let rejection): return .answered(.failure(.rejected(rejection)))
+        }
+        return .pending(Query(resolver: self, caller: caller))
+    }
+
+    // MARK: Threads
+
+    private func wake(_ thread: LookupQueue.ThreadID) {
+        self.state.withLock { $0.semaphores[thread] }?.signal()
+    }
+
+    private func start(_ thread: LookupQueue.ThreadID) {
+        let error = self.spawn { self.run(thread) }
+        guard error != 0 else { return }
+        let (completions, other) = self.state.withLock { state in
+            state.semaphores[thread] = nil
+            let (failed, other) = state.queue.couldNotStart(thread)
+            return (failed.compactMap { state.completions.removeValue(forKey: $0) }, other)
+        }
+        if let other { self.wake(other) }
+        for completion in completions { completion(.failure(.system(error))) }
+    }
+
+    private func run(_ thread: LookupQueue.ThreadID) {
+        guard let semaphore = self.state.withLock({ $0.semaphores[thread] }) else { return }
+        var work = self.work(of: thread)
+        while let lookup = work {
+            work = self.finish(thread, self.resolve(lookup)) ?? self.waitForWork(thread, semaphore)
+        }
+    }
+
+    private func work(of thread: LookupQueue.ThreadID) -> LookupQueue.Lookup? {
+        self.state.withLock { $0.queue.running[thread] }
+    }
+
+    /// Passes a result on. Returns what is to be looked up next, if anything is waiting.
+    private func finish(_ thread: LookupQueue.ThreadID, _ answer: Answer) -> LookupQueue.Lookup? {
+        let (completions, next) = self.state.withLock { state in
+            let (callers, next) = state.queue.finished(thread)
+            return (callers.compactMap { state.completions.removeValue(forKey: $0) }, next)
+        }
+        for completion in completions { completion(answer) }
+        return next
+    }
+
+    private func waitForWork(_ thread: LookupQueue.ThreadID, _ semaphore: DispatchSemaphore) -> LookupQueue.Lookup? {
+        if semaphore.wait(timeout: .now() + self.idleTime) == .timedOut {
+            let decision = self.state.withLock { state in
+                let decision = state.queue.idleTimePassed(thread)
+                if decision == .end { state.semaphores[thread] = nil }
+                return decision
+            }
+            if decision == .end { return nil }
+            // It was given work at this moment, and is being woken.
+            semaphore.wait()
+        }
+        return self.work(of: thread)
+    }
+}
+
+extension IPFamily {
+    fileprivate var loopbackAddresses: [SocketAddress] {
+        let address = try? SocketAddress(ipAddress: self == .v6 ? "::1" : "127.0.0.1", port: 0)
+        return address.map { [$0] } ?? []
     }
 }

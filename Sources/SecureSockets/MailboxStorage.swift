@@ -116,15 +116,15 @@ final class MailboxStorage: Sendable {
         _ timeout: Duration?, _ accepts: (@Sendable (Message) -> Bool)?
     ) async throws -> Message {
         if let timeout, timeout <= .zero { throw Self.timedOut(timeout) }
+        // Without loops there are no timers, and the call would wait for ever.
+        let loop = timeout == nil ? nil : try SocketEventLoopGroup.shared.started(for: .receiving).any()
         let id = self.state.withLock { state in
             state.lastID += 1
             state.calls[state.lastID] = .some(nil)
             return state.lastID
         }
-        let timer = timeout.map { timeout in
-            SocketEventLoopGroup.shared.any().scheduleTask(in: TimeAmount(timeout)) {
-                self.endWait(id, Self.timedOut(timeout))
-            }
+        let timer = timeout.flatMap { timeout in
+            loop?.scheduleTask(in: TimeAmount(timeout)) { self.endWait(id, Self.timedOut(timeout)) }
         }
         defer {
             timer?.cancel()

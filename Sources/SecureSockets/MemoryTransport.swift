@@ -189,6 +189,8 @@ extension SecureSocket {
         let options = try options.validated()
         try client.require(.client)
         try server.require(.server)
+        try SecureSocketError.check(host: host)
+        let group = try group.started(for: .connecting)
         let ends = (
             MemoryTransport(on: group.next(), cut: cut, capacity: options.outputLimit),
             MemoryTransport(on: group.next(), cut: cut, capacity: options.outputLimit)

@@ -73,9 +73,9 @@ public final class SecureListener: Sendable {
         to endpoint: SocketEndpoint, _ tls: TLSConfiguration, _ options: SocketOptions, _ group: any EventLoopGroup,
         _ logger: Logger
     ) async throws(SecureSocketError) -> SecureListener {
-        try endpoint.requireWithoutNUL()
-        let acceptor = Acceptor.make(on: group, tls, options, logger)
         let address = try endpoint.socketAddress()
+        let group = try group.started(for: .listening)
+        let acceptor = Acceptor.make(on: group, tls, options, logger)
         do {
             let bound = try await acceptor.bind(to: address, spreadingOver: group)
             return SecureListener(acceptor, group, SocketEndpoint(bound) ?? endpoint)

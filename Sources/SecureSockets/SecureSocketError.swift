@@ -53,6 +53,8 @@ public struct SecureSocketError: Error, Sendable {
 
         /// The host name is not known.
         public static let nameNotFound = Code("nameNotFound")
+        /// The host name was not looked up: too many look-ups are waiting already.
+        public static let tooManyLookups = Code("tooManyLookups")
         /// Nobody listens there.
         public static let connectionRefused = Code("connectionRefused")
         /// The peer or the network broke the connection.

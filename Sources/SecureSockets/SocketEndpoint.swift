@@ -1,5 +1,4 @@
 import NIOCore
-import TLSEngine
 
 /// An internet address and a port: where a socket is, or where its peer is.
 public struct SocketEndpoint: Sendable, Hashable, CustomStringConvertible {
@@ -16,15 +15,6 @@ public struct SocketEndpoint: Sendable, Hashable, CustomStringConvertible {
     /// `host:port`, with brackets around an IPv6 address.
     public var description: String {
         self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
-    }
-
-    /// Throws if the host contains a NUL character, at which `inet_pton` would stop.
-    func requireWithoutNUL() throws(SecureSocketError) {
-        guard self.host.utf8.contains(0) else { return }
-        throw SecureSocketError(
-            .invalidArgument, blame: .caller, step: .configuring,
-            "\(self.host.escapedForDisplay) is not an internet address: it contains a NUL character",
-            advice: "Give an address of this machine, such as 127.0.0.1 or ::1", classicReason: "eoptions")
     }
 
     init?(_ address: SocketAddress?) {

@@ -138,7 +138,6 @@ extension SocketOptions {
         if let handshakeTimeout {
             try check(handshakeTimeout > .zero, "handshakeTimeout is \(handshakeTimeout); it must be positive")
         }
-        try self.localEndpoint?.requireWithoutNUL()
         try check(self.lingerTimeout >= .zero, "lingerTimeout is \(self.lingerTimeout); it must not be negative")
         return self
     }

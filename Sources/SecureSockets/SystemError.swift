@@ -21,8 +21,10 @@ enum SystemError {
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// Of the errors of a name's addresses, the one that says most: on a machine without IPv6 that of the IPv4 address.
+    /// Of the errors of a name's addresses, the one that says most: a lack of descriptors here; on a machine without IPv6 that of the IPv4
+    /// address.
     static func mostTelling(of numbers: [Int32]) -> Int32? {
+        if let lack = numbers.first(where: { $0 == EMFILE || $0 == ENFILE }) { return lack }
         let sayLittle: Set<Int32> = [EADDRNOTAVAIL, EAFNOSUPPORT, EINVAL, ENETUNREACH, EHOSTUNREACH]
         return numbers.first { !sayLittle.contains($0) } ?? numbers.first
     }
@@ -121,9 +123,7 @@ extension SecureSocketError {
         case let error as SecureSocketError: return error
         case let error as IOError: return .system(error.errnoCode, step: step, what)
         case let failure as ConnectFailure:
-            if let number = SystemError.mostTelling(of: failure.attempts) { return .system(number, step: step, what) }
-            return SecureSocketError(
-                .timedOut, blame: .network, step: step, "\(what): no answer in time", classicReason: "timeout")
+            return .system(SystemError.mostTelling(of: failure.attempts) ?? ECANCELED, step: step, what)
         case is ChannelError:
             return SecureSocketError(
                 .connectionReset, blame: .network, step: step, "\(what): \(error)", classicReason: "closed")

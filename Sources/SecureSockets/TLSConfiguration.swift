@@ -235,7 +235,8 @@ public struct TLSConfiguration: Sendable {
     ///   - trust: The authorities that are believed. Default: the system's.
     ///   - verification: What is checked. Default: chain and host name.
     ///   - identity: Who this side is, for servers that ask. Default: nobody.
-    ///   - serverName: The name to ask for and to check, in place of the host that is connected to. Default: that host.
+    ///   - serverName: The name to ask for and to check, in place of the host that is connected to. Default: that host. In ASCII: of an
+    ///     internationalized name the A-labels (`xn--…`).
     ///   - parameters: Versions, ciphers, groups, depth, application protocols and sessions.
     /// - Throws: ``SecureSocketError`` that names the file or setting at fault.
     public static func client(
@@ -245,12 +246,7 @@ public struct TLSConfiguration: Sendable {
         serverName: String? = nil,
         parameters: Parameters = Parameters()
     ) throws(SecureSocketError) -> TLSConfiguration {
-        if let serverName, serverName.isEmpty || serverName.utf8.contains(0) {
-            throw SecureSocketError(
-                .invalidArgument, blame: .caller, step: .configuring,
-                "the server name \"\(serverName.escapedForDisplay)\" \(serverName.isEmpty ? "is empty" : "contains a NUL character")",
-                advice: "Give a host name or an address, or nil for the host that is connected to", classicReason: "eoptions")
-        }
+        if let serverName { try SecureSocketError.check(serverName: serverName) }
         var settings = try Self.settings(.client, parameters)
         settings.identity = identity?.identity
         if verification == .dangerouslyNone {

@@ -8,7 +8,7 @@ import DequeModule
 /// Events come in as method calls, what is to be done goes out as a value. The caller keeps the clock, and stops when something has
 /// connected.
 package struct AddressRace<Address> {
-    package enum Family: Hashable, CaseIterable { case v6, v4 }
+    package typealias Family = IPFamily
 
     package enum Action {
         case none

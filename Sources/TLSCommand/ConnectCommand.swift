@@ -46,7 +46,13 @@ struct Connect: AsyncParsableCommand, SpeaksJSON {
 
     func validate() throws {
         if self.insecure, self.ca != nil { throw ValidationError("--insecure verifies nothing; leave --ca out, or it.") }
-        if self.serverName?.isEmpty == true { throw ValidationError("--server-name is empty.") }
+        if let serverName {
+            do {
+                try SecureSocketError.check(serverName: serverName)
+            } catch {
+                throw ValidationError("--server-name: \(ErrorReport(error).sentence)")
+            }
+        }
     }
 
     func run() async throws {

@@ -163,5 +163,5 @@ enum DemoReports {
         ([title] + lines.map { "   " + $0 }).joined(separator: "\n")
     }
 
-    fileprivate static func time(_ milliseconds: Double) -> String { Duration.milliseconds(milliseconds).short }
+    fileprivate static func time(_ milliseconds: Double) -> String { Duration.milliseconds(milliseconds).roundedText }
 }

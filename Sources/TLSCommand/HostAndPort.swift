@@ -17,12 +17,18 @@ struct HostAndPort: Equatable {
         self.port = port
         if host.hasPrefix("["), host.hasSuffix("]"), host.count > 2 {
             self.host = String(host.dropFirst().dropLast())
-        } else if host.contains(":") {
+        } else if host.contains(":"), !host.contains("/") {
             throw ValidationError("Write an IPv6 address in brackets, for example [::1]:443")
-        } else if host.isEmpty || host.contains(where: { "[]/@ ".contains($0) }) {
-            throw ValidationError("'\(host)' is not a host; write HOST:PORT, for example localhost:8443")
         } else {
             self.host = String(host)
+        }
+        do {
+            try SecureSocketError.check(host: String(host))
+        } catch  where error.code == .invalidArgument {
+            throw ValidationError(
+                ErrorReport(error, advice: error.advice ?? "Write HOST:PORT, for example localhost:8443").sentence)
+        } catch {
+            // A zone that this machine does not have; connecting fails with it.
         }
     }
 }

@@ -70,7 +70,4 @@ extension Duration {
         let (seconds, attoseconds) = self.components
         return Double(seconds) * 1000 + (Double(attoseconds) / 1e12).rounded() / 1000
     }
-
-    /// For people, for example `3.21 ms`.
-    var short: String { String(format: "%.2f ms", self.milliseconds) }
 }

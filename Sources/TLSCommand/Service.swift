@@ -115,9 +115,10 @@ struct StoppingReport: Report {
     static let event = "stopping"
 
     private var graceSeconds: Double
-    private var grace: Seconds { Seconds(.seconds(self.graceSeconds)) }
 
     init(_ grace: Seconds) { self.graceSeconds = grace.duration.milliseconds / 1000 }
 
-    var text: String { "stopping; open connections have \(self.grace) seconds to end (Ctrl-C again: at once)" }
+    var text: String {
+        "stopping; open connections have \(Duration.seconds(self.graceSeconds).roundedText) to end (Ctrl-C again: at once)"
+    }
 }

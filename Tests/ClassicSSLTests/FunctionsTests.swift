@@ -198,7 +198,10 @@ struct ConnectAndListenTests {
     }
 
     @Test func `2 connect 1: unknown names and malformed addresses`() async throws {
-        for name in ["no-such-host.invalid", "", "::1", "a\0b"] {
+        let malformed = [
+            "münchen.example", "a b", "a\nb", "a..example", ".", "https://a", "a@b", String(repeating: "a", count: 64),
+        ]
+        for name in ["no-such-host.invalid", "", "::1", "a\0b", "[::1]", "fe80::1%lo"] + malformed {
             await #expect(throws: SSL.Reason.nxdomain, "\(name)") { try await SSL.connect(.host(name), 1, [], patience) }
         }
         for address in [SSL.Address.ipv4(256, 0, 0, 1), .ipv4(127, 0, 0, -1)] {

@@ -383,6 +383,27 @@ struct OtherReasonsTests {
         }
     }
 
+    @Test func `8: also if it is the first thing that the program does, and the next call tries again`() async {
+        await #expect(processExitsWith: .success) {
+            try await SSL.withProcess { _ in
+                try await DescriptorLimit.withNoneLeft {
+                    await #expect(throws: SSL.Reason.emfile) { try await SSL.connect("127.0.0.1", 443, [.verify(0)], patience) }
+                    await #expect(throws: SSL.Reason.emfile) { try await SSL.listen(0, [.ip("127.0.0.1")]) }
+                    await #expect(throws: SSL.Reason.emfile) { try await SSL.receive(1000) }
+                    // A process runs, and its calls say the same.
+                    let process = SSL.spawn {
+                        await #expect(throws: SSL.Reason.emfile) { try await SSL.listen(0, [.ip("127.0.0.1")]) }
+                    }
+                    try await process.task.value
+                }
+                let pair = try await Pair(both: [.active(false)])
+                try await SSL.send(pair.accepted, "unharmed")
+                #expect(try await receive(8, from: pair.connected) == Array("unharmed".utf8))
+                await #expect(throws: SSL.Reason.timeout) { try await SSL.receive(1) }
+            }
+        }
+    }
+
     static let atoms = [
         "enooptions", "eoptions", "ecacertfile", "ecertfile", "ekeyfile", "ekeymismatch", "ecipher", "enoservercert",
         "enoissuercert", "epeercertexpired", "epeercertinvalid", "eselfsignedcert", "echaintoolong", "epeercert",

@@ -114,7 +114,7 @@ import Testing
         let (error, port) = try await self.meetSilentServer(within: .seconds(2))
         #expect(error.blame == .network)
         #expect(error.step == .handshake)
-        #expect(error.message == "the handshake with 127.0.0.1:\(port) was not complete within 2.0 seconds")
+        #expect(error.message == "the handshake with 127.0.0.1:\(port) was not complete within 2 seconds")
     }
 
     func meetSilentServer(within timeout: Duration) async throws -> (error: SecureSocketError, port: Int) {

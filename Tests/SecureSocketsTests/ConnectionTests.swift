@@ -93,6 +93,7 @@ import Testing
         #expect(SystemError.mostTelling(of: [notAvailable, refused]) == refused)
         #expect(SystemError.mostTelling(of: [unreachable, refused]) == refused)
         #expect(SystemError.mostTelling(of: [unreachable]) == unreachable)
+        #expect(SystemError.mostTelling(of: [refused, EMFILE]) == EMFILE)
         #expect(SystemError.mostTelling(of: []) == nil)
     }
 }

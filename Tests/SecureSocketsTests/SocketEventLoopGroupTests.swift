@@ -212,9 +212,65 @@ import Testing
     }
 
     #if os(Linux)
+        @Test func `of the program reports a lack of descriptors, and starts when there are some`() async {
+            await #expect(processExitsWith: .success) {
+                let certificates = try TestCertificates.shared.get()
+                let (server, client) = (try certificates.serverConfiguration(), try certificates.clientConfiguration())
+                let dead = try RawListener(isListening: false)
+                let shared = SocketEventLoopGroup.shared
+                func expect(_ step: SecureSocketError.Step, _ body: () async throws -> Void) async {
+                    let error = await #expect(throws: SecureSocketError.self) { try await body() }
+                    #expect(error?.code == .tooManyOpenFiles)
+                    #expect(error?.blame == .system)
+                    #expect(error?.step == step)
+                    #expect(error?.classicReason == "emfile")
+                }
+                let early = try await DescriptorLimit.withNoneLeft {
+                    for _ in 1...3 {
+                        for host in ["127.0.0.1", "localhost"] {
+                            for group in [shared, shared.next()] as [any EventLoopGroup] {
+                                await expect(.connecting) {
+                                    _ = try await SecureSocket.connect(to: host, port: dead.port, tls: client, on: group)
+                                }
+                            }
+                        }
+                        await expect(.listening) { _ = try await SecureListener.bind(port: 0, tls: server) }
+                        await expect(.connecting) { _ = try await SecureSocket.connectedPair(client: client, server: server) }
+                        await expect(.receiving) { _ = try await Mailbox().next(timeout: .seconds(1)) }
+                    }
+                    // What cannot throw has loops all the same, without timers.
+                    let answer = try await shared.next().submit { 42 }.get()
+                    #expect(answer == 42)
+                    #expect(Array(shared.makeIterator()).count == 1)
+                    await #expect(throws: EventLoopError.shutdown) {
+                        try await shared.any().scheduleTask(in: .milliseconds(1)) {}.futureResult.get()
+                    }
+                    let task = Task(executorPreference: shared.nextLoopTask().executor) { 43 }
+                    let taskAnswer = await task.value
+                    #expect(taskAnswer == 43)
+                    return shared.next()
+                }
+                try await `The first connection`()
+                    .`a client connects, verifies, and bytes flow both ways until both have closed`()
+                #expect(shared.next() is EpollEventLoop)
+                #expect(shared.next() !== early)
+                // A loop of that time stands for the others.
+                let error = await #expect(throws: SecureSocketError.self) {
+                    _ = try await SecureSocket.connect(to: "127.0.0.1", port: dead.port, tls: client, on: early)
+                }
+                #expect(error?.code == .connectionRefused)
+                let answer = try await early.submit { 44 }.get()
+                #expect(answer == 44)
+            }
+        }
+
         @Test func `gives its descriptors back`() async {
             await #expect(processExitsWith: .success) {
                 _ = try await SocketEventLoopGroup.shared.next().submit {}.get()
+                // Dispatch opens a descriptor for its first timer, at a time of its own if it is not made to do so now.
+                await withCheckedContinuation { timer in
+                    DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(1)) { timer.resume() }
+                }
                 // Of all kinds, not only sockets and files.
                 func count() throws -> Int { try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count }
                 let before = try count()

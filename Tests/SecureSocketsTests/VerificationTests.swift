@@ -50,12 +50,12 @@ import Testing
     @Test func `names with control characters, and many of them, are escaped and cut in messages`() async throws {
         let (identity, pem) = try OddCertificate.withControlCharacters()
         let encounter = try await Encounter(
-            of: .client(trust: .certificates(.text(pem)), serverName: "localhost\u{202e}"), with: .server(identity))
+            of: .client(trust: .certificates(.text(pem)), serverName: "localhost"), with: .server(identity))
         let refusal = try #require(await encounter.clientRefusal)
         let problem = try #require(refusal.certificateProblem)
         #expect(
             problem.description
-                == "the peer's certificate (CN=a\\u{9b}2J\\u{202e}z) is not for localhost\\u{202e} "
+                == "the peer's certificate (CN=a\\u{9b}2J\\u{202e}z) is not for localhost "
                 + "but for a\\u{a}b\\u{1b}[2J.example, 1.example, 2.example, 3.example and 146 more")
         #expect(refusal.message.hasSuffix(problem.description))
         // For programs they are as they are.

@@ -118,11 +118,16 @@ package final class RawListener: Sendable {
     package let port: Int
     private let socket: RawSocket
 
-    /// - Parameter isListening: Otherwise the port is taken, and connecting to it is refused.
-    package init(isListening: Bool = true) throws {
+    /// The connection that fills the queue of a listener that takes none.
+    private let queued: RawSocket?
+
+    /// - Parameters:
+    ///   - isListening: Otherwise the port is taken, and connecting to it is refused.
+    ///   - isFull: Its queue is full: connecting is neither refused nor answered.
+    package init(isListening: Bool = true, isFull: Bool = false) throws {
         let socket = RawSocket(taking: try newSocket())
         try socket.withAddress(port: 0) { try check("bind", systemBind(socket.number, $0, $1)) }
-        if isListening { try check("listen", listen(socket.number, 16)) }
+        if isListening { try check("listen", listen(socket.number, isFull ? 0 : 16)) }
         var address = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let result = withUnsafeMutablePointer(to: &address) { address in
@@ -131,6 +136,8 @@ package final class RawListener: Sendable {
         try check("getsockname", result)
         self.port = Int(in_port_t(bigEndian: address.sin_port))
         self.socket = socket
+        // A queue of length 0 holds one connection (listen(2)).
+        self.queued = isFull ? try RawSocket.connect(to: self.port) : nil
     }
 
     package func close() { self.socket.close() }

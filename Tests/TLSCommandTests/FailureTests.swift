@@ -101,6 +101,19 @@ import Testing
         #expect(outcome.errors.unicodeScalars.filter(\.isUnsafeForDisplay).map(\.value) == [10])
     }
 
+    /// With fewer than these, Dispatch ends the process when it starts.
+    @Test(arguments: 8...20)
+    func `a server with few descriptors says so, or serves until it is told to stop`(_ descriptors: Int) async throws {
+        let files = try CertificateFiles()
+        let tool = try Tool(["serve", "0", "--host", "127.0.0.1"] + files.server, descriptors: descriptors)
+        let isListening = await tool.output.line(with: "listening") != nil
+        if isListening { tool.send(signal: SIGTERM) }
+        let outcome = await tool.outcome()
+        #expect([0, 1, 2].contains(outcome.status))
+        #expect((outcome.status == 0) == isListening)
+        #expect(isListening || outcome.errors.contains("Too many open files"), "\(outcome.errors)")
+    }
+
     @Test func `certificates are not overwritten silently`() async throws {
         let files = try CertificateFiles()
         let outcome = try await Tool.run("certs", "dev", files.folder.path)
@@ -117,6 +130,13 @@ import Testing
         (["connect", "localhost"], "localhost:443"),
         (["connect", "::1:443"], "[::1]:443"),
         (["connect", "localhost:0"], "1 to 65535"),
+        (["connect", "münchen.example:443"], "xn--"),
+        (["connect", "https://localhost:443"], "has the character :"),
+        (
+            ["connect", "localhost:443", "--server-name", "münchen.example"],
+            "--server-name: the server name \"münchen.example\" has characters outside ASCII"
+        ),
+        (["connect", "localhost:443", "--server-name", ""], "--server-name"),
         (["connect", "localhost:443", "--insecure", "--ca", "a"], "--insecure"),
         (["connect", "localhost:443", "--alpn", "h2,"], "commas"),
         (["connect", "localhost:443", "--timeout", "-1"], "--timeout"),

@@ -59,7 +59,10 @@ import Testing
         #expect(name.host == "example.org")
         #expect(name.port == 443)
         #expect(try HostAndPort("[::1]:8443").host == "::1")
-        for text in ["", "a", ":1", "[]:1", "[::1]", "::1", "a:b", "a:65536", "https://a:1"] {
+        #expect(try HostAndPort("[fe80::1%some-link]:8443").host == "fe80::1%some-link")
+        for text in [
+            "", "a", ":1", "[]:1", "[::1]", "::1", "a:b", "a:65536", "https://a:1", "[a]:1", "a b:1", "ä.example:1", "a..b:1",
+        ] {
             #expect(throws: (any Error).self, "\(text)") { try HostAndPort(text) }
         }
     }

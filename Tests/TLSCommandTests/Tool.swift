@@ -24,11 +24,20 @@ final class Tool: Sendable {
     private static let longest = DispatchTimeInterval.seconds(120)
 
     /// Starts `tls`. Its standard input stays open until ``endInput()``.
-    init(_ arguments: [String], environment: [String: String] = [:]) throws {
+    ///
+    /// - Parameters:
+    ///   - environment: What is added to this process's own.
+    ///   - descriptors: How many descriptors it may have open; nil: as many as this process.
+    init(_ arguments: [String], environment: [String: String] = [:], descriptors: Int? = nil) throws {
         let process = Process()
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.executableURL = Self.executable
-        process.arguments = arguments
+        if let descriptors {
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", "ulimit -n \(descriptors) && exec \"$0\" \"$@\"", Self.executable.path] + arguments
+        } else {
+            process.executableURL = Self.executable
+            process.arguments = arguments
+        }
         let (input, output, errors) = (Pipe(), Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output

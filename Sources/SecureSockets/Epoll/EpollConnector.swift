@@ -1,8 +1,6 @@
 #if os(Linux)
     import CEpoll
     import NIOCore
-    import NIOPosix
-    import SocketCore
 
     #if canImport(Musl)
         import Musl
@@ -10,130 +8,39 @@
         import Glibc
     #endif
 
-    /// Connects on one of our own loops.
-    ///
-    /// Sendable without a check because it is touched on `loop` only.
-    final class EpollConnector: Connector, @unchecked Sendable {
+    /// Connects to addresses on one of our own loops.
+    final class EpollConnector: AddressConnector {
         private let loop: EpollEventLoop
         private let options: SocketOptions
-        private var race = AddressRace<SocketAddress>(families: [])
-        private var attempts: [ConnectingDescriptor] = []
-        private var failure = ConnectFailure()
-        private var local: SocketAddress?
-        /// The next event of the race: one at a time.
-        private var timer: TimerHeap.Timer?
-        private var completion: ((Result<ConnectedTransport, any Error>) -> Void)?
 
         init(on loop: EpollEventLoop, options: SocketOptions) {
             self.loop = loop
             self.options = options
         }
 
-        func start(_ target: ConnectTarget, completion: @escaping (Result<ConnectedTransport, any Error>) -> Void) {
-            self.completion = completion
-            self.local = target.local
-            switch target.host {
-            case .address(let address):
-                let family: AddressRace<SocketAddress>.Family = address.protocol == .inet6 ? .v6 : .v4
-                self.race = AddressRace(families: [family])
-                self.perform(self.race.resolved(family, [address]))
-            case .name(let name):
-                let families = AddressRace<SocketAddress>.Family.wanted(self.options.addressFamily)
-                self.race = AddressRace(families: families)
-                for family in families { self.lookUp(name, target.port, family) }
-            }
-        }
-
-        /// `getaddrinfo` blocks, and so it runs on NIO's thread pool. Giving up does not stop it; its answer is then dropped.
-        private func lookUp(_ name: String, _ port: Int, _ family: AddressRace<SocketAddress>.Family) {
-            NIOThreadPool.singleton.submit { _ in
-                let answer = Result { try HostResolver.lookUp(name, port, family) }
-                self.loop.execute { self.answered(family, answer) }
-            }
-        }
-
-        private func answered(_ family: AddressRace<SocketAddress>.Family, _ answer: Result<[SocketAddress], any Error>) {
-            if case .failure(let error as HostResolver.Failure) = answer { self.failure.lookups.append(error) }
-            self.perform(self.race.resolved(family, (try? answer.get()) ?? []))
-        }
-
-        private func perform(_ action: AddressRace<SocketAddress>.Action) {
-            guard self.completion != nil else { return }
-            switch action {
-            case .none: break
-            case .waitForPreferredFamily:
-                self.after(AddressRaceTiming.resolutionDelay) { self.perform(self.race.resolutionDelayPassed()) }
-            case .attempt(let address):
-                self.after(AddressRaceTiming.attemptDelay) { self.perform(self.race.attemptDelayPassed()) }
-                self.attempt(address)
-            case .exhausted: self.end(.failure(self.failure))
-            }
-        }
-
-        private func after(_ milliseconds: Int64, _ body: @escaping () -> Void) {
-            if let timer { self.loop.cancel(timer) }
-            self.timer = self.loop.schedule(at: .now() + .milliseconds(milliseconds), body)
-        }
-
-        private func attempt(_ address: SocketAddress) {
-            do {
-                let descriptor = try ConnectingDescriptor(to: address, from: self.local, on: self.loop, options: self.options)
-                try descriptor.start { result in self.tried(descriptor, address, result) }
-                self.attempts.append(descriptor)
-            } catch {
-                self.failed(error)
-            }
-        }
-
-        private func tried(_ attempt: ConnectingDescriptor, _ address: SocketAddress, _ result: Result<Int32, IOError>) {
-            self.attempts.removeAll { $0 === attempt }
-            switch result {
-            case .failure(let error): self.failed(error)
-            case .success(let descriptor):
-                let transport = EpollTransport(descriptor, on: self.loop, peer: address, options: self.options)
-                self.end(
-                    .success(
-                        ConnectedTransport { connect in
+        func connect(
+            to address: SocketAddress, from local: SocketAddress?,
+            completion: @escaping (Result<ConnectedTransport, IOError>) -> Void
+        ) throws(IOError) -> any AddressAttempt {
+            let (loop, options) = (self.loop, self.options)
+            let attempt = try ConnectingDescriptor(to: address, from: local, on: loop, options: options)
+            try attempt.start { result in
+                completion(
+                    result.map { descriptor in
+                        let transport = EpollTransport(descriptor, on: loop, peer: address, options: options)
+                        return ConnectedTransport { connect in
                             try transport.begin(connect)
                         } close: {
                             transport.close()
-                        }))
+                        }
+                    })
             }
-        }
-
-        private func failed(_ error: IOError) {
-            self.failure.attempts.append(error.errnoCode)
-            self.perform(self.race.attemptFailed())
-        }
-
-        private func end(_ result: Result<ConnectedTransport, any Error>) {
-            let completion = self.completion
-            self.giveUp()
-            completion?(result)
-        }
-
-        func giveUp() {
-            self.completion = nil
-            if let timer { self.loop.cancel(timer) }
-            self.timer = nil
-            let attempts = self.attempts
-            self.attempts.removeAll()
-            for attempt in attempts { attempt.close() }
-        }
-    }
-
-    extension AddressRace.Family {
-        fileprivate static func wanted(_ family: SocketOptions.AddressFamily) -> Set<Self> {
-            switch family {
-            case .any: [.v6, .v4]
-            case .v4: [.v4]
-            case .v6: [.v6]
-            }
+            return attempt
         }
     }
 
     /// A socket that is being connected.
-    private final class ConnectingDescriptor: PolledDescriptor {
+    private final class ConnectingDescriptor: PolledDescriptor, AddressAttempt {
         private let loop: EpollEventLoop
         private let descriptor: Int32
         private let address: SocketAddress

@@ -57,7 +57,7 @@
         private var isStopping = false
         /// What is to be run at some time is abandoned at once.
         private var takesNoTasksForLater = false
-        private var hasEnded = false
+        private(set) var hasEnded = false
 
         /// The loop's turns, to be asked for on the loop. nil after its end: they refer to each other, and would never go.
         @exclusivity(unchecked) private(set) var ownTurn: LoopTurn?
@@ -91,6 +91,21 @@
             turn.isLookedAfter = true
             self.ownTurn = turn
             self.inbox.withLock { $0.turn = turn }
+        }
+
+        /// A loop that has ended: it has neither descriptors nor a thread, and runs tasks on its queue. It is handed out in place of loops that
+        /// cannot be started.
+        static let standIn = EpollEventLoop(ended: ())
+
+        private init(ended: Void) {
+            self.epoll = -1
+            self.wakeup = -1
+            self.inputBuffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+            self.isStopping = true
+            self.takesNoTasksForLater = true
+            self.hasMail = false
+            self.hasEnded = true
+            self.inbox.withLock { $0.isOver = true }
         }
 
         private static func makeWakeup(for epoll: Int32) throws(SecureSocketError) -> Int32 {

@@ -1,0 +1,48 @@
+#if os(Linux)
+    import CEpoll
+#endif
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// A thread that nothing waits for.
+enum DetachedThread {
+    private final class Body: Sendable {
+        let run: @Sendable () -> Void
+        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+    }
+
+    /// Returns an error number, or 0.
+    @Sendable static func start(_ run: @escaping @Sendable () -> Void) -> Int32 {
+        // The thread takes this reference over, or it is released where the thread could not be created.
+        let body = Unmanaged.passRetained(Body(run))
+        #if canImport(Darwin)
+            var thread: pthread_t?
+            let result = pthread_create(
+                &thread, nil,
+                { argument in
+                    Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+                    return nil
+                }, body.toOpaque())
+            if result == 0, let thread { pthread_detach(thread) }
+        #else
+            var thread = pthread_t()
+            let result = pthread_create(
+                &thread, nil,
+                { argument in
+                    guard let argument else { return nil }
+                    cepoll_name_thread("host-look-up")
+                    Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+                    return nil
+                }, body.toOpaque())
+            if result == 0 { pthread_detach(thread) }
+        #endif
+        if result != 0 { body.release() }
+        return result
+    }
+}

@@ -1,0 +1,85 @@
+import NIOCore
+import SocketCore
+import TLSEngine
+
+extension ConnectTarget.Host {
+    /// Reads a host as callers give it: a name or an address, and checks it.
+    init(_ text: String, port: Int) throws(SecureSocketError) {
+        // Functions of the C library would take what is before a NUL for the whole.
+        guard !text.utf8.contains(0), case .address(let literal) = PeerName(text) else {
+            do {
+                self = .name(try HostName(text))
+            } catch {
+                throw SecureSocketError(error, of: "host name", text, step: .resolving, classicReason: "nxdomain")
+            }
+            return
+        }
+        let address =
+            text.contains("%")
+            ? SystemResolver.address(scoped: text.withoutBrackets, port: port)
+            : try? SocketAddress(ipAddress: literal.description, port: port)
+        guard let address else { throw SecureSocketError(unknownZoneOf: text) }
+        self = .address(address)
+    }
+}
+
+extension SecureSocketError {
+    /// Rejects a host that `connect` could not use.
+    package static func check(host: String) throws(SecureSocketError) {
+        _ = try ConnectTarget.Host(host, port: 0)
+    }
+
+    /// Rejects a name that could neither be asked for nor be in a certificate.
+    package static func check(serverName name: String) throws(SecureSocketError) {
+        guard name.utf8.contains(0) || IPAddressBytes(literal: name) == nil else { return }
+        do {
+            _ = try HostName(name)
+        } catch {
+            throw SecureSocketError(error, of: "server name", name, step: .configuring, classicReason: "eoptions")
+        }
+    }
+
+    fileprivate init(_ problem: HostName.Problem, of noun: String, _ name: String, step: Step, classicReason: String) {
+        let (fault, advice) = problem.explanation
+        self.init(
+            .invalidArgument, blame: .caller, step: step, "the \(noun)\(name.isEmpty ? "" : " \(name.quoted)") \(fault)",
+            advice: advice, classicReason: classicReason)
+    }
+
+    fileprivate init(unknownZoneOf address: String) {
+        self.init(
+            .addressNotAvailable, blame: .caller, step: .resolving,
+            "the address \(address.quoted) has a zone that is not a network interface of this machine",
+            advice: "Give the interface's name after the percent sign, as in fe80::1%eth0", classicReason: "nxdomain")
+    }
+}
+
+extension HostName.Problem {
+    /// What is wrong with a name, and what to do about it.
+    fileprivate var explanation: (fault: String, advice: String?) {
+        switch self {
+        case .empty: ("is empty", nil)
+        case .notASCII:
+            (
+                "has characters outside ASCII",
+                "Give its ASCII form (A-label, RFC 5890), in which such labels begin with xn--"
+            )
+        case .controlCharacter(let character): ("has a control character (\(String(character).escapedForDisplay))", nil)
+        case .forbiddenCharacter(" "): ("has a blank", nil)
+        case .forbiddenCharacter(let character):
+            ("has the character \(character), which host names do not have", "Give the host alone, without scheme, port or path")
+        case .emptyLabel: ("has an empty label", "Check its dots")
+        case .labelTooLong(let label):
+            ("has a label of \(label.utf8.count) bytes; \(HostName.longestLabel) is the maximum", nil)
+        case .tooLong(let byteCount): ("is \(byteCount) bytes long; \(HostName.longestName) is the maximum", nil)
+        }
+    }
+}
+
+extension String {
+    /// An address without the brackets that it may have, as in a URL.
+    var withoutBrackets: String { self.hasPrefix("[") && self.hasSuffix("]") ? String(self.dropFirst().dropLast()) : self }
+
+    /// The text between quotation marks, as messages show it.
+    fileprivate var quoted: String { "\"\(self.abbreviatedForDisplay)\"" }
+}

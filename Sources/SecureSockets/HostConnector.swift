@@ -1,0 +1,222 @@
+import NIOCore
+import SocketCore
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// Connects to a host: resolves its name, and races its addresses (`AddressRace`).
+///
+/// Sendable without a check because it is touched on its event loop only.
+final class HostConnector: @unchecked Sendable {
+    private let turn: LoopTurn
+    private let family: SocketOptions.AddressFamily
+    private let resolver: HostResolver
+    private let connector: any AddressConnector
+    private var race = AddressRace<SocketAddress>(families: [])
+    private var queries: [IPFamily: HostResolver.Query] = [:]
+    private var attempts: [ObjectIdentifier: any AddressAttempt] = [:]
+    private var failure = ConnectFailure()
+    private var local: SocketAddress?
+    /// The next event of the race: one at a time.
+    private var timer: LoopTurn.Timer?
+    #if os(Linux)
+        /// Abandoned when the loop is shut down.
+        private var endOfLoop: TimerHeap.Timer?
+    #endif
+    private var attempting: ((SocketAddress) -> Void)?
+    private var completion: ((Result<ConnectedTransport, any Error>) -> Void)?
+
+    init(on turn: LoopTurn, _ connector: any AddressConnector, family: SocketOptions.AddressFamily, resolver: HostResolver) {
+        self.turn = turn
+        self.connector = connector
+        self.family = family
+        self.resolver = resolver
+    }
+
+    /// Begins. To be called on the loop.
+    ///
+    /// - Parameters:
+    ///   - attempting: Called before each address is tried.
+    ///   - completion: Called once, on the loop, unless it is given up before; possibly before this returns.
+    func start(
+        _ target: ConnectTarget, attempting: @escaping (SocketAddress) -> Void,
+        completion: @escaping (Result<ConnectedTransport, any Error>) -> Void
+    ) {
+        self.attempting = attempting
+        self.completion = completion
+        self.local = target.local
+        switch target.host {
+        case .address(let address):
+            let family: IPFamily = address.protocol == .inet6 ? .v6 : .v4
+            self.race = AddressRace(families: [family])
+            self.perform(self.race.resolved(family, [address]))
+        case .name(let name):
+            let families = self.family.families
+            self.race = AddressRace(families: Set(families))
+            for family in families where self.completion != nil { self.lookUp(name, target.port, family) }
+            if !self.queries.isEmpty { self.watchLoop() }
+        }
+    }
+
+    /// Ends a look-up when the loop is shut down: no address is being connected to, whose socket the loop would close.
+    private func watchLoop() {
+        #if os(Linux)
+            guard let loop = self.turn.loop as? EpollEventLoop else { return }
+            self.endOfLoop = loop.schedule(at: .now() + .hours(24 * 365)) {
+            } orWhenTheLoopEnds: {
+                self.end(.failure(IOError(errnoCode: ECANCELED, reason: "the event loop has been shut down")))
+            }
+        #endif
+    }
+
+    /// Ends all that is under way. To be called on the loop.
+    func giveUp() {
+        self.completion = nil
+        self.attempting = nil
+        self.timer?.cancel()
+        self.timer = nil
+        #if os(Linux)
+            if let endOfLoop, let loop = self.turn.loop as? EpollEventLoop { loop.cancel(endOfLoop) }
+            self.endOfLoop = nil
+        #endif
+        for query in self.queries.values { query.cancel() }
+        self.queries.removeAll()
+        let attempts = self.attempts
+        self.attempts.removeAll()
+        for attempt in attempts.values { attempt.close() }
+    }
+
+    // MARK: Names
+
+    private func lookUp(_ name: HostName, _ port: Int, _ family: IPFamily) {
+        let reply = self.resolver.lookUp(name, family) { answer in
+            self.turn.loop.execute { self.turn.run { self.answered(family, port, answer) } }
+        }
+        switch reply {
+        case .answered(let answer): self.answered(family, port, answer)
+        case .pending(let query): self.queries[family] = query
+        }
+    }
+
+    private func answered(_ family: IPFamily, _ port: Int, _ answer: HostResolver.Answer) {
+        guard self.completion != nil else { return }
+        self.queries[family] = nil
+        var addresses: [SocketAddress] = []
+        switch answer {
+        case .success(let found): addresses = found
+        case .failure(let error): self.failure.lookups.append(error)
+        }
+        for index in addresses.indices { addresses[index].port = port }
+        self.perform(self.race.resolved(family, addresses))
+    }
+
+    // MARK: Addresses
+
+    /// Performs an action of the race, and those that follow from it at once: a name may have thousands of addresses that all fail so.
+    private func perform(_ action: AddressRace<SocketAddress>.Action) {
+        var next: AddressRace<SocketAddress>.Action? = action
+        while let action = next, self.completion != nil {
+            next = nil
+            switch action {
+            case .none: break
+            case .waitForPreferredFamily:
+                self.after(AddressRaceTiming.resolutionDelay) { self.perform(self.race.resolutionDelayPassed()) }
+            case .attempt(let address):
+                self.after(AddressRaceTiming.attemptDelay) { self.perform(self.race.attemptDelayPassed()) }
+                do {
+                    try self.attempt(address)
+                } catch {
+                    self.failure.attempts.append(error.errnoCode)
+                    next = self.race.attemptFailed()
+                }
+            case .exhausted: self.end(.failure(self.failure))
+            }
+        }
+    }
+
+    private func after(_ milliseconds: Int64, _ body: @escaping () -> Void) {
+        self.timer?.cancel()
+        self.timer = self.turn.after(.milliseconds(milliseconds), body)
+    }
+
+    private func attempt(_ address: SocketAddress) throws(IOError) {
+        self.attempting?(address)
+        var id: ObjectIdentifier?
+        let attempt = try self.connector.connect(to: address, from: self.local) { result in
+            guard let id else { return }
+            self.attempts[id] = nil
+            switch result {
+            case .success(let transport): self.end(.success(transport))
+            case .failure(let error):
+                self.failure.attempts.append(error.errnoCode)
+                self.perform(self.race.attemptFailed())
+            }
+        }
+        id = ObjectIdentifier(attempt)
+        self.attempts[ObjectIdentifier(attempt)] = attempt
+    }
+
+    private func end(_ result: Result<ConnectedTransport, any Error>) {
+        let completion = self.completion
+        self.giveUp()
+        completion?(result)
+    }
+}
+
+/// Connects to one address. Everything is called on the loop.
+protocol AddressConnector: AnyObject {
+    /// - Parameter completion: Called once, after this has returned, unless the attempt is closed before.
+    func connect(
+        to address: SocketAddress, from local: SocketAddress?,
+        completion: @escaping (Result<ConnectedTransport, IOError>) -> Void
+    ) throws(IOError) -> any AddressAttempt
+}
+
+/// A connection to one address that is being made.
+protocol AddressAttempt: AnyObject {
+    func close()
+}
+
+/// Where to connect to.
+struct ConnectTarget {
+    enum Host {
+        case address(SocketAddress)
+        case name(HostName)
+    }
+
+    let host: Host
+    let port: Int
+    /// Where to connect from; nil: the operating system chooses.
+    let local: SocketAddress?
+}
+
+/// A transport that is connected and has no connection yet.
+struct ConnectedTransport {
+    /// Makes the connection.
+    let begin: (@escaping (any Transport) -> Connection?) throws -> Void
+    let close: () -> Void
+}
+
+/// No address could be connected to.
+struct ConnectFailure: Error {
+    /// Of the look-ups that failed.
+    var lookups: [HostResolver.Failure] = []
+    /// The errors of the addresses that were tried.
+    var attempts: [Int32] = []
+}
+
+extension SocketOptions.AddressFamily {
+    /// The preferred one first.
+    fileprivate var families: [IPFamily] {
+        switch self {
+        case .any: [.v6, .v4]
+        case .v4: [.v4]
+        case .v6: [.v6]
+        }
+    }
+}
