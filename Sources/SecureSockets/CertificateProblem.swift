@@ -151,7 +151,7 @@ extension CertificateProblem: CustomStringConvertible {
         case .chainTooLong:
             "ends a chain that is too long: it stands at position \(self.position), and \(self.refusal.depthLimit ?? 0) is the highest allowed"
         case .wrongName: "is not for \(self.expectedText) but for \(self.ownNames)"
-        case .wrongAddress where self.certificate?.names.contains(self.expectedName ?? "") ?? false:
+        case .wrongAddress where self.hasAddressAsName:
             "has \(self.expectedText) as a DNS name, not as an address"
         case .wrongAddress: "is not for \(self.expectedText) but for \(self.ownNames)"
         case .nameConstraint: self.constraintText
@@ -226,6 +226,9 @@ extension CertificateProblem: CustomStringConvertible {
         return issuer.abbreviatedForDisplay
     }
 
+    /// Whether the certificate has the expected address as a DNS name, which is never one (RFC 9110 §4.3.5).
+    package var hasAddressAsName: Bool { self.certificate?.names.contains(self.expectedName ?? "") ?? false }
+
     var advice: String {
         switch self.kind {
         case .expired: "The peer has to renew it; if it looks valid, check this machine's clock"
@@ -244,7 +247,7 @@ extension CertificateProblem: CustomStringConvertible {
         case .notAuthority: "Have the certificate issued by an authority"
         case .pathLengthExceeded: "Have the authority issue it directly, or raise its path length constraint"
         case .chainTooLong: "Allow a greater depth, or have the peer use a shorter chain"
-        case .wrongAddress where self.certificate?.names.contains(self.expectedName ?? "") ?? false:
+        case .wrongAddress where self.hasAddressAsName:
             "Have it issued with the address as an IP address (subjectAltName=IP:\(self.expectedText))"
         case .wrongName, .wrongAddress: "Connect by a name that the certificate is for, or have it issued for this one"
         case .nameConstraint: "Have it issued for a name that its authorities may certify"

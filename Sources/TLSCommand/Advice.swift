@@ -1,5 +1,6 @@
 import Foundation
 import SecureSockets
+import TLSEngine
 
 /// What to do about an error of the library, in terms of the options of this tool.
 enum Advice {
@@ -17,16 +18,7 @@ enum Advice {
 
     static func forConnecting(_ error: SecureSocketError) -> String? {
         if let text = self.forFiles(error) { return text }
-        if let problem = error.certificateProblem {
-            switch problem.kind {
-            case .selfSigned: return "If you trust it, pass this certificate with --ca FILE"
-            case .untrustedRoot, .issuerUnknown:
-                return "If you trust its authority, pass that with --ca FILE; a server must send its whole chain"
-            case .wrongName, .wrongAddress:
-                return "Connect by a name that the certificate is for, or pass that with --server-name NAME"
-            default: return nil
-            }
-        }
+        if let problem = error.certificateProblem, let text = self.forCertificate(problem, trustOption: "--ca") { return text }
         switch error.alert {
         case "certificate_required": return "Pass one with --cert FILE and --key FILE"
         case "no_application_protocol": return "Pass others with --alpn LIST"
@@ -36,9 +28,32 @@ enum Advice {
 
     static func forServing(_ error: SecureSocketError) -> String? {
         if let text = self.forFiles(error) { return text }
+        if let problem = error.certificateProblem { return self.forCertificate(problem, trustOption: "--client-ca") }
         return switch error.code {
         case .addressInUse: "Choose another port (0 picks a free one), or end the program that has this one"
         default: nil
+        }
+    }
+
+    /// Advice about a peer's certificate.
+    private static func forCertificate(_ problem: CertificateProblem, trustOption: String) -> String? {
+        switch problem.kind {
+        case .selfSigned, .untrustedRoot, .issuerUnknown:
+            switch problem.refusal.detail {
+            case .issuerHasOtherKey(isTrusted: true):
+                return "The authority was probably made anew: pass its present certificate with \(trustOption) FILE"
+            case .issuerHasOtherKey(isTrusted: false): return nil
+            default: break
+            }
+            if problem.kind == .selfSigned { return "If you trust it, pass this certificate with \(trustOption) FILE" }
+            let peer = trustOption == "--ca" ? "server" : "client"
+            return "If you trust its authority, pass that with \(trustOption) FILE; a \(peer) must send its whole chain"
+        case .wrongAddress where problem.hasAddressAsName: return nil
+        case .wrongName, .wrongAddress:
+            return "Connect by a name that the certificate is for, or pass that with --server-name NAME"
+        case .weakSignature, .weakKey:
+            return "Have the peer use another certificate; until then, --allow-legacy-certificates accepts this one"
+        default: return nil
         }
     }
 

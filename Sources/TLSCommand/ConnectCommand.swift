@@ -27,6 +27,8 @@ struct Connect: AsyncParsableCommand, SpeaksJSON {
 
     @OptionGroup var identity: IdentityOptions
 
+    @OptionGroup var leniency: LeniencyOptions
+
     @Flag(help: "Verify nothing. Anybody on the way can read and change everything.")
     var insecure = false
 
@@ -69,9 +71,9 @@ struct Connect: AsyncParsableCommand, SpeaksJSON {
 
     private func configuration() throws -> TLSConfiguration {
         try .client(
-            trust: try self.ca.map { try TLSTrust.pem($0) } ?? .system,
+            trust: self.leniency.applied(to: try self.ca.map { try TLSTrust.pem($0) } ?? .system),
             verification: self.insecure ? .dangerouslyNone : .full,
-            identity: try self.identity.identity(),
+            identity: try self.identity.identity(self.leniency),
             serverName: self.serverName,
             parameters: self.stream.parameters)
     }

@@ -38,6 +38,8 @@ struct Serve: AsyncParsableCommand, SpeaksJSON {
     @Flag(help: "Refuse clients that show no certificate. Needs --client-ca.")
     var requireClientCertificate = false
 
+    @OptionGroup var leniency: LeniencyOptions
+
     @OptionGroup var stream: StreamOptions
 
     @Option(help: ArgumentHelp("How long open connections may take to end after Ctrl-C.", valueName: "seconds"))
@@ -85,11 +87,11 @@ struct Serve: AsyncParsableCommand, SpeaksJSON {
     }
 
     private func configuration() throws -> TLSConfiguration {
-        guard let identity = try self.identity.identity() else { throw self.identityMissing }
+        guard let identity = try self.identity.identity(self.leniency) else { throw self.identityMissing }
         return try .server(
             identity,
             clients: self.clientCa == nil ? .none : self.requireClientCertificate ? .required : .optional,
-            trust: try self.clientCa.map { try TLSTrust.pem($0) },
+            trust: try self.clientCa.map { self.leniency.applied(to: try TLSTrust.pem($0)) },
             parameters: self.stream.parameters)
     }
 }

@@ -22,9 +22,28 @@ struct IdentityOptions: ParsableArguments {
     }
 
     /// Nil if none was given.
-    func identity() throws(SecureSocketError) -> TLSIdentity? {
+    func identity(_ leniency: LeniencyOptions) throws(SecureSocketError) -> TLSIdentity? {
         guard let cert, let key else { return nil }
-        return try TLSIdentity(certificateChain: .file(cert), privateKey: .file(key), password: self.password)
+        return try TLSIdentity(
+            certificateChain: .file(cert), privateKey: .file(key), password: self.password, allowing: leniency.legacyCertificates)
+    }
+}
+
+/// Which certificates are accepted that are refused by default.
+struct LeniencyOptions: ParsableArguments {
+    @Flag(help: "Accept certificates signed with SHA-1 and RSA keys under 2048 bits. For old peers only: they can be forged.")
+    var allowLegacyCertificates = false
+
+    @Flag(help: "Let a chain end in any certificate that is trusted, not only in a self-signed one.")
+    var partialChain = false
+
+    var legacyCertificates: LegacyCertificates {
+        self.allowLegacyCertificates ? [.sha1Signatures, .rsaKeysUnder2048Bits] : []
+    }
+
+    func applied(to trust: TLSTrust) -> TLSTrust {
+        let trust = trust.allowing(self.legacyCertificates)
+        return self.partialChain ? trust.acceptingPartialChains : trust
     }
 }
 

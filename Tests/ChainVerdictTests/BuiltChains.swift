@@ -1,3 +1,5 @@
+import TestSupport
+
 /// The chains of all cases, built once a process.
 enum BuiltChains {
     static func chain(of chainCase: ChainCase) throws -> Chain {

@@ -1,4 +1,5 @@
 import SecureSockets
+import TestSupport
 import Testing
 
 /// A chain, the name that is asked for, and the verdict that is right.

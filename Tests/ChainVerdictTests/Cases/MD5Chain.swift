@@ -1,3 +1,5 @@
+import TestSupport
+
 /// A leaf that its root has signed with MD5. Written once with `openssl ca`, because swift-crypto does not sign with MD5.
 enum MD5Chain {
     static let chain = Chain(sent: [leaf], trusted: [root], key: key)

@@ -1,9 +1,7 @@
-import TestSupport
-
 // The certificates that most cases are made of. `change` makes an odd one of a good one.
 
 /// An authority: self-signed, or issued by another.
-func authority(
+package func authority(
     _ name: String, key: CertificateKey = .p256(), by issuer: IssuedCertificate? = nil, pathLength: UInt8? = nil,
     change: (inout CertificateDraft) -> Void = { _ in }
 ) throws -> IssuedCertificate {
@@ -15,7 +13,7 @@ func authority(
 }
 
 /// A certificate for a server: self-signed, or issued by an authority.
-func server(
+package func server(
     by issuer: IssuedCertificate?, names: [GeneralNameValue] = [.dns("www.example.org")], key: CertificateKey = .p256(),
     change: (inout CertificateDraft) -> Void = { _ in }
 ) throws -> IssuedCertificate {
@@ -26,7 +24,7 @@ func server(
 }
 
 /// A certificate for a client.
-func client(
+package func client(
     by issuer: IssuedCertificate?, key: CertificateKey = .p256(), change: (inout CertificateDraft) -> Void = { _ in }
 ) throws -> IssuedCertificate {
     try leaf("Client", .client, key: key, by: issuer, change: change)
@@ -45,7 +43,7 @@ private func leaf(
 }
 
 /// A chain of a root and a server, whose certificate `change` makes an odd one.
-func chainOfServer(
+package func chainOfServer(
     names: [GeneralNameValue] = [.dns("www.example.org")], change: (inout CertificateDraft) -> Void = { _ in }
 ) throws -> Chain {
     let root = try authority("Root")
@@ -53,14 +51,14 @@ func chainOfServer(
 }
 
 /// A chain of a root, an intermediate and a server; `change` makes the intermediate an odd one.
-func chainWithIntermediate(change: (inout CertificateDraft) -> Void) throws -> Chain {
+package func chainWithIntermediate(change: (inout CertificateDraft) -> Void) throws -> Chain {
     let root = try authority("Root")
     let intermediate = try authority("Intermediate", by: root, change: change)
     return try Chain(sent: [server(by: intermediate), intermediate], trusted: [root])
 }
 
 /// A chain of a root and a server; `change` makes the root an odd one.
-func chainWithRoot(change: (inout CertificateDraft) -> Void) throws -> Chain {
+package func chainWithRoot(change: (inout CertificateDraft) -> Void) throws -> Chain {
     let root = try authority("Root", change: change)
     return try Chain(sent: [server(by: root)], trusted: [root])
 }
