@@ -81,6 +81,7 @@ let package = Package(
             dependencies: [
                 "SecureSockets", "DevelopmentCertificates", "TLSEngine",
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),

@@ -24,7 +24,7 @@ struct Demo: AsyncParsableCommand, SpeaksJSON {
 
         let stop = await StopSignals()
         let log = EventLog(Reporter(style: self.style, output: .standardError))
-        try await log.printing {
+        try await log.flushed {
             try await demonstration.run(log: { log.add($0) }) { await stop.first() }
         }
     }

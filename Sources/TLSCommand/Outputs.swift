@@ -50,32 +50,3 @@ extension ToolError {
         }
     }
 }
-
-/// Reports from tasks that must not wait, such as those on an event loop: printed in their order by a task of its own.
-///
-/// If the reader does not keep up, reports above the limit are dropped.
-struct EventLog: Sendable {
-    private let reporter: Reporter
-    private let entries: AsyncStream<any Report>
-    private let continuation: AsyncStream<any Report>.Continuation
-
-    init(_ reporter: Reporter, limit: Int = 4096) {
-        self.reporter = reporter
-        (self.entries, self.continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(limit))
-    }
-
-    /// Returns at once.
-    func add(_ report: any Report) { self.continuation.yield(report) }
-
-    /// Prints what is added while `body` runs, all of it before this returns.
-    func printing(while body: () async throws -> Void) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                // A log that nobody reads is no reason to stop serving.
-                for await report in self.entries { try? self.reporter.report(report) }
-            }
-            defer { self.continuation.finish() }
-            try await body()
-        }
-    }
-}

@@ -59,15 +59,17 @@ struct Serve: AsyncParsableCommand, SpeaksJSON {
     }
 
     func run() async throws {
-        try await Advice.given(by: Advice.forServing) {
-            let listener = try await SecureListener.bind(
-                host: self.host, port: self.port, tls: try self.configuration(), options: self.stream.socketOptions)
-            let stop = await StopSignals()
-            let log = EventLog(Reporter(style: self.style, output: .standardError))
-            let service = Service(
-                listener: listener, echo: EchoService(answersHTTP: self.stream.packet == .none), grace: self.grace.duration,
-                log: { log.add($0) })
-            try await log.printing {
+        OpenFilesLimit.raise()
+        let log = EventLog(Reporter(style: self.style, output: .standardError))
+        try await log.flushed {
+            try await Advice.given(by: Advice.forServing) {
+                let listener = try await SecureListener.bind(
+                    host: self.host, port: self.port, tls: try self.configuration(), options: self.stream.socketOptions,
+                    logger: EventLogHandler.logger(for: log))
+                let stop = await StopSignals()
+                let service = Service(
+                    listener: listener, echo: EchoService(answersHTTP: self.stream.packet == .none), grace: self.grace.duration,
+                    log: { log.add($0) })
                 try await service.run {
                     try Reporter(style: self.style, output: .standardOutput).report(ListeningReport(listener))
                     await stop.first()

@@ -25,7 +25,10 @@ struct Service: Sendable {
     private func serve() async throws {
         try await self.listener.serve(
             handshakeFailed: { error, peer in
-                self.log(RefusedReport(peer: peer?.description, error: ErrorReport(error)))
+                let (peer, report) = (peer?.description, ErrorReport(error, advice: Advice.forServing(error)))
+                self.log(
+                    error.code == .endedBeforeHandshake
+                        ? LeftReport(peer: peer, error: report) : RefusedReport(peer: peer, error: report))
             },
             { socket in
                 self.log(AcceptedReport(connection: ConnectionReport(socket)))
@@ -76,6 +79,16 @@ struct RefusedReport: Report {
     var error: ErrorReport
 
     var text: String { "handshake failed: \(self.error.sentence)" }
+}
+
+/// A client has left without a handshake.
+struct LeftReport: Report {
+    static let event = "left"
+
+    var peer: String?
+    var error: ErrorReport
+
+    var text: String { self.error.message }
 }
 
 /// A connection has ended.

@@ -28,7 +28,10 @@ final class Tool: Sendable {
     /// - Parameters:
     ///   - environment: What is added to this process's own.
     ///   - descriptors: How many descriptors it may have open; nil: as many as this process.
-    init(_ arguments: [String], environment: [String: String] = [:], descriptors: Int? = nil) throws {
+    ///   - readsErrors: Otherwise its standard error is read when it has ended.
+    init(
+        _ arguments: [String], environment: [String: String] = [:], descriptors: Int? = nil, readsErrors: Bool = true
+    ) throws {
         let process = Process()
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         if let descriptors {
@@ -55,7 +58,7 @@ final class Tool: Sendable {
         self.process = process
         self.input = input.fileHandleForWriting
         self.output = Transcript(output.fileHandleForReading)
-        self.errors = Transcript(errors.fileHandleForReading)
+        self.errors = Transcript(errors.fileHandleForReading, startsAtOnce: readsErrors)
         self.exit = exit
         DispatchQueue.global().asyncAfter(deadline: .now() + Self.longest) { [weak self] in self?.end() }
     }
@@ -72,10 +75,20 @@ final class Tool: Sendable {
 
     func send(signal number: Int32) { kill(self.process.processIdentifier, number) }
 
+    /// How much of its standard error waits to be read.
+    var unreadErrorBytes: Int {
+        get throws {
+            var count: CInt = 0
+            guard ioctl(self.errors.descriptor, UInt(FIONREAD), &count) == 0 else { throw IOFailure(number: errno) }
+            return Int(count)
+        }
+    }
+
     /// Waits for the end. To be called once.
     func outcome() async -> Outcome {
         var status: Int32 = -1
         for await value in self.exit { status = value }
+        self.errors.start()
         return Outcome(status: status, output: await self.output.whole(), errors: await self.errors.whole())
     }
 
@@ -101,17 +114,31 @@ final class Tool: Sendable {
 final class Transcript: Sendable {
     private struct State {
         var text = ""
+        var hasStarted = false
         var hasEnded = false
         var waiters: [(part: String, continuation: CheckedContinuation<String?, Never>)] = []
     }
 
     private let state = Mutex(State())
+    private let handle: FileHandle
 
-    init(_ handle: FileHandle) {
+    init(_ handle: FileHandle, startsAtOnce: Bool = true) {
+        self.handle = handle
+        if startsAtOnce { self.start() }
+    }
+
+    var descriptor: CInt { self.handle.fileDescriptor }
+
+    /// Begins to read, if it has not begun yet.
+    func start() {
+        let isFirst = self.state.withLock { state in
+            defer { state.hasStarted = true }
+            return !state.hasStarted
+        }
+        guard isFirst else { return }
         Task {
-            // The handle lives as long as this reads from it.
-            for try await chunk in InputChunks(handle.fileDescriptor, name: "the tool") { self.add(String(buffer: chunk)) }
-            try handle.close()
+            for try await chunk in InputChunks(self.handle.fileDescriptor, name: "the tool") { self.add(String(buffer: chunk)) }
+            try self.handle.close()
             self.end()
         }
     }
