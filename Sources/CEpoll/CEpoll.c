@@ -4,11 +4,13 @@
 #include "CEpoll.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static int result(int value) { return value < 0 ? -errno : value; }
@@ -95,6 +97,11 @@ uint64_t cepoll_acknowledged(int descriptor) {
     if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &information, &length) < 0) return 0;
     // Older kernels fill in less.
     return length >= offsetof(struct tcp_info, tcpi_bytes_acked) + 8 ? information.tcpi_bytes_acked : 0;
+}
+
+long cepoll_unacknowledged(int descriptor) {
+    int count = 0;
+    return ioctl(descriptor, SIOCOUTQ, &count) < 0 ? -errno : count;
 }
 
 void cepoll_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

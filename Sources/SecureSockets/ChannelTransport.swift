@@ -53,7 +53,9 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
         self.connection = self.connect?(self)
         // What makes the connection may refer to it by now.
         self.connect = nil
-        if let connection { connection.transportBegan() } else { self.close() }
+        guard let connection else { return self.close() }
+        LoopTurn.of(self.eventLoop).addChannelConnection(connection)
+        connection.transportBegan()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -61,8 +63,7 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
         self.connect = nil
         self.unsent.removeAll()
         self.allIsSent()
-        self.connection?.transportClosed()
-        self.connection = nil
+        self.endConnection()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -78,8 +79,14 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        self.connection?.transportClosed()
+        self.endConnection()
+    }
+
+    private func endConnection() {
+        guard let connection else { return }
         self.connection = nil
+        connection.turn.removeChannelConnection(connection)
+        connection.transportClosed()
     }
 
     // MARK: What is asked for
@@ -90,21 +97,46 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
 
     private var channelBytes: Int { (try? self.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
 
-    var acknowledgedBytes: UInt64 {
-        var acknowledged: UInt64 = 0
-        #if os(Linux)
-            // `struct tcp_info` of linux/tcp.h, up to its sixteenth 64-bit word, which is `tcpi_bytes_acked`.
-            let information: EventLoopFuture<SIMD16<UInt64>>? = (self.channel as? any SocketOptionProvider)?
+    #if os(Linux)
+        var acknowledgedBytes: UInt64 {
+            // `tcpi_bytes_acked`.
+            self.tcpInformation[15]
+        }
+
+        var unacknowledgedBytes: Int {
+            let information = self.tcpInformation
+            // `tcpi_unacked` counts segments; each has at most `tcpi_snd_mss` bytes.
+            let (segments, segmentSize) = (Int(information[3] & 0xffff_ffff), Int(information[2] & 0xffff_ffff))
+            let notSent = Int(information[18] & 0xffff_ffff)
+            return segments * max(segmentSize, 1) + notSent
+        }
+
+        /// `struct tcp_info` of linux/tcp.h in 64-bit words, which are little-endian on all platforms of Swift; zeros behind what the kernel
+        /// tells, or if it tells nothing.
+        private var tcpInformation: SIMD32<UInt64> {
+            var words = SIMD32<UInt64>.zero
+            let information: EventLoopFuture<SIMD32<UInt64>>? = (self.channel as? any SocketOptionProvider)?
                 .unsafeGetSocketOption(level: .tcp, name: .tcp_info)
             // On the loop it is there at once.
-            information?.assumeIsolated().whenSuccess { acknowledged = $0[15] }
-        #elseif canImport(Darwin)
-            let information = (self.channel as? any SocketOptionProvider)?.getTCPConnectionInfo()
+            information?.assumeIsolated().whenSuccess { words = $0 }
+            return words
+        }
+    #elseif canImport(Darwin)
+        var acknowledgedBytes: UInt64 {
             // What is in the buffers counts down.
-            information?.assumeIsolated().whenSuccess { acknowledged = .max - UInt64($0.tcpi_snd_sbbytes) }
-        #endif
-        return acknowledged
-    }
+            .max - UInt64(self.unacknowledgedBytes)
+        }
+
+        var unacknowledgedBytes: Int {
+            var count = 0
+            let information = (self.channel as? any SocketOptionProvider)?.getTCPConnectionInfo()
+            information?.assumeIsolated().whenSuccess { count = Int($0.tcpi_snd_sbbytes) }
+            return count
+        }
+    #else
+        var acknowledgedBytes: UInt64 { 0 }
+        var unacknowledgedBytes: Int { 0 }
+    #endif
 
     func write(_ bytes: ByteBuffer) {
         guard self.context != nil else { return }

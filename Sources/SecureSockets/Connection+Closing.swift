@@ -88,13 +88,13 @@ extension Connection {
     /// How far what was accepted has got.
     private struct Delivery {
         var when: NIODeadline
-        /// Bytes that the operating system has not taken yet.
         let undelivered: Int
         /// What the peer has acknowledged; nil: not asked for, which saves most connections a system call.
         let acknowledged: UInt64?
     }
 
-    private var undelivered: Int { self.transport.unsentBytes + self.engine.pendingOutput + self.sendQueue.byteCount }
+    /// Bytes that the operating system has not taken yet.
+    var undelivered: Int { self.transport.unsentBytes + self.engine.pendingOutput + self.sendQueue.byteCount }
 
     private func delivery(asksThePeer: Bool = true) -> Delivery {
         Delivery(

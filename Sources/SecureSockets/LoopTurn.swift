@@ -50,8 +50,68 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
             if let turn = turns[ObjectIdentifier(loop)], turn.loop === loop { return turn }
             let turn = LoopTurn(loop: loop)
             turns[ObjectIdentifier(loop)] = turn
+            _ = DeliveryAtExit.isInstalled
             return turn
         }
+    }
+
+    #if os(Linux)
+        /// Adds the turns of one of our own loops, until `remove`.
+        static func add(_ turn: LoopTurn) {
+            self.turns.withLock { $0[ObjectIdentifier(turn.loop)] = turn }
+            _ = DeliveryAtExit.isInstalled
+        }
+
+        static func remove(_ loop: EpollEventLoop) {
+            // Released after the lock: it may be the last reference.
+            let turn = self.turns.withLock { $0.removeValue(forKey: ObjectIdentifier(loop)) }
+            withExtendedLifetime(turn) {}
+        }
+    #endif
+
+    static var allWithConnections: [LoopTurn] {
+        self.turns.withLock { $0.values.filter { $0.connectionCount.load(ordering: .relaxed) > 0 } }
+    }
+
+    // MARK: Connections
+
+    /// How many of the loop's connections have a socket. Read by any thread.
+    private let connectionCount = Atomic<Int>(0)
+    /// Those over NIO's channels; our own loops know theirs.
+    @exclusivity(unchecked) private var channelConnections: [ObjectIdentifier: Connection] = [:]
+
+    func countConnection(_ change: Int) {
+        self.connectionCount.add(change, ordering: .relaxed)
+    }
+
+    func addChannelConnection(_ connection: Connection) {
+        let isNew = self.channelConnections.updateValue(connection, forKey: ObjectIdentifier(connection)) == nil
+        if isNew { self.countConnection(1) }
+    }
+
+    func removeChannelConnection(_ connection: Connection) {
+        if self.channelConnections.removeValue(forKey: ObjectIdentifier(connection)) != nil { self.countConnection(-1) }
+    }
+
+    /// The loop's connections that have a socket.
+    func forEachConnection(_ body: (Connection) -> Void) {
+        #if os(Linux)
+            if let epollLoop { return epollLoop.forEachConnection(body) }
+        #endif
+        for connection in self.channelConnections.values { body(connection) }
+    }
+
+    /// Flushes and runs a round of the loop, in a task of the loop that will never return: the program ends in it. False if that is not
+    /// possible with this loop.
+    func runNestedRound() -> Bool {
+        self.flush()
+        #if os(Linux)
+            if let epollLoop {
+                epollLoop.runNestedRound()
+                return true
+            }
+        #endif
+        return false
     }
 
     // MARK: Tasks

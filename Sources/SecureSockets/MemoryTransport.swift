@@ -24,6 +24,8 @@ final class MemoryTransport: Transport, @unchecked Sendable {
     /// What this end has written and the peer has not read.
     private(set) var unsentBytes = 0
     private(set) var acknowledgedBytes: UInt64 = 0
+    /// There is no operating system between the two ends.
+    let unacknowledgedBytes = 0
     private var wasFull = false
     private var finishing: [(untilUnsentIsBelow: Int, run: () -> Void)] = []
 

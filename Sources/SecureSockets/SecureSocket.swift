@@ -188,6 +188,9 @@ public final class SecureSocket: Sendable {
     /// Closes the socket. Returns at once; what was accepted by `send` is still delivered, in the background and for as long as
     /// there is progress (`lingerTimeout`), followed by `close_notify`.
     ///
+    /// A program that ends, by returning from `main` or calling `exit`, first delivers what was accepted on all its sockets: it waits until the
+    /// peers' operating systems have acknowledged it, but no longer than 2 seconds without progress and 20 seconds altogether.
+    ///
     /// What had arrived and was not received is discarded, and calls that wait end with `closed`; but a `send` of which a part
     /// has gone already succeeds, since the rest will follow. Closing again does nothing.
     public func close() {

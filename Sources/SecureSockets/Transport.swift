@@ -16,6 +16,9 @@ protocol Transport: AnyObject {
     /// Grows whenever the peer has taken something; 0 if the operating system does not tell. What it has taken over is not yet with
     /// the peer: megabytes may be in its buffers, and a slow peer takes its time.
     var acknowledgedBytes: UInt64 { get }
+    /// An upper bound of the bytes that the operating system has taken and the peer's has not acknowledged, the end of the stream counted as
+    /// one; 0 only if there are none, or if the operating system does not tell.
+    var unacknowledgedBytes: Int { get }
     /// Queues bytes and sends what is queued.
     func write(_ bytes: ByteBuffer)
     /// Queues bytes, if there are any, sends what is queued, and then ends this side's stream; `completion` runs when all of it

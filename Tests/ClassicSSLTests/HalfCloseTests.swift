@@ -16,6 +16,24 @@ struct HalfCloseTests {
         }
     }
 
+    @Test func `2 close: what was sent is delivered also when the program ends right after it`() async throws {
+        let listener = try RawListener()
+        let tls = try TestCertificates.shared.get().serverConfiguration()
+        async let received = listener.play { socket in
+            let peer = try RawTLSPeer(server: tls, on: socket)
+            return [try peer.receive(), try peer.receive()]
+        }
+        let port = listener.port
+        await #expect(processExitsWith: .success) { [port = port as Int] in
+            try await SSL.withProcess { _ in
+                let socket = try await SSL.connect("127.0.0.1", port, [], patience)
+                try await SSL.send(socket, "hello")
+                SSL.close(socket)
+            }
+        }
+        #expect(try await received == ["hello", nil])
+    }
+
     // The seed's own example: a write has failed, and what had arrived can still be read.
     @Test func `4_4 row 2: after a failed send, what arrived is still received`() async throws {
         try await self.withPeer { peer in

@@ -12,6 +12,7 @@ final class FailingTransport: Transport, @unchecked Sendable {
     let isWritable = true
     let unsentBytes = 0
     let acknowledgedBytes: UInt64 = 0
+    let unacknowledgedBytes = 0
     private var connection: Connection?
     private(set) var isClosed = false
 

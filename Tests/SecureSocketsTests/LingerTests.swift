@@ -124,6 +124,7 @@ private final class StandingTransport: Transport {
     let isWritable = false
     var unsentBytes = 0
     var acknowledgedBytes: UInt64 = 0
+    let unacknowledgedBytes = 0
     private(set) var isClosed = false
 
     init(on loop: any EventLoop) { self.eventLoop = loop }

@@ -142,13 +142,18 @@ package final class RawListener: Sendable {
 
     package func close() { self.socket.close() }
 
+    /// Waits for a connection, and takes it.
+    package func accept() throws -> RawSocket {
+        try waitForInput(self.socket.number)
+        return RawSocket(taking: try check("accept", systemAccept(self.socket.number)))
+    }
+
     /// Takes one connection and plays a peer with it, on a thread of its own. The connection is closed at the end of the play.
     package func play<Value: Sendable>(
         _ peer: @escaping @Sendable (RawSocket) throws -> Value
     ) async throws -> Value {
         try await onThread {
-            try waitForInput(self.socket.number)
-            let accepted = RawSocket(taking: try check("accept", accept(self.socket.number, nil, nil)))
+            let accepted = try self.accept()
             defer { accepted.close() }
             return try peer(accepted)
         }
@@ -177,6 +182,8 @@ package let hasIPv6Loopback: Bool = {
 }()
 
 // MARK: System calls
+
+private func systemAccept(_ listener: Int32) -> Int32 { accept(listener, nil, nil) }
 
 private func newSocket(_ family: Int32 = AF_INET) throws -> Int32 {
     #if canImport(Glibc)

@@ -49,6 +49,8 @@ int cepoll_finish_writing(int descriptor);
 int cepoll_close(int descriptor);
 // How many bytes the peer has acknowledged; 0 if the kernel does not tell.
 uint64_t cepoll_acknowledged(int descriptor);
+// How many bytes the kernel has taken and the peer has not acknowledged, the end of the stream among them.
+long cepoll_unacknowledged(int descriptor);
 
 void cepoll_name_thread(const char *name);
 

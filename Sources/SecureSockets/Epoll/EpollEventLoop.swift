@@ -90,6 +90,7 @@
             let turn = LoopTurn(loop: self)
             turn.isLookedAfter = true
             self.ownTurn = turn
+            LoopTurn.add(turn)
             self.inbox.withLock { $0.turn = turn }
         }
 
@@ -157,18 +158,22 @@
             var roundsLeft = Self.roundsOfStopping
             withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) { events in
                 while !self.isStopping || (self.hasWork && roundsLeft > 0) {
-                    self.takeMail()
-                    self.runTasks()
-                    let count = cepoll_wait(self.epoll, events.baseAddress, Int32(Self.eventsPerWait), self.timeout())
-                    // Interrupted by a signal, and nothing else can go wrong here.
-                    for index in 0..<Int(max(count, 0)) { self.dispatch(events[index]) }
-                    self.goOn()
-                    self.runDeferred()
-                    self.runTimers()
+                    self.runRound(events)
                     if self.isStopping { roundsLeft -= 1 }
                 }
             }
             self.end()
+        }
+
+        @inline(__always) private func runRound(_ events: UnsafeMutableBufferPointer<epoll_event>) {
+            self.takeMail()
+            self.runTasks()
+            let count = cepoll_wait(self.epoll, events.baseAddress, Int32(Self.eventsPerWait), self.timeout())
+            // Interrupted by a signal, and nothing else can go wrong here.
+            for index in 0..<Int(max(count, 0)) { self.dispatch(events[index]) }
+            self.goOn()
+            self.runDeferred()
+            self.runTimers()
         }
 
         private func dispatch(_ event: epoll_event) {
@@ -380,6 +385,16 @@
             self.unfinished.append(descriptor)
         }
 
+        /// The connections of what is registered.
+        func forEachConnection(_ body: (Connection) -> Void) {
+            for slot in self.slots { slot.descriptor?.servedConnection.map(body) }
+        }
+
+        /// Runs a round of the loop in a task of the loop that will never return: the program ends in it.
+        func runNestedRound() {
+            withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) { self.runRound($0) }
+        }
+
         // MARK: Memory
 
         /// What comes from the network is read into this buffer, of whichever connection. Its bytes count until the next read.
@@ -423,6 +438,7 @@
             self.hasEnded = true
             let turn = self.ownTurn
             self.ownTurn = nil
+            LoopTurn.remove(self)
             self.threadID.store(0, ordering: .relaxed)
             let waiters = self.inbox.withLock { inbox in
                 for task in inbox.tasks { self.tasks.append(task) }
@@ -479,5 +495,11 @@
         func goOn()
         /// The loop watches no descriptors any more.
         func loopStops()
+        /// The connection that the descriptor carries, if it carries one.
+        var servedConnection: Connection? { get }
+    }
+
+    extension PolledDescriptor {
+        var servedConnection: Connection? { nil }
     }
 #endif

@@ -78,6 +78,7 @@
             }
             do {
                 self.registration = try self.loop.register(self.descriptor, for: Self.receiving, self)
+                self.loop.ownTurn?.countConnection(1)
             } catch {
                 self.close()
                 throw error
@@ -109,6 +110,8 @@
         func loopStops() {
             self.close()
         }
+
+        var servedConnection: Connection? { self.connection }
 
         private func goOnSoon() {
             guard !self.isUnfinished else { return }
@@ -175,6 +178,8 @@
         var isWritable: Bool { self.unsentBytes < self.outputLimit }
 
         var acknowledgedBytes: UInt64 { self.isClosed ? 0 : cepoll_acknowledged(self.descriptor) }
+
+        var unacknowledgedBytes: Int { self.isClosed ? 0 : max(cepoll_unacknowledged(self.descriptor), 0) }
 
         func write(_ bytes: ByteBuffer) {
             guard !self.isClosed, !self.isWritingBroken, !self.hasFinishedWriting, bytes.readableBytes > 0 else { return }
@@ -270,7 +275,10 @@
         func close() {
             guard !self.isClosed else { return }
             self.isClosed = true
-            if let registration { self.loop.unregister(registration) }
+            if let registration {
+                self.loop.unregister(registration)
+                self.loop.ownTurn?.countConnection(-1)
+            }
             self.registration = nil
             _ = cepoll_close(self.descriptor)
             self.unsent.removeAll()

@@ -1,0 +1,145 @@
+import Dispatch
+import NIOCore
+import Synchronization
+import TLSEngine
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// Delivers what `send` accepted, and the end of each closed stream, before the program ends.
+///
+/// The event loops' threads end with the process, wherever they are; and a socket that the kernel closes with unread bytes is reset, which
+/// destroys what is under way. So a function that runs at exit (`atexit(3)`) waits until the peers' operating systems have acknowledged
+/// everything that was accepted before: until 2 seconds have brought no progress, and 20 seconds altogether. A program without such
+/// connections does not wait. `_exit`, a fatal signal and `SIGKILL` end a program without this.
+final class DeliveryAtExit: Sendable {
+    private static let longestStandstill = TimeAmount.seconds(2)
+    private static let longest = TimeAmount.seconds(20)
+
+    /// Installs the function, once, when it is first read.
+    static let isInstalled = atexit { DeliveryAtExit.run() } == 0
+
+    private struct State {
+        var loopsLeft: Int
+        var lastProgress: NIODeadline
+    }
+
+    private let state: Mutex<State>
+    private let end: NIODeadline
+    private let loopsAreDone = DispatchSemaphore(value: 0)
+
+    private init(loops: Int) {
+        let now = NIODeadline.now()
+        self.state = Mutex(State(loopsLeft: loops, lastProgress: now))
+        self.end = now + Self.longest
+    }
+
+    private static func run() {
+        let turns = LoopTurn.allWithConnections
+        guard !turns.isEmpty else { return }
+        let delivery = DeliveryAtExit(loops: turns.count)
+        for turn in turns where !turn.isOnLoop {
+            turn.loop.execute { turn.run { OneLoop(turn, delivery).step() } }
+        }
+        if let own = turns.first(where: \.isOnLoop) { OneLoop(own, delivery).runHere() }
+        delivery.wait()
+    }
+
+    private var deadline: NIODeadline { self.state.withLock { min($0.lastProgress + Self.longestStandstill, self.end) } }
+
+    private func wait() {
+        while self.state.withLock({ $0.loopsLeft > 0 }) {
+            let left = self.deadline - .now()
+            guard left > .nanoseconds(0) else { return }
+            _ = self.loopsAreDone.wait(timeout: .now() + .nanoseconds(Int(left.nanoseconds)))
+        }
+    }
+
+    private func noteProgress() {
+        self.state.withLock { $0.lastProgress = .now() }
+    }
+
+    private func loopIsDone() {
+        let isLast = self.state.withLock { state in
+            state.loopsLeft -= 1
+            return state.loopsLeft == 0
+        }
+        if isLast { self.loopsAreDone.signal() }
+    }
+
+    /// The deliveries of one loop; used on it.
+    private final class OneLoop {
+        private let turn: LoopTurn
+        private let delivery: DeliveryAtExit
+        private var awaited: [AwaitedDelivery] = []
+        private var leastRemaining = Int.max
+        private static let pause = TimeAmount.milliseconds(1)
+
+        init(_ turn: LoopTurn, _ delivery: DeliveryAtExit) {
+            self.turn = turn
+            self.delivery = delivery
+            turn.forEachConnection { connection in
+                if connection.phase != .handshaking { self.awaited.append(AwaitedDelivery(connection)) }
+            }
+        }
+
+        /// Looks, and looks again soon unless all is delivered.
+        func step() {
+            if self.isDone() { return self.delivery.loopIsDone() }
+            self.turn.after(Self.pause) { self.step() }
+        }
+
+        /// The same for the loop that the program ends on: its thread waits here.
+        func runHere() {
+            while !self.isDone(), NIODeadline.now() < self.delivery.deadline {
+                // Bounds the wait for an event.
+                self.turn.after(Self.pause) {}
+                guard self.turn.runNestedRound() else { break }
+            }
+            self.delivery.loopIsDone()
+        }
+
+        private func isDone() -> Bool {
+            self.awaited.removeAll(where: \.isDelivered)
+            let remaining = self.awaited.reduce(0) { $0 + $1.remaining }
+            if remaining < self.leastRemaining {
+                self.leastRemaining = remaining
+                self.delivery.noteProgress()
+            }
+            return self.awaited.isEmpty
+        }
+    }
+}
+
+/// What is to be delivered for one connection.
+private struct AwaitedDelivery {
+    let connection: Connection
+    /// What the peer has acknowledged when it has all that had been accepted before. The program may go on sending, and that is not awaited.
+    /// nil: not known.
+    private let target: UInt64?
+
+    init(_ connection: Connection) {
+        let transport = connection.transport
+        let acknowledged = transport.acknowledgedBytes
+        let accepted = transport.unacknowledgedBytes + transport.unsentBytes + connection.engine.pendingOutput
+        self.connection = connection
+        self.target = acknowledged == 0 ? nil : acknowledged + UInt64(accepted)
+    }
+
+    var remaining: Int { self.connection.undelivered + self.connection.transport.unacknowledgedBytes }
+
+    var isDelivered: Bool {
+        let transport = self.connection.transport
+        if self.connection.isTransportGone { return true }
+        guard self.connection.phase == .open else {
+            return self.connection.isOutputDelivered && transport.unacknowledgedBytes == 0
+        }
+        if let target, transport.acknowledgedBytes >= target { return true }
+        return transport.unsentBytes + self.connection.engine.pendingOutput + transport.unacknowledgedBytes == 0
+    }
+}
