@@ -27,7 +27,7 @@ package final class SystemStoreCache: Sendable {
         private let device: Int
         private let inode: Int
         private let size: Int
-        private let changed: [Int]
+        private let changed: [UInt8]
 
         /// nil if there is none.
         init?(of path: String) {
@@ -41,7 +41,7 @@ package final class SystemStoreCache: Sendable {
             self.device = Int(truncatingIfNeeded: status.st_dev)
             self.inode = Int(truncatingIfNeeded: status.st_ino)
             self.size = Int(status.st_size)
-            self.changed = [Int(changed.tv_sec), Int(changed.tv_nsec)]
+            self.changed = withUnsafeBytes(of: changed) { Array($0) }
         }
     }
 
