@@ -40,8 +40,9 @@ package final class SessionCache: Sendable {
         let expiry: UInt64
     }
 
-    /// A server with TLS 1.3 gives two as a rule.
-    private static let sessionsPerServer = 2
+    /// With TLS 1.3 each is used once (RFC 8446 §C.4), so this is how many connections to one server can begin before the first of them
+    /// brings new ones.
+    private static let sessionsPerServer = 16
 
     /// The most tickets of one connection that are looked at. A server may send any number, and each would take the place of another
     /// server's.

@@ -38,13 +38,24 @@ import Testing
         func meet(
             _ client: TLSContext, _ server: TLSContext, at endpoint: String = "there:443", as name: String = "localhost"
         ) throws -> (client: Resumption?, server: Resumption?) {
+            let pair = try self.shakeHands(client, server, at: endpoint, as: name)
+            try self.deliverTickets(pair)
+            return (pair.client.negotiated?.resumption, pair.server.negotiated?.resumption)
+        }
+
+        func shakeHands(
+            _ client: TLSContext, _ server: TLSContext, at endpoint: String = "there:443", as name: String = "localhost"
+        ) throws -> EnginePair {
             let pair = EnginePair(
                 client: try TLSEngine(client: client, serverName: name, expecting: PeerName(name), at: endpoint),
                 server: try TLSEngine(server: server))
             pair.shakeHands()
+            return pair
+        }
+
+        func deliverTickets(_ pair: EnginePair) throws {
             try pair.server.write("hello")
             _ = pair.move(from: pair.server, to: pair.client)
-            return (pair.client.negotiated?.resumption, pair.server.negotiated?.resumption)
         }
     }
 
@@ -167,8 +178,23 @@ import Testing
         #expect(try world.meet(client, server, at: "there:20").client == .resumed)
     }
 
+    @Test func `are there for as many connections as a client makes at a time`() throws {
+        let world = World()
+        let client = try TLSContext(world.settings(.client, .library))
+        let server = try TLSContext(world.settings(.server, .library))
+        let first = try (1...16).map { _ in try world.shakeHands(client, server) }
+        for pair in first { try world.deliverTickets(pair) }
+        // Their tickets come after all of them have begun.
+        let second = try (1...16).map { _ in try world.shakeHands(client, server) }
+        #expect(second.allSatisfy { $0.client.negotiated?.resumption == .resumed })
+        for pair in second { try world.deliverTickets(pair) }
+        #expect(world.cache.count == 16)
+        for _ in 1...3 { _ = try world.meet(client, server) }
+        #expect(world.cache.count == 16)
+    }
+
     @Test func `of a server that gives many are not looked at beyond the first few, and displace no other server's`() throws {
-        let world = World(capacity: 5)
+        let world = World(capacity: 7)
         let client = try TLSContext(world.settings(.client, .library))
         let modest = try TLSContext(world.settings(.server, .library))
         for port in 1...3 { _ = try world.meet(client, modest, at: "there:\(port)") }
@@ -182,7 +208,7 @@ import Testing
         _ = pair.move(from: generous, to: visitor)
         #expect(visitor.ticketsReceived == 16)
         #expect(visitor.ticketsKept == SessionCache.ticketsPerConnection)
-        #expect(world.cache.count == 5)
+        #expect(world.cache.count == 7)
         for port in 1...3 { #expect(try world.meet(client, modest, at: "there:\(port)").client == .resumed) }
     }
 }
