@@ -4,6 +4,15 @@ import SecureSockets
 struct Bench {
     let load: Load
     let servers: Servers
+    let measuredClient: ClientProcess?
+
+    /// The client that is measured, in cases of clients.
+    var client: ClientProcess {
+        get throws {
+            guard let measuredClient else { throw BenchmarkError("there is no client to be measured") }
+            return measuredClient
+        }
+    }
 
     /// What the servers spend on what the load does.
     func cost(_ work: (Load) async throws -> Work) async throws -> Cost {

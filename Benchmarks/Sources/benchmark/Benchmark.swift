@@ -23,8 +23,9 @@ struct Benchmark: AsyncParsableCommand {
             Options such as --quick, --rounds, --only, --peer and --json: benchmark run --help.
             """,
         subcommands: [
-            Run.self, Sizes.self, Latency.self, Scale.self, Loops.self, Doors.self, All.self, Instructions.self, Serve.self,
-            ServeDoor.self,
+            Run.self, Clients.self, Sizes.self, Latency.self, Scale.self, Loops.self, Doors.self, All.self, Instructions.self,
+            Serve.self,
+            ServeDoor.self, Client.self,
         ],
         defaultSubcommand: Run.self)
 }
@@ -43,9 +44,22 @@ struct MeasuringOptions: ParsableArguments {
             On Linux.
             """, valueName: "name=command"))
     var peers: [PeerCommand] = []
+    @Option(
+        name: .customLong("client-peer"), parsing: .singleValue,
+        help: ArgumentHelp(
+            """
+            Another client, measured in clients. {port}, {certificate} (PEM), {count} and {mode} stand for what it has to do: make so many \
+            connections, 16 at a time, send "E" and a byte on each and receive the byte; close it in the modes full and resumed, and keep it \
+            in the mode idle; then write a line, and wait for the end of its input. Can be given several times. On Linux.
+            """, valueName: "name=command"))
+    var clientPeers: [ClientPeerCommand] = []
     @Option(help: ArgumentHelp("Writes medians, rounds, machine and settings to this file.", valueName: "file")) var json: String?
 
     func validate() throws {
+        let clients = ClientStack.allCases.map(\.rawValue) + self.clientPeers.map(\.name)
+        for peer in self.clientPeers where clients.filter({ $0 == peer.name }).count > 1 {
+            throw ValidationError("--client-peer: there are two clients called \(peer.name)")
+        }
         let names = Stack.allCases.map(\.rawValue) + self.peers.map(\.name)
         for peer in self.peers where names.filter({ $0 == peer.name }).count > 1 {
             throw ValidationError("--peer: there are two servers called \(peer.name)")
@@ -67,6 +81,13 @@ struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Handshakes, echoes, streams and memory: the main cases.")
     @OptionGroup var options: MeasuringOptions
     func run() async throws { try await Runner(self.options).run([.main]) }
+}
+
+struct Clients: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "What a connection costs the client: full and resumed, with and without a configuration, idle.")
+    @OptionGroup var options: MeasuringOptions
+    func run() async throws { try await Runner(self.options).run([.clients]) }
 }
 
 struct Sizes: AsyncParsableCommand {

@@ -32,6 +32,8 @@ struct Contender {
     /// Its name in tables.
     let title: String
     let server: ServerCommand
+    /// The client that is measured, on our server; nil: the server is measured.
+    var client: ClientCommand?
     /// How its load talks.
     var packetHeader = PacketHeader.none
     var echoesAtOnce = false

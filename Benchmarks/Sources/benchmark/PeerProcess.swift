@@ -116,7 +116,7 @@ private enum Interruption {
 }
 
 /// What another process has used of the processor.
-private struct CPUClock {
+struct CPUClock {
     #if os(Linux)
         private let clock: clockid_t?
 

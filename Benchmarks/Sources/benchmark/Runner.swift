@@ -18,7 +18,7 @@ struct Runner {
         for suite in suites {
             let cases = suite.cases(self.options).filter { self.isWanted($0, of: suite) }
             guard !cases.isEmpty else { continue }
-            let table = Table(of: suite, peers)
+            let table = Table(of: suite, self.options)
             table.begin()
             for measured in cases {
                 let results = try await self.results(of: measured, suite, peers, identity, &report.negotiated)
@@ -65,7 +65,10 @@ struct Runner {
             header: contender.packetHeader, echoesAtOnce: contender.echoesAtOnce)
         do {
             if negotiated[contender.id] == nil { negotiated[contender.id] = try await load.negotiated() }
-            return try await measured.measure(Bench(load: load, servers: servers))
+            let client = contender.client.map {
+                ClientProcess(command: $0, port: servers.port, certificate: identity.certificateFile)
+            }
+            return try await measured.measure(Bench(load: load, servers: servers, measuredClient: client))
         } catch {
             throw BenchmarkError("\(measured.name), \(contender.title): \(error)")
         }

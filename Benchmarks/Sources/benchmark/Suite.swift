@@ -1,10 +1,11 @@
 /// A set of cases that answers one question.
 enum Suite: String, CaseIterable, Codable, Sendable {
-    case main, sizes, latency, scale, loops, doors
+    case main, clients, sizes, latency, scale, loops, doors
 
     var title: String {
         switch self {
         case .main: "Main cases"
+        case .clients: "Clients"
         case .sizes: "Echoes by message size"
         case .latency: "Round trips of 128 B"
         case .scale: "Costs as open connections grow"
@@ -13,9 +14,18 @@ enum Suite: String, CaseIterable, Codable, Sendable {
         }
     }
 
+    /// Who stands in columns behind ours.
+    func peers(_ options: MeasuringOptions) -> [Contender] {
+        if self == .clients {
+            return ClientStack.allCases.filter { $0 != .secureSockets }.map(\.contender) + options.clientPeers.map(\.contender)
+        }
+        return Stack.allCases.filter { $0 != .secureSockets }.map(\.contender) + options.peers.map(\.contender)
+    }
+
     func cases(_ options: MeasuringOptions) -> [Case] {
         switch self {
         case .main: Self.mainCases(options)
+        case .clients: Self.clientCases(options)
         case .sizes: Self.sizeCases(options)
         case .latency: Self.latencyCases(options)
         case .scale: Self.scaleCases(options)

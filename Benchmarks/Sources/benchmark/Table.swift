@@ -9,10 +9,9 @@ struct Table {
     private let widths: [Int]
     private static let doorWidths = [17, 19, 0]
 
-    /// - Parameter others: Who is measured beside the stacks of this program.
-    init(of suite: Suite, _ others: [Contender]) {
+    init(of suite: Suite, _ options: MeasuringOptions) {
         self.suite = suite
-        self.peers = Stack.allCases.filter { $0 != .secureSockets }.map(\.contender) + others
+        self.peers = suite.peers(options)
         self.widths = [46, 15] + self.peers.flatMap { [max(14, $0.title.count + 2), 8] } + [0]
     }
 
