@@ -14,7 +14,8 @@ extension SSL {
             }
         }
 
-        /// The bytes as UTF-8 text.
+        /// The bytes as UTF-8 text. A chunk of a plain stream may end inside a character, which then is replaced in both chunks (`U+FFFD`);
+        /// a packet does not, if it was sent as a text.
         public var text: String { String(decoding: self.array, as: UTF8.self) }
 
         init(_ buffer: ByteBuffer, isBinary: Bool) {
