@@ -62,7 +62,7 @@ let package = Package(
         .target(
             name: "ClassicSSL",
             dependencies: [
-                "SecureSockets",
+                "SecureSockets", "SocketCore",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -101,6 +101,7 @@ let package = Package(
             name: "TestSupport",
             dependencies: [
                 "TLSEngine", "SecureSockets", "DevelopmentCertificates",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
@@ -145,6 +146,7 @@ let package = Package(
             name: "ClassicSSLTests",
             dependencies: [
                 "ClassicSSL", "SecureSockets", "SocketCore", "TestSupport", "DevelopmentCertificates", "TLSEngine",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings

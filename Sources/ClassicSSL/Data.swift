@@ -31,6 +31,9 @@ extension SSL {
         case binary(ByteBuffer)
         case list([IOData])
 
+        /// The UTF-8 bytes of a text, for one in a variable; a literal needs no label.
+        public static func text(_ text: String) -> IOData { .bytes(Array(text.utf8)) }
+
         /// All bytes in their order, in one buffer.
         func flattened() throws(Reason) -> ByteBuffer {
             if case .binary(let buffer) = self { return buffer }
@@ -53,7 +56,7 @@ extension SSL {
 }
 
 extension SSL.IOData: ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByIntegerLiteral {
-    public init(stringLiteral value: String) { self = .bytes(Array(value.utf8)) }
+    public init(stringLiteral value: String) { self = .text(value) }
     public init(arrayLiteral elements: SSL.IOData...) { self = .list(elements) }
     public init(integerLiteral value: Int) { self = .byte(value) }
 
