@@ -18,14 +18,16 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
-        // Exact: `CNIOBoringSSL` is not a declared product and promises no stable interface.
-        .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
+        // A range, so that a program can take a security release of swift-nio-ssl at once. But `CNIOBoringSSL` is not a declared product and
+        // promises no stable interface: CI builds and tests with the newest release (CONTRIBUTING.md, "Versions of dependencies").
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", "2.37.6"..<"3.0.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
-        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        // From 3.12.3, which swift-certificates requires: many programs are still bound to version 3.
+        .package(url: "https://github.com/apple/swift-crypto.git", "3.12.3"..<"5.0.0"),
     ],
     targets: [
         .target(
@@ -60,7 +62,7 @@ let package = Package(
         .target(
             name: "ClassicSSL",
             dependencies: [
-                "SecureSockets",
+                "SecureSockets", "SocketCore",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -99,6 +101,7 @@ let package = Package(
             name: "TestSupport",
             dependencies: [
                 "TLSEngine", "SecureSockets", "DevelopmentCertificates",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
@@ -143,6 +146,7 @@ let package = Package(
             name: "ClassicSSLTests",
             dependencies: [
                 "ClassicSSL", "SecureSockets", "SocketCore", "TestSupport", "DevelopmentCertificates", "TLSEngine",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings

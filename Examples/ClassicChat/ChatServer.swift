@@ -72,7 +72,7 @@ enum ChatServer {
                 room.send(hasName ? Note.say(me, data.text) : Note.join(me, name: data.text))
                 hasName = true
             case .user(let note as Note):
-                if case .line(let line) = note { try await SSL.send(socket, .bytes(Array(line.utf8))) }
+                if case .line(let line) = note { try await SSL.send(socket, .text(line)) }
             case .sslClosed(socket), .sslError(socket, _):
                 return
             default: break

@@ -58,7 +58,7 @@ enum SelfTest {
         }
 
         func says(_ line: String) async throws {
-            try await SSL.send(self.socket, .bytes(Array(line.utf8)))
+            try await SSL.send(self.socket, .text(line))
         }
 
         func hears(_ line: String) async throws {

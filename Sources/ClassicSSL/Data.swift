@@ -14,7 +14,8 @@ extension SSL {
             }
         }
 
-        /// The bytes as UTF-8 text.
+        /// The bytes as UTF-8 text. A chunk of a plain stream may end inside a character, which then is replaced in both chunks (`U+FFFD`);
+        /// a packet does not, if it was sent as a text.
         public var text: String { String(decoding: self.array, as: UTF8.self) }
 
         init(_ buffer: ByteBuffer, isBinary: Bool) {
@@ -29,6 +30,9 @@ extension SSL {
         case bytes([UInt8])
         case binary(ByteBuffer)
         case list([IOData])
+
+        /// The UTF-8 bytes of a text, for one in a variable; a literal needs no label.
+        public static func text(_ text: String) -> IOData { .bytes(Array(text.utf8)) }
 
         /// All bytes in their order, in one buffer.
         func flattened() throws(Reason) -> ByteBuffer {
@@ -52,7 +56,7 @@ extension SSL {
 }
 
 extension SSL.IOData: ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByIntegerLiteral {
-    public init(stringLiteral value: String) { self = .bytes(Array(value.utf8)) }
+    public init(stringLiteral value: String) { self = .text(value) }
     public init(arrayLiteral elements: SSL.IOData...) { self = .list(elements) }
     public init(integerLiteral value: Int) { self = .byte(value) }
 

@@ -9,6 +9,9 @@ extension SSL {
     /// The caller's process becomes the owner of the new socket, which has the options of the listener. Any process may call it; calls
     /// are served in their order.
     ///
+    /// - Parameters:
+    ///   - listener: What ``listen(_:_:)`` returned.
+    ///   - timeout: How long to wait, in milliseconds; a variable is written `.milliseconds(limit)`.
     /// - Throws: `enotlistener`, `closed`, `enoservercert`, `timeout`, `einval` for a negative timeout, and the reasons of a failed
     ///   handshake. The listener is unharmed.
     nonisolated(nonsending) public static func accept(
@@ -37,10 +40,10 @@ extension SSL {
     /// `connect/3,4`: connects to a server (specification §2).
     ///
     /// - Parameters:
-    ///   - address: A host name, a dotted string or four numbers.
+    ///   - address: A host name, a dotted string or four numbers; a `String` in a variable is written `.host(name)`.
     ///   - port: 1 to 65535.
     ///   - options: Those of specification §3 that are for `connect`; an empty list is every default.
-    ///   - timeout: For name, connection and handshake together.
+    ///   - timeout: For name, connection and handshake together, in milliseconds; a variable is written `.milliseconds(limit)`.
     /// - Throws: `eoptions`; `ecacertfile`, `ecertfile`, `ekeyfile`, `ekeymismatch`, `ecipher`; `nxdomain`, `einval`; reasons of the
     ///   operating system such as `econnrefused`; `timeout`; and the reasons of a failed handshake.
     nonisolated(nonsending) public static func connect(
@@ -85,6 +88,9 @@ extension SSL {
 
     /// `listen/2`: listens on a port; 0 picks a free one (specification §2).
     ///
+    /// A listener is for ``accept(_:_:)``; of the other calls, ``close(_:)``, ``port(_:)``, ``sockname(_:)``, ``pid(_:)`` and
+    /// ``controllingProcess(_:_:)`` take one as well.
+    ///
     /// - Throws: `enooptions`, `eoptions`; `ecacertfile`, `ecertfile`, `ekeyfile`, `ekeymismatch`, `ecipher`; `einval`; reasons of the
     ///   operating system such as `eaddrinuse`.
     nonisolated(nonsending) public static func listen(_ port: Int, _ options: [Option]) async throws(Reason) -> Socket {
@@ -124,7 +130,8 @@ extension SSL {
     ///   - length: 0: what there is, or a whole packet; otherwise exactly so many bytes, of a raw socket that gives lists.
     ///   - timeout: How long to wait, in milliseconds; what has come by then is kept for the next call.
     /// - Throws: `{badcall, _}` for an active socket, `einval`, `enomem` for a length over 16 MiB, `timeout`, `closed`, `enotconn` for a
-    ///   listener, and what broke the connection, once.
+    ///   listener, and what broke the connection, once: among it `emsgsize`, if a packet's header announces more than
+    ///   ``maximumPacketSize``.
     nonisolated(nonsending) public static func recv(
         _ socket: Socket, _ length: Int, _ timeout: Timeout = .infinity
     ) async throws(Reason) -> Bytes {
@@ -142,8 +149,11 @@ extension SSL {
         throw .closed
     }
 
-    /// `send/2`: sends data as one unit, or one packet (specification §2).
+    /// `send/2`: sends data as one unit, or one packet (specification §2). Has no timeout.
     ///
+    /// - Parameters:
+    ///   - socket: An accepted or connected socket.
+    ///   - data: A literal, or a value in a variable: `.text(line)`, `.bytes(array)`, `.binary(buffer)`.
     /// - Throws: `enotconn` for a listener, `closed` if nothing can be sent any more, `emsgsize` if the packet header cannot say the
     ///   length, `einval` for a number that is no byte.
     @inline(__always) nonisolated(nonsending) public static func send(_ socket: Socket, _ data: IOData) async throws(Reason) {
@@ -201,7 +211,7 @@ extension SSL {
 
     // MARK: Helpers
 
-    private static let logger = Logger(label: "ClassicSSL")
+    static let logger = Logger(label: "ClassicSSL")
 
     /// Reads files and derives keys from passwords, which takes its time: not on an event loop.
     nonisolated(nonsending) private static func load(

@@ -5,7 +5,7 @@ extension SSL {
     public enum Option: Sendable, Hashable {
         /// Data is given as binaries. Default: as lists of bytes.
         case binary
-        /// Packet framing: 0, 1, 2 or 4. Default: 0.
+        /// Packet framing: 0, 1, 2 or 4. Default: 0. Packets of up to ``SSL/maximumPacketSize`` are received.
         case packet(Int)
         /// `TCP_NODELAY`. Default: false.
         case nodelay(Bool)
@@ -95,6 +95,8 @@ extension SSL {
         var socketOptions: SocketOptions {
             var options = SocketOptions()
             options.packetHeader = self.packetHeader
+            options.maximumPacketSize = SSL.maximumPacketSize
+            options.mailboxHighWaterMark = SSL.mailboxHighWaterMark
             options.noDelay = self.noDelay
             options.backlog = self.backlog
             options.addressFamily = .v4

@@ -1,4 +1,4 @@
-import SecureSockets
+public import SecureSockets
 import Synchronization
 
 extension SSL {
@@ -65,7 +65,9 @@ extension SSL {
 
         public let pid: Pid
         private let state: Mutex<State>
-        let mailbox: Mailbox
+        /// The process's mailbox, for `SecureSocket.deliver(to:count:)`: what is delivered comes as ``SSL/Message``s. Take messages with
+        /// ``receive(_:where:)``, and do not close it.
+        public let mailbox: Mailbox
 
         @TaskLocal static var inScope: Process?
 
@@ -90,6 +92,7 @@ extension SSL {
         }
 
         /// Whether the end of a linked process or socket comes as a message, instead of ending this process or going unnoticed.
+        /// (`process_flag(trap_exit, Flag)`.)
         public var trapExit: Bool {
             get { self.state.withLock { $0.trapExit } }
             set { self.state.withLock { $0.trapExit = newValue } }
@@ -144,16 +147,32 @@ extension SSL {
         }
 
         private func linkedProcessEnded(_ pid: Pid, _ reason: ExitReason) {
-            let (traps, cancel) = self.state.withLock { state in
-                state.links[pid] = nil
-                return (state.trapExit, state.cancel)
-            }
-            if traps {
+            self.state.withLock { $0.links[pid] = nil }
+            self.receiveExit(pid, reason)
+        }
+
+        /// Sends the process an exit signal, from the calling task's process (`exit/2`).
+        ///
+        /// A process that traps exits gets it as a message, except `killed`. Any other ends with that reason, except `normal`, which does
+        /// nothing: its task is cancelled, its sockets are closed, and calls that wait for messages throw `closed`. A scope of
+        /// ``SSL/withProcess(trapExit:_:)`` and the program's main process end in the same way, but their code runs on.
+        public func exit(_ reason: ExitReason) {
+            if reason == .killed { return self.stop(reason) }
+            self.receiveExit(Process.current.pid, reason)
+        }
+
+        private func receiveExit(_ pid: Pid, _ reason: ExitReason) {
+            if self.trapExit {
                 self.mailbox.post(Message.exit(pid, reason))
             } else if reason != .normal {
-                self.end(reason)
-                cancel?()
+                self.stop(reason)
             }
+        }
+
+        private func stop(_ reason: ExitReason) {
+            let cancel = self.state.withLock { $0.cancel }
+            self.end(reason)
+            cancel?()
         }
 
         /// A socket of this process was closed by a call (§2, `close`).
@@ -176,16 +195,20 @@ extension SSL {
         }
 
         /// Ends the process; only the first end counts.
-        func end(_ reason: ExitReason) {
+        ///
+        /// - Returns: Whether this was the first.
+        @discardableResult
+        func end(_ reason: ExitReason) -> Bool {
             let links: [Process]? = self.state.withLock { state in
                 guard state.end == nil else { return nil }
                 state.end = reason
                 defer { state.links.removeAll() }
                 return state.links.values.compactMap(\.process)
             }
-            guard let links else { return }
+            guard let links else { return false }
             self.mailbox.close()
             for process in links { process.linkedProcessEnded(self.pid, reason) }
+            return true
         }
     }
 
@@ -197,17 +220,35 @@ extension SSL {
     /// loop: a message reaches it without a change of thread. So its code must not block. A process that passes its sockets on
     /// (`controlling_process`), or has several, gets them on all loops in turn.
     ///
+    /// A process that throws is logged as an error with the label `ClassicSSL`, as Erlang reports it, at most ten in ten seconds. An error
+    /// that it throws because it was cancelled, or because a linked process has ended, is not.
+    ///
     /// - Returns: The process; `task.value` of ``Spawned`` waits for its end.
     @discardableResult
     public static func spawn(
         trapExit: Bool = false, _ body: @escaping @Sendable () async throws -> Void
     ) -> Spawned {
+        Self.start(Process(trapExit: trapExit), body)
+    }
+
+    /// Starts a process that is linked to the calling task's process from the start (`spawn_link/1`); see ``spawn(trapExit:_:)``.
+    @discardableResult
+    public static func spawnLink(
+        trapExit: Bool = false, _ body: @escaping @Sendable () async throws -> Void
+    ) -> Spawned {
         let process = Process(trapExit: trapExit)
+        Process.current.link(to: process)
+        return Self.start(process, body)
+    }
+
+    static func start(
+        _ process: Process, log: ProcessLog = .shared, _ body: @escaping @Sendable () async throws -> Void
+    ) -> Spawned {
         let loopTask = SocketEventLoopGroup.shared.nextLoopTask()
         let task = Task(executorPreference: loopTask.executor) {
             loopTask.begin()
             defer { loopTask.end() }
-            try await Self.run(body, as: process, loopTask)
+            try await Self.run(body, as: process, loopTask, log)
         }
         process.whenToldToEnd { task.cancel() }
         return Spawned(process: process, task: task)
@@ -219,7 +260,8 @@ extension SSL {
         public let task: Task<Void, any Error>
     }
 
-    /// Runs a scope that is a process of its own. When it ends, in whatever way, its sockets are closed.
+    /// Runs a scope that is a process of its own. When it ends, in whatever way, its sockets are closed. What it throws is thrown to the
+    /// caller, and not logged.
     nonisolated(nonsending) public static func withProcess<Result>(
         trapExit: Bool = false, _ body: nonisolated(nonsending) (Process) async throws -> Result
     ) async throws -> Result {
@@ -228,7 +270,8 @@ extension SSL {
     }
 
     nonisolated(nonsending) private static func run<Result>(
-        _ body: nonisolated(nonsending) () async throws -> Result, as process: Process, _ loopTask: LoopTask? = nil
+        _ body: nonisolated(nonsending) () async throws -> Result, as process: Process, _ loopTask: LoopTask? = nil,
+        _ log: ProcessLog? = nil
     ) async throws -> Result {
         try await withTaskCancellationHandler {
             do {
@@ -236,7 +279,7 @@ extension SSL {
                 process.end(.normal)
                 return result
             } catch {
-                process.end(.error("\(error)"))
+                if process.end(.error("\(error)")) { log?.processThrew(error, process.pid) }
                 throw error
             }
         } onCancel: {

@@ -9,7 +9,7 @@ extension SSL {
         case tuple([Term])
     }
 
-    /// How long a call may take, altogether (specification §1.9).
+    /// How long a call may take, altogether, in milliseconds: `10_000`, or `.milliseconds(limit)` for a variable (specification §1.9).
     public enum Timeout: Sendable, Hashable, ExpressibleByIntegerLiteral {
         case infinity
         /// 0: only what can be had at once. Negative: the call throws `einval`.
@@ -28,7 +28,7 @@ extension SSL {
         }
     }
 
-    /// A host: a name, a dotted address, or its four numbers (specification §1.10).
+    /// A host: a name, a dotted address, or its four numbers: `"localhost"`, or `.host(name)` for a variable (specification §1.10).
     public enum Address: Sendable, Hashable, ExpressibleByStringLiteral {
         case host(String)
         case ipv4(Int, Int, Int, Int)

@@ -18,15 +18,11 @@ package enum KeyKind: String, Sendable, CaseIterable {
 
 /// A private key that has just been generated, and every way its bytes are written down.
 struct GeneratedKey: Sendable {
-    private enum Backing: Sendable {
-        case p256(P256.Signing.PrivateKey)
-        case p384(P384.Signing.PrivateKey)
-        case rsa(_RSA.Signing.PrivateKey)
-        case ed25519(Curve25519.Signing.PrivateKey)
-    }
-
     let kind: KeyKind
-    private let backing: Backing
+    /// The key as swift-certificates signs with it. The keys of swift-crypto 3 are not declared `Sendable`, and this is.
+    let signer: Certificate.PrivateKey
+    /// PKCS#8, `PRIVATE KEY`: the form every TLS library reads.
+    let pkcs8PEM: String
     /// The form from before PKCS#8: SEC 1 (`EC PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE KEY`). Ed25519 has none.
     let traditionalPEM: String?
 
@@ -36,48 +32,28 @@ struct GeneratedKey: Sendable {
             switch kind {
             case .p256:
                 let key = P256.Signing.PrivateKey()
-                self.backing = .p256(key)
+                (self.signer, self.pkcs8PEM) = (Certificate.PrivateKey(key), key.pemRepresentation.endingInNewline)
                 self.traditionalPEM = try Self.sec1PEM(
                     key.rawRepresentation, [1, 2, 840, 10045, 3, 1, 7], key.publicKey.x963Representation)
             case .p384:
                 let key = P384.Signing.PrivateKey()
-                self.backing = .p384(key)
+                (self.signer, self.pkcs8PEM) = (Certificate.PrivateKey(key), key.pemRepresentation.endingInNewline)
                 self.traditionalPEM = try Self.sec1PEM(
                     key.rawRepresentation, [1, 3, 132, 0, 34], key.publicKey.x963Representation)
             case .rsa2048:
                 let key = try _RSA.Signing.PrivateKey(keySize: .bits2048)
-                self.backing = .rsa(key)
+                (self.signer, self.pkcs8PEM) = (Certificate.PrivateKey(key), key.pkcs8PEMRepresentation.endingInNewline)
                 let document = PEMDocument(type: "RSA PRIVATE KEY", derBytes: Array(key.derRepresentation))
                 self.traditionalPEM = document.pemString.endingInNewline
             case .ed25519:
-                self.backing = .ed25519(Curve25519.Signing.PrivateKey())
+                // Not `pemRepresentation`, which swift-crypto 3 has for keys on the P curves only.
+                self.signer = Certificate.PrivateKey(Curve25519.Signing.PrivateKey())
+                self.pkcs8PEM = try self.signer.serializeAsPEM().pemString.endingInNewline
                 self.traditionalPEM = nil
             }
         } catch {
             throw .cannotGenerateKey(kind, reason: String(describing: error))
         }
-    }
-
-    /// The key as swift-certificates signs with it.
-    var signer: Certificate.PrivateKey {
-        switch self.backing {
-        case .p256(let key): Certificate.PrivateKey(key)
-        case .p384(let key): Certificate.PrivateKey(key)
-        case .rsa(let key): Certificate.PrivateKey(key)
-        case .ed25519(let key): Certificate.PrivateKey(key)
-        }
-    }
-
-    /// PKCS#8, `PRIVATE KEY`: the form every TLS library reads.
-    var pkcs8PEM: String {
-        let pem =
-            switch self.backing {
-            case .p256(let key): key.pemRepresentation
-            case .p384(let key): key.pemRepresentation
-            case .rsa(let key): key.pkcs8PEMRepresentation
-            case .ed25519(let key): key.pemRepresentation
-            }
-        return pem.endingInNewline
     }
 
     /// `ECPrivateKey` of RFC 5915 §3.

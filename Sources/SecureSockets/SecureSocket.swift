@@ -8,7 +8,9 @@ import TLSEngine
 /// ```swift
 /// let socket = try await SecureSocket.connect(to: "example.org", port: 443)
 /// try await socket.send("GET / HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n")
-/// for try await bytes in socket.incoming { print(String(buffer: bytes), terminator: "") }
+/// var response = ByteBuffer()
+/// for try await bytes in socket.incoming { response.writeImmutableBuffer(bytes) }
+/// print(String(buffer: response))
 /// socket.close()
 /// ```
 ///
@@ -83,7 +85,7 @@ public final class SecureSocket: Sendable {
     /// The most bytes that ``receive(exactly:timeout:)`` takes (specification §2, `recv`).
     package static let largestExactCount = 16 << 20
 
-    /// What arrives, until the peer has finished: chunks of a plain stream, packets of a framed one.
+    /// What arrives, until the peer has finished: chunks of a plain stream, packets of a framed one. A chunk may end inside a character.
     ///
     /// Iterating is the same as calling ``receive(timeout:)`` again and again; two iterations share what arrives.
     public var incoming: Incoming { Incoming(socket: self) }

@@ -58,6 +58,8 @@ public struct SocketOptions: Sendable, Hashable {
     public var sendHighWaterMark: Int = 256 << 10
 
     /// Bytes of this socket in its owner's mailbox above which reading pauses. Default: 1 MiB.
+    ///
+    /// Two active ends that both send more than their marks before they take messages wait for each other.
     public var mailboxHighWaterMark: Int = 1 << 20
 
     /// How long an accepted connection may take for its handshake. Default: 10 seconds. nil: for ever.

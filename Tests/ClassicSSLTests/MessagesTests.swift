@@ -43,7 +43,7 @@ struct MessagesTests {
     @Test func `4_5: an active socket stops reading while its owner takes nothing, and loses nothing by it`() async throws {
         try await SSL.withProcess { _ in
             let pair = try await Pair(listen: [.active(false)], connect: [.active(true)])
-            let (accepted, count, chunk) = (pair.accepted, 32, pattern(1 << 20))
+            let (accepted, count, chunk) = (pair.accepted, 80, pattern(1 << 20))
             let sender = SSL.spawn { for _ in 0..<count { try await SSL.send(accepted, .bytes(chunk)) } }
             while try await pair.connected.wantsToRead() { await Task.yield() }
             var bytes: [UInt8] = []

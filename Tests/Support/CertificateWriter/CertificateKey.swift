@@ -5,7 +5,8 @@ import _CryptoExtras
 
 /// A key pair of a certificate, of every kind that a test needs, weak ones included.
 package struct CertificateKey: Sendable {
-    private enum Backing: Sendable {
+    /// Sendable without a check: the keys are immutable, and those of swift-crypto 3 are not declared so.
+    private enum Backing: @unchecked Sendable {
         case p256(P256.Signing.PrivateKey)
         case p384(P384.Signing.PrivateKey)
         case p521(P521.Signing.PrivateKey)

@@ -1,18 +1,20 @@
-import Logging
+package import Logging
 import Synchronization
 
 /// Keeps what is logged.
-final class LogCapture: Sendable {
-    struct Line: Sendable, Equatable {
-        let level: Logger.Level
-        let text: String
+package final class LogCapture: Sendable {
+    package struct Line: Sendable, Equatable {
+        package let level: Logger.Level
+        package let text: String
     }
 
     private let captured = Mutex<[Line]>([])
 
-    var lines: [Line] { self.captured.withLock { $0 } }
+    package init() {}
 
-    var logger: Logger { Logger(label: "test") { _ in Handler(capture: self) } }
+    package var lines: [Line] { self.captured.withLock { $0 } }
+
+    package var logger: Logger { Logger(label: "test") { _ in Handler(capture: self) } }
 
     private struct Handler: LogHandler {
         let capture: LogCapture
