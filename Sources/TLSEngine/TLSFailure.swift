@@ -33,7 +33,7 @@ package struct TLSAlert: Sendable, Hashable, CustomStringConvertible {
 
     package init(code: UInt8) { self.code = code }
 
-    /// The name in RFC 8446, for example `unknown_ca`.
+    /// The name in RFC 8446 or, for alerts of TLS 1.2, RFC 5246, for example `unknown_ca`.
     package var description: String {
         switch self.code {
         case 0: "close_notify"
@@ -56,6 +56,7 @@ package struct TLSAlert: Sendable, Hashable, CustomStringConvertible {
         case 80: "internal_error"
         case 86: "inappropriate_fallback"
         case 90: "user_canceled"
+        case 100: "no_renegotiation"
         case 109: "missing_extension"
         case 110: "unsupported_extension"
         case 112: "unrecognized_name"

@@ -1,0 +1,42 @@
+import TLSEngine
+
+extension FailureMessage {
+    /// The meaning of the library's reason to end a connection.
+    init(libraryReason reason: String?, _ role: TLSSettings.Role) {
+        let (text, advice): (String, String?) =
+            switch reason {
+            case "HTTP_REQUEST", "HTTPS_PROXY_REQUEST":
+                ("it speaks plain HTTP on a TLS port", "Use https:// there")
+            case "WRONG_VERSION_NUMBER", "BAD_PACKET_LENGTH", "INVALID_SSL_RECORD", "EXCESSIVE_RECORD_SIZE":
+                (
+                    "it does not speak TLS on this port (\(reason ?? ""))",
+                    role == .client ? "Check the port: 443 is TLS, 80 is not" : nil
+                )
+            case "UNSUPPORTED_PROTOCOL", "UNKNOWN_PROTOCOL", "NO_SUPPORTED_VERSIONS_ENABLED":
+                ("it offers no version of TLS that is allowed here", "Both sides must have TLS 1.2 or 1.3")
+            case "NO_SHARED_CIPHER", "NO_SHARED_GROUP", "NO_COMMON_SIGNATURE_ALGORITHMS", "UNKNOWN_CIPHER_RETURNED",
+                "WRONG_CIPHER_RETURNED", "WRONG_CURVE":
+                (
+                    "there is nothing in common with what it offers (\(reason ?? ""))",
+                    "Compare ciphers, groups and key types of both sides"
+                )
+            case "PEER_DID_NOT_RETURN_A_CERTIFICATE":
+                ("it showed no certificate, and one is required", "Give the client a certificate of a trusted authority")
+            case "NO_APPLICATION_PROTOCOL":
+                ("it offers none of the application protocols that are spoken here", "Compare the lists of both sides")
+            case "NO_RENEGOTIATION":
+                // A second handshake on the same connection (RFC 5246 §7.4.1.1), which TLS 1.3 no longer has.
+                (
+                    "it asked to renegotiate, which is refused here",
+                    role == .client
+                        ? "If the server does this to ask for a client certificate, have it ask in the first handshake"
+                        : "Turn off renegotiation in the client; TLS 1.3 does not have it"
+                )
+            case "DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "BAD_DECRYPT":
+                ("a record was changed on its way, or its key is another (\(reason ?? ""))", nil)
+            case let reason?: ("it broke the rules of TLS (\(reason))", nil)
+            case nil: ("it broke the rules of TLS", nil)
+            }
+        self.init(text, advice)
+    }
+}
