@@ -29,7 +29,7 @@ extension SecureSocketError {
     /// Tells why a connection's TLS cannot go on.
     ///
     /// - Parameter peer: Whom this is about, for example `example.org:443`.
-    init(_ failure: TLSFailure, role: TLSSettings.Role, step: Step, peer: String) {
+    package init(_ failure: TLSFailure, role: TLSSettings.Role, step: Step, peer: String) {
         let reason = failure.reason?.name
         let peer = peer.escapedForDisplay
         switch failure.kind {
@@ -39,20 +39,21 @@ extension SecureSocketError {
                 .certificateRefused, blame: .peer, step: step, "\(peer): \(problem)", advice: problem.advice,
                 certificateProblem: problem, libraryReason: reason, classicReason: problem.classicReason)
         case .alertReceived(let alert):
-            let message = FailureMessage(alert, receivedBy: role)
+            let message = FailureMessage(alert, receivedBy: role, failure.explanation)
             self.init(
                 .refusedByPeer, blame: .peer, step: step, "\(peer) refused the connection: \(message.text)",
-                advice: message.advice, alert: alert.description, libraryReason: reason, classicReason: "esslerrssl")
+                advice: message.advice, alert: alert.description, isClientCertificateMissing: failure.lacksClientCertificate,
+                libraryReason: reason, classicReason: "esslerrssl")
         case .endedInHandshake:
             self.init(
                 .endedInHandshake, blame: .peer, step: step, "\(peer) ended the connection in mid-handshake",
                 advice: role == .client ? "Does this port speak TLS? Its log may say why it hung up" : nil,
                 classicReason: role == .client ? "esslconnect" : "esslaccept")
         case .peerUnacceptable:
-            let message = FailureMessage(libraryReason: reason, role)
+            let message = FailureMessage(libraryReason: reason, role, failure.explanation)
             self.init(
-                .protocolError, blame: .peer, step: step, "\(peer): \(message.text)", advice: message.advice, libraryReason: reason,
-                classicReason: "esslerrssl")
+                .protocolError, blame: .peer, step: step, "\(peer): \(message.text)", advice: message.advice,
+                isClientCertificateMissing: failure.lacksClientCertificate, libraryReason: reason, classicReason: "esslerrssl")
         case .unexpectedWait(let code):
             self.init(
                 .protocolError, blame: .system, step: step, "\(peer): the TLS library waits for something unexpected (\(code))",
@@ -63,5 +64,12 @@ extension SecureSocketError {
                 "\(peer): the TLS library refused the connection's settings (is the name a valid host name?)",
                 libraryReason: reason, classicReason: "einval")
         }
+    }
+}
+
+extension TLSFailure {
+    /// Whether the connection has failed because a client certificate was asked for and none was shown.
+    fileprivate var lacksClientCertificate: Bool {
+        if case .certificateRequest(let request) = self.explanation { request.shownSubject == nil } else { false }
     }
 }

@@ -2,31 +2,100 @@ import TLSEngine
 
 extension FailureMessage {
     /// The meaning of a fatal alert, which the peer sent to end the connection (RFC 8446 §6.2).
-    init(_ alert: TLSAlert, receivedBy role: TLSSettings.Role) {
-        let mine = role == .client ? "this client's" : "this server's"
+    init(_ alert: TLSAlert, receivedBy role: TLSSettings.Role, _ explanation: TLSFailure.Explanation?) {
+        switch explanation {
+        case .certificateRequest(let request):
+            guard let subject = request.shownSubject else {
+                self.init(
+                    "it asked for a client certificate\(request.issuedBy) and got none (\(alert))",
+                    "Give the configuration an identity that the server accepts")
+                return
+            }
+            if alert.isHandshakeFailure {
+                self.init(
+                    "it asked for a client certificate, got \(subject.quotedSubject), and does not say what is wrong (\(alert))",
+                    "The server's log may say more. Was the certificate issued by an authority that it accepts\(request.listed)?")
+            } else {
+                self.init(aboutCertificate: alert, "this client's certificate \(subject.quotedSubject)", role, request)
+            }
+        case .shownCertificate(let subject):
+            self.init(aboutCertificate: alert, "this server's certificate \(subject.quotedSubject)", role, nil)
+        case nil:
+            self.init(alert, role)
+        }
+    }
+
+    /// - Parameter mine: The certificate that the peer has refused.
+    private init(aboutCertificate alert: TLSAlert, _ mine: String, _ role: TLSSettings.Role, _ request: CertificateRequest?) {
         let text =
             switch alert.description {
-            case "unknown_ca": "it does not trust the authority of \(mine) certificate (unknown_ca)"
-            case "bad_certificate": "it does not accept \(mine) certificate (bad_certificate)"
-            case "certificate_expired": "\(mine) certificate has expired (certificate_expired)"
-            case "certificate_revoked": "\(mine) certificate has been revoked (certificate_revoked)"
-            case "certificate_unknown": "it could not verify \(mine) certificate (certificate_unknown)"
-            case "certificate_required": "it wants a client certificate and got none (certificate_required)"
-            case "handshake_failure": "it found nothing in common with what was offered (handshake_failure)"
-            case "protocol_version": "it speaks no version of TLS that was offered (protocol_version)"
-            case "no_application_protocol": "it speaks none of the application protocols offered (no_application_protocol)"
-            case "unrecognized_name": "it does not know the server name that was asked for (unrecognized_name)"
-            case "no_renegotiation": "it refuses to renegotiate (no_renegotiation)"
-            default: "alert \(alert)"
+            case "unknown_ca": "it does not trust the authority of \(mine)"
+            case "unsupported_certificate": "\(mine) is of a kind that it does not support, or not for this purpose"
+            case "certificate_expired": "\(mine) has expired, or is not valid yet, by its clock"
+            case "certificate_revoked": "\(mine) has been revoked"
+            case "certificate_unknown": "it refused \(mine) without saying why"
+            case "access_denied": "it accepts \(mine), but does not grant access with it"
+            case "certificate_required": "it requires another certificate than \(mine)"
+            default: "it does not accept \(mine)"
             }
         let advice: String? =
             switch (alert.description, role) {
             case ("unknown_ca", .server): "Have the client trust the authority of this server, and send the whole chain"
-            case ("unknown_ca", .client): "Use a certificate of an authority that the server trusts"
-            case ("certificate_required", .client), ("handshake_failure", .client):
-                "If the server wants a client certificate, configure an identity"
+            case ("unknown_ca", .client):
+                "Use a certificate of an authority that the server trusts\(request?.listed ?? ""), and send the whole chain"
+            case ("certificate_expired", _): "Renew the certificate, and check the clocks of both sides"
+            case ("certificate_revoked", _): "Have a new certificate issued"
+            case ("bad_certificate", .client), ("certificate_unknown", .client), ("unsupported_certificate", .client):
+                "The server's log may say why: it may be of another authority, expired, or not for clients"
+            case ("bad_certificate", .server), ("certificate_unknown", .server), ("unsupported_certificate", .server):
+                "The client may say why: the certificate may be for another name, of an authority it does not trust, or expired"
+            case ("access_denied", .client): "Have the server grant access to this subject"
             default: nil
             }
-        self.init(text, advice)
+        self.init("\(text) (\(alert))", advice)
     }
+
+    private init(_ alert: TLSAlert, _ role: TLSSettings.Role) {
+        let text =
+            switch alert.description {
+            case "handshake_failure": "it found nothing in common with what was offered"
+            case "protocol_version": "it speaks no version of TLS that was offered"
+            case "no_application_protocol": "it speaks none of the application protocols offered"
+            case "unrecognized_name": "it does not know the server name that was asked for"
+            case "no_renegotiation": "it refuses to renegotiate"
+            default:
+                alert.isAboutCertificate
+                    ? "it refused this \(role == .client ? "client" : "server")'s certificate, or that there is none"
+                    : "it sent a fatal alert"
+            }
+        self.init("\(text) (\(alert))")
+    }
+}
+
+extension TLSFailure.Explanation {
+    /// The authorities of a request for a certificate, to be put behind a word for them; empty if none are named.
+    var listedAuthorities: String {
+        if case .certificateRequest(let request) = self { request.listed } else { "" }
+    }
+}
+
+extension CertificateRequest {
+    /// The authorities in parentheses, behind a space; empty if none are named.
+    fileprivate var listed: String { self.authorities.isEmpty ? "" : " (\(self.names))" }
+
+    /// The authorities that may have issued the certificate, behind a space; empty if none are named.
+    fileprivate var issuedBy: String { self.authorities.isEmpty ? "" : " issued by \(self.names)" }
+
+    private var names: String {
+        let shown = self.authorities.map(\.abbreviatedForDisplay)
+        let rest = self.authorityCount - shown.count
+        if rest > 0 { return "\(shown.joined(separator: ", ")) or one of \(rest) more" }
+        guard shown.count > 1, let last = shown.last else { return shown.joined() }
+        return "\(shown.dropLast().joined(separator: ", ")) or \(last)"
+    }
+}
+
+extension String {
+    /// A distinguished name for a message; its own commas do not end it.
+    fileprivate var quotedSubject: String { self.isEmpty ? "(without a subject)" : "(\(self.abbreviatedForDisplay))" }
 }

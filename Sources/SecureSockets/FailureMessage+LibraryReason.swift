@@ -2,7 +2,7 @@ import TLSEngine
 
 extension FailureMessage {
     /// The meaning of the library's reason to end a connection.
-    init(libraryReason reason: String?, _ role: TLSSettings.Role) {
+    init(libraryReason reason: String?, _ role: TLSSettings.Role, _ explanation: TLSFailure.Explanation?) {
         let (text, advice): (String, String?) =
             switch reason {
             case "HTTP_REQUEST", "HTTPS_PROXY_REQUEST":
@@ -21,7 +21,10 @@ extension FailureMessage {
                     "Compare ciphers, groups and key types of both sides"
                 )
             case "PEER_DID_NOT_RETURN_A_CERTIFICATE":
-                ("it showed no certificate, and one is required", "Give the client a certificate of a trusted authority")
+                (
+                    "it showed no certificate, and one is required",
+                    "Give the client a certificate of an authority that this server trusts\(explanation?.listedAuthorities ?? "")"
+                )
             case "NO_APPLICATION_PROTOCOL":
                 ("it offers none of the application protocols that are spoken here", "Compare the lists of both sides")
             case "NO_RENEGOTIATION":

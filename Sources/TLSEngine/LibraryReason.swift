@@ -10,6 +10,9 @@ package struct LibraryReason: Sendable, Hashable, CustomStringConvertible {
     package let name: String
 
     package var description: String { self.name }
+
+    /// Whether this is a reason of the library's TLS part, `SSL_R_*`.
+    func isOfTLS(_ code: Int32) -> Bool { self.library == Int32(ERR_LIB_SSL) && self.code == code }
 }
 
 /// BoringSSL's error queue of the current thread.

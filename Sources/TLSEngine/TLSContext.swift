@@ -107,6 +107,7 @@ package final class TLSContext: @unchecked Sendable {
     private func setIdentity() throws(TLSSettingsError) {
         // The library would search the trust store for issuers in every handshake; `completedChain` does so once.
         SSL_CTX_set_mode(self.pointer, UInt32(SSL_MODE_NO_AUTO_CHAIN))
+        if self.settings.role == .client { SSL_CTX_set_cert_cb(self.pointer, noteCertificateRequest, nil) }
         guard let identity = self.settings.identity else { return }
         let path: String? = nil
         if let chain = identity.chain, let leaf = chain.pointers.first {

@@ -17,13 +17,23 @@ package struct TLSFailure: Error, Sendable, Equatable {
         case setup
     }
 
+    /// What the connection had seen that explains the failure.
+    package indirect enum Explanation: Sendable, Equatable {
+        /// A client certificate was asked for.
+        case certificateRequest(CertificateRequest)
+        /// The peer has seen the certificate with this subject.
+        case shownCertificate(subject: String)
+    }
+
     package let kind: Kind
     /// The library's own reason, where it gave one.
     package let reason: LibraryReason?
+    package let explanation: Explanation?
 
-    package init(_ kind: Kind, reason: LibraryReason? = nil) {
+    package init(_ kind: Kind, reason: LibraryReason? = nil, explanation: Explanation? = nil) {
         self.kind = kind
         self.reason = reason
+        self.explanation = explanation
     }
 }
 
@@ -33,6 +43,11 @@ package struct TLSAlert: Sendable, Hashable, CustomStringConvertible {
 
     package init(code: UInt8) { self.code = code }
 
+    /// Whether the alert is one about the receiver's certificate, or its absence: those of the certificate itself, `access_denied` and
+    /// `certificate_required`.
+    package var isAboutCertificate: Bool { [41, 42, 43, 44, 45, 46, 48, 49, 116].contains(self.code) }
+    package var isHandshakeFailure: Bool { self.code == 40 }
+
     /// The name in RFC 8446 or, for alerts of TLS 1.2, RFC 5246, for example `unknown_ca`.
     package var description: String {
         switch self.code {
@@ -41,6 +56,7 @@ package struct TLSAlert: Sendable, Hashable, CustomStringConvertible {
         case 20: "bad_record_mac"
         case 22: "record_overflow"
         case 40: "handshake_failure"
+        case 41: "no_certificate"
         case 42: "bad_certificate"
         case 43: "unsupported_certificate"
         case 44: "certificate_revoked"

@@ -52,4 +52,61 @@ import Testing
         #expect(error.message.hasSuffix(": it asked to renegotiate, which is refused here"))
         #expect(error.advice == "Turn off renegotiation in the client; TLS 1.3 does not have it")
     }
+
+    // MARK: Certificates that the peer judges
+
+    @Test(arguments: TLSConfiguration.Version.allCases)
+    func `a server that requires a client certificate`(over version: TLSConfiguration.Version) async throws {
+        let own = try TestCertificates.shared.get()
+        let outcome = try await self.outcome(
+            of: .server(own.serverIdentity, clients: .required, trust: own.trust, parameters: self.parameters(version)))
+        let alert = version == .tls12 ? "handshake_failure" : "certificate_required"
+        #expect(
+            outcome
+                == "tls: SERVER refused the connection: it asked for a client certificate issued by CN=Test authority and got none "
+                + "(\(alert)). Pass one with --cert FILE and --key FILE.\n")
+    }
+
+    @Test func `a client that shows no certificate, or one of another authority`() async throws {
+        let certificates = try CertificateFiles()
+        let serving = try await Serving(certificates, "--client-ca", certificates.authority, "--require-client-certificate")
+        #expect(try await serving.connect().status == 1)
+        let error = try #require(try await serving.log("handshakeFailed").error)
+        #expect(error.message.hasSuffix(": it showed no certificate, and one is required"))
+        let advice = try #require(error.advice)
+        #expect(advice.hasPrefix("Give the client a certificate of an authority that this server trusts (CN="))
+        #expect(advice.hasSuffix("), or leave out --require-client-certificate"))
+
+        let stranger = try CertificateFiles()
+        let strange = try await serving.connect(arguments: stranger.client)
+        #expect(strange.status == 1)
+        #expect(
+            strange.errors.contains("it does not trust the authority of this client's certificate (CN="), "\(strange.errors)")
+        withExtendedLifetime(stranger.folder) {}
+    }
+
+    @Test func `a client that refuses the server's certificate`() async throws {
+        let serving = try await Serving()
+        _ = try await Tool.run("connect", serving.address, "--ca", self.authority)
+        let error = try #require(try await serving.log("handshakeFailed").error)
+        #expect(
+            error.message.contains(" refused the connection: it does not trust the authority of this server's certificate (CN="))
+    }
+
+    /// What `tls connect` says of a server with these settings, after which it ends.
+    private func outcome(of tls: TLSConfiguration, _ options: [String] = []) async throws -> String {
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient)
+        async let serving: Void = listener.serve(handshakeFailed: { _, _ in }) { _ = try await $0.receive() }
+        let port = listener.localEndpoint.port
+        let outcome = await (try self.connect(to: port, options)).outcome()
+        listener.close()
+        try await serving
+        return outcome.errors.replacing("127.0.0.1:\(port)", with: "SERVER")
+    }
+
+    private func parameters(_ version: TLSConfiguration.Version) -> TLSConfiguration.Parameters {
+        var parameters = TLSConfiguration.Parameters()
+        parameters.versions = version...version
+        return parameters
+    }
 }

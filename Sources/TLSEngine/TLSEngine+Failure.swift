@@ -1,0 +1,62 @@
+internal import CNIOBoringSSL
+
+// MARK: Why a connection cannot continue
+
+extension TLSEngine {
+    /// The alert that the peer sent in the clear after the server's hello, where TLS 1.3 has everything encrypted. OpenSSL's clients say
+    /// so why they refuse a certificate; the library takes it for a record that cannot be decrypted.
+    private var alertInTheClear: TLSAlert? {
+        // Content type 21, any version, length 2, level 2 (fatal), and the description.
+        guard self.isInHandshake, self.lastHandshakeBytes & 0x00ff_ff00_ffff_ff00 == 0x0015_0300_0002_0200 else { return nil }
+        return TLSAlert(code: UInt8(truncatingIfNeeded: self.lastHandshakeBytes))
+    }
+
+    /// Returns why a call of the library has failed, and what explains it.
+    ///
+    /// - Parameter code: The answer of `SSL_get_error`.
+    func failure(_ code: Int32) -> TLSFailure {
+        let failure = self.unexplainedFailure(code)
+        return TLSFailure(failure.kind, reason: failure.reason, explanation: self.explanation(of: failure))
+    }
+
+    private func explanation(of failure: TLSFailure) -> TLSFailure.Explanation? {
+        let settings = self.context.settings
+        switch failure.kind {
+        case .alertReceived(let alert):
+            switch settings.role {
+            case .client:
+                // TLS 1.2 has no alert of its own for a certificate that is missing (RFC 5246 §7.4.6).
+                guard let request = self.certificateRequest, alert.isAboutCertificate || alert.isHandshakeFailure else {
+                    return nil
+                }
+                return .certificateRequest(request.answered(with: settings.identity))
+            case .server:
+                guard alert.isAboutCertificate else { return nil }
+                return (settings.identity?.certificates.first?.subject).map { .shownCertificate(subject: $0) }
+            }
+        case .peerUnacceptable where failure.reason?.isOfTLS(SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) ?? false:
+            return .certificateRequest(CertificateRequest(of: settings.trust))
+        default: return nil
+        }
+    }
+
+    private func unexplainedFailure(_ code: Int32) -> TLSFailure {
+        let reasons = ErrorQueue.drain()
+        if let refusal = self.refusal { return TLSFailure(.certificateRefused(refusal), reason: reasons.first) }
+        switch code {
+        case SSL_ERROR_SSL:
+            if let reason = reasons.first(where: { $0.isOfTLS(SSL_R_KEY_USAGE_BIT_INCORRECT) }) {
+                // The library looks at this before the chain is verified, and also where nothing is verified.
+                let refusal = CertificateRefusal(
+                    CertificateRefusal.wrongPurpose, .lacksDigitalSignature, depth: 0, of: nil)
+                return TLSFailure(.certificateRefused(refusal), reason: reason)
+            }
+            let failure = TLSFailure.sorted(reasons)
+            guard failure.kind == .peerUnacceptable, let alert = self.alertInTheClear else { return failure }
+            return TLSFailure(.alertReceived(alert), reason: failure.reason)
+        case SSL_ERROR_ZERO_RETURN: return TLSFailure(.endedInHandshake)
+        case SSL_ERROR_SYSCALL where self.transportHasEnded: return TLSFailure(.endedInHandshake)
+        default: return TLSFailure(.unexpectedWait(code: code), reason: reasons.first)
+        }
+    }
+}
