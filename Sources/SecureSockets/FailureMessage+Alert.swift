@@ -20,7 +20,7 @@ extension FailureMessage {
             }
         case .shownCertificate(let subject):
             self.init(aboutCertificate: alert, "this server's certificate \(subject.quotedSubject)", role, nil)
-        case nil:
+        case .plaintext, nil:
             self.init(alert, role)
         }
     }

@@ -3,10 +3,12 @@ import TLSEngine
 extension FailureMessage {
     /// The meaning of the library's reason to end a connection.
     init(libraryReason reason: String?, _ role: TLSSettings.Role, _ explanation: TLSFailure.Explanation?) {
+        if case .plaintext(let bytes) = explanation {
+            self.init(plaintext: bytes, role)
+            return
+        }
         let (text, advice): (String, String?) =
             switch reason {
-            case "HTTP_REQUEST", "HTTPS_PROXY_REQUEST":
-                ("it speaks plain HTTP on a TLS port", "Use https:// there")
             case "WRONG_VERSION_NUMBER", "BAD_PACKET_LENGTH", "INVALID_SSL_RECORD", "EXCESSIVE_RECORD_SIZE":
                 (
                     "it does not speak TLS on this port (\(reason ?? ""))",

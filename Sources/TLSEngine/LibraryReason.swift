@@ -13,6 +13,11 @@ package struct LibraryReason: Sendable, Hashable, CustomStringConvertible {
 
     /// Whether this is a reason of the library's TLS part, `SSL_R_*`.
     func isOfTLS(_ code: Int32) -> Bool { self.library == Int32(ERR_LIB_SSL) && self.code == code }
+
+    /// Whether the peer has sent something in place of a TLS record.
+    var isOfPlaintext: Bool {
+        [SSL_R_WRONG_VERSION_NUMBER, SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST].contains { self.isOfTLS($0) }
+    }
 }
 
 /// BoringSSL's error queue of the current thread.

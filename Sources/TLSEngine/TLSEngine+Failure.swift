@@ -36,8 +36,22 @@ extension TLSEngine {
             }
         case .peerUnacceptable where failure.reason?.isOfTLS(SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) ?? false:
             return .certificateRequest(CertificateRequest(of: settings.trust))
+        case .peerUnacceptable where self.isInHandshake && failure.reason?.isOfPlaintext ?? false:
+            let bytes = self.bytesInPlaceOfRecord
+            return Self.isRecordHeader(bytes) ? nil : .plaintext(bytes)
         default: return nil
         }
+    }
+
+    /// The bytes at which the library has found that they are no TLS record: it reads a record's header of five bytes first.
+    private var bytesInPlaceOfRecord: [UInt8] {
+        let header = (0..<5).map { UInt8(truncatingIfNeeded: self.lastHandshakeBytes >> (8 * (4 - $0))) }
+        return header + self.nextInput(atMost: TLSFailure.Explanation.longestPlaintext - header.count)
+    }
+
+    /// Whether these are a content type and a version of TLS (RFC 8446 §5.1).
+    private static func isRecordHeader(_ bytes: [UInt8]) -> Bool {
+        bytes.count >= 2 && (20...24).contains(bytes[0]) && bytes[1] == 3
     }
 
     private func unexplainedFailure(_ code: Int32) -> TLSFailure {

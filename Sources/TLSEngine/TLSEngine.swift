@@ -201,6 +201,11 @@ package final class TLSEngine {
         }
     }
 
+    /// The first bytes of what has arrived and has not been read by the library.
+    func nextInput(atMost limit: Int) -> [UInt8] {
+        self.lent.count > 0 ? Array(self.lent.prefix(limit)) : Array(self.input.readableBytesView.prefix(limit))
+    }
+
     /// Notes that the network will deliver nothing more.
     package func receiveEnd() {
         self.transportHasEnded = true

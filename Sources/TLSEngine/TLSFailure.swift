@@ -23,6 +23,10 @@ package struct TLSFailure: Error, Sendable, Equatable {
         case certificateRequest(CertificateRequest)
         /// The peer has seen the certificate with this subject.
         case shownCertificate(subject: String)
+        /// The peer has sent these bytes, and perhaps more, in place of a TLS record; at most `longestPlaintext`.
+        case plaintext([UInt8])
+
+        package static let longestPlaintext = 64
     }
 
     package let kind: Kind

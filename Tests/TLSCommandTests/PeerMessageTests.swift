@@ -93,6 +93,37 @@ import Testing
             error.message.contains(" refused the connection: it does not trust the authority of this server's certificate (CN="))
     }
 
+    // MARK: Other protocols
+
+    @Test func `a server that greets without TLS`() async throws {
+        let server = try RawListener()
+        async let played: Void = server.play { socket in
+            try socket.send("220 mail.example ESMTP\r\n")
+            try socket.receiveUntilEnd()
+        }
+        await self.expect(
+            try self.connect(to: server.port),
+            "SERVER: it does not speak TLS on this port: it sent an SMTP greeting, \"220 mail.example ESMTP\". Here TLS begins only "
+                + "after STARTTLS, which this connection does not send; direct TLS is port 465.", port: server.port)
+        try await played
+        server.close()
+    }
+
+    @Test func `a client that does not speak TLS`() async throws {
+        let serving = try await Serving()
+        try await onThread {
+            let client = try RawSocket.connect(to: serving.port)
+            try client.send("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
+            try client.receiveUntilEnd()
+        }
+        let error = try #require(try await serving.log("handshakeFailed").error)
+        #expect(
+            error.message.hasSuffix(
+                ": it does not speak TLS on this port: it sent a header of the PROXY protocol, \"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\""
+            ))
+        #expect(error.advice == "Turn the PROXY protocol off in the load balancer: it is not supported here")
+    }
+
     /// What `tls connect` says of a server with these settings, after which it ends.
     private func outcome(of tls: TLSConfiguration, _ options: [String] = []) async throws -> String {
         let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient)
