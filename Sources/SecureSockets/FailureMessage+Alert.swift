@@ -20,6 +20,8 @@ extension FailureMessage {
             }
         case .shownCertificate(let subject):
             self.init(aboutCertificate: alert, "this server's certificate \(subject.quotedSubject)", role, nil)
+        case .negotiation(let negotiation):
+            self.init(negotiation, alert.description, role)
         case .plaintext, nil:
             self.init(alert, role)
         }
@@ -58,9 +60,12 @@ extension FailureMessage {
     private init(_ alert: TLSAlert, _ role: TLSSettings.Role) {
         let text =
             switch alert.description {
-            case "handshake_failure": "it found nothing in common with what was offered"
-            case "protocol_version": "it speaks no version of TLS that was offered"
-            case "no_application_protocol": "it speaks none of the application protocols offered"
+            case "handshake_failure":
+                role == .client
+                    ? "it does not say what is wrong" : "it accepts nothing of what this server has chosen, or does not say why"
+            case "protocol_version": "it does not accept the version of TLS that was chosen"
+            case "insufficient_security": "it requires stronger cryptography than was chosen"
+            case "no_application_protocol": "it does not accept the application protocol that was chosen"
             case "unrecognized_name": "it does not know the server name that was asked for"
             case "no_renegotiation": "it refuses to renegotiate"
             default:

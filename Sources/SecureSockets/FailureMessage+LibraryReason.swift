@@ -3,9 +3,14 @@ import TLSEngine
 extension FailureMessage {
     /// The meaning of the library's reason to end a connection.
     init(libraryReason reason: String?, _ role: TLSSettings.Role, _ explanation: TLSFailure.Explanation?) {
-        if case .plaintext(let bytes) = explanation {
+        switch explanation {
+        case .plaintext(let bytes):
             self.init(plaintext: bytes, role)
             return
+        case .negotiation(let negotiation):
+            self.init(negotiation, reason ?? "", role)
+            return
+        default: break
         }
         let (text, advice): (String, String?) =
             switch reason {

@@ -32,6 +32,7 @@ enum Advice {
         if error.isClientCertificateMissing, let advice = error.advice {
             return "\(advice), or leave out --require-client-certificate"
         }
+        if error.libraryReason == "NO_APPLICATION_PROTOCOL" { return "Pass one of the client's protocols with --alpn LIST" }
         return switch error.code {
         case .addressInUse: "Choose another port (0 picks a free one), or end the program that has this one"
         default: nil

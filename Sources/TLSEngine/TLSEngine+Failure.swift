@@ -20,27 +20,45 @@ extension TLSEngine {
     }
 
     private func explanation(of failure: TLSFailure) -> TLSFailure.Explanation? {
-        let settings = self.context.settings
         switch failure.kind {
-        case .alertReceived(let alert):
-            switch settings.role {
-            case .client:
-                // TLS 1.2 has no alert of its own for a certificate that is missing (RFC 5246 §7.4.6).
-                guard let request = self.certificateRequest, alert.isAboutCertificate || alert.isHandshakeFailure else {
-                    return nil
-                }
+        case .alertReceived(let alert): self.explanation(of: alert)
+        case .peerUnacceptable: failure.reason.flatMap(self.explanation(of:))
+        default: nil
+        }
+    }
+
+    private func explanation(of alert: TLSAlert) -> TLSFailure.Explanation? {
+        let settings = self.context.settings
+        switch settings.role {
+        case .client:
+            // TLS 1.2 has no alert of its own for a certificate that is missing (RFC 5246 §7.4.6).
+            if let request = self.certificateRequest, alert.isAboutCertificate || alert.isHandshakeFailure {
                 return .certificateRequest(request.answered(with: settings.identity))
-            case .server:
-                guard alert.isAboutCertificate else { return nil }
-                return (settings.identity?.certificates.first?.subject).map { .shownCertificate(subject: $0) }
             }
-        case .peerUnacceptable where failure.reason?.isOfTLS(SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) ?? false:
-            return .certificateRequest(CertificateRequest(of: settings.trust))
-        case .peerUnacceptable where self.isInHandshake && failure.reason?.isOfPlaintext ?? false:
+            // Once the server has chosen a suite, its alert is about something else.
+            guard self.isInHandshake, SSL_get_pending_cipher(self.ssl) == nil else { return nil }
+            return FailedNegotiation(alert: alert, context: self.context).map { .negotiation($0) }
+        case .server:
+            guard alert.isAboutCertificate else { return nil }
+            return (settings.identity?.certificates.first?.subject).map { .shownCertificate(subject: $0) }
+        }
+    }
+
+    private func explanation(of reason: LibraryReason) -> TLSFailure.Explanation? {
+        if reason.isOfTLS(SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
+            return .certificateRequest(CertificateRequest(of: self.context.settings.trust))
+        }
+        guard self.isInHandshake else { return nil }
+        if reason.isOfPlaintext {
             let bytes = self.bytesInPlaceOfRecord
             return Self.isRecordHeader(bytes) ? nil : .plaintext(bytes)
-        default: return nil
         }
+        // Before a version is chosen, the library answers 1.2.
+        let version =
+            reason.isOfTLS(SSL_R_UNSUPPORTED_PROTOCOL)
+            ? nil : TLSVersion(rawValue: UInt16(truncatingIfNeeded: SSL_version(self.ssl)))
+        return FailedNegotiation(reason: reason, clientHello: self.clientHello, version: version, context: self.context)
+            .map { .negotiation($0) }
     }
 
     /// The bytes at which the library has found that they are no TLS record: it reads a record's header of five bytes first.

@@ -51,6 +51,8 @@ package final class TLSEngine {
     var verifiedChainLength: Int?
     /// What a server has asked its client for; nil if it has not asked.
     var certificateRequest: ReceivedCertificateRequest?
+    /// The client's hello at a server, until the handshake is complete; empty where there is none.
+    var clientHello: [UInt8] = []
     /// The library has met name constraints of a kind that it cannot check.
     var metUnknownConstraint = false
     /// Under which a client keeps its sessions; nil if it keeps none.
@@ -218,7 +220,7 @@ package final class TLSEngine {
     package var pendingOutput: Int { self.output.readableBytes }
 
     /// The memory that the engine's own buffers take: none when idle.
-    package var bufferCapacity: Int { self.input.capacity + self.output.capacity }
+    package var bufferCapacity: Int { self.input.capacity + self.output.capacity + self.clientHello.capacity }
 
     /// Takes an empty buffer to write into.
     package func useForOutput(_ buffer: consuming ByteBuffer) {
@@ -242,6 +244,7 @@ package final class TLSEngine {
         self.releaseUsedInput()
         if result == 1 {
             self.isInHandshake = false
+            self.clientHello = []
             if !self.hasCounted {
                 self.hasCounted = true
                 self.context.count(self.resumption)

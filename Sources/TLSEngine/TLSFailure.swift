@@ -25,6 +25,8 @@ package struct TLSFailure: Error, Sendable, Equatable {
         case shownCertificate(subject: String)
         /// The peer has sent these bytes, and perhaps more, in place of a TLS record; at most `longestPlaintext`.
         case plaintext([UInt8])
+        /// The two sides have something not in common.
+        case negotiation(FailedNegotiation)
 
         package static let longestPlaintext = 64
     }

@@ -293,7 +293,8 @@ import Testing
         #expect(atServer.classicReason == "esslerrssl")
         #expect(
             atServer.description.hasSuffix(
-                ": it showed no certificate, and one is required. Give the client a certificate of an authority that this server trusts (CN=Test authority)"))
+                ": it showed no certificate, and one is required. Give the client a certificate of an authority that this server trusts (CN=Test authority)"
+            ))
         listener.close()
         try await serving
     }

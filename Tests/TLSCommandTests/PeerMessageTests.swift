@@ -124,6 +124,53 @@ import Testing
         #expect(error.advice == "Turn the PROXY protocol off in the load balancer: it is not supported here")
     }
 
+    // MARK: Nothing in common
+
+    @Test func `a client and a server without a common application protocol`() async throws {
+        let serving = try await Serving(nil, "--alpn", "h2")
+        let outcome = try await serving.connect("--alpn", "http/1.1,spdy")
+        #expect(outcome.status == 1)
+        #expect(
+            outcome.errors
+                == "tls: \(serving.address) refused the connection: it speaks none of the application protocols offered "
+                + "(no_application_protocol): \"http/1.1\", \"spdy\". Pass others with --alpn LIST.\n")
+        let error = try #require(try await serving.log("handshakeFailed").error)
+        #expect(error.message.hasSuffix(": it offers \"http/1.1\", \"spdy\", and this server has \"h2\""))
+        #expect(error.advice == "Pass one of the client's protocols with --alpn LIST")
+    }
+
+    @Test func `a server that does not say what is wrong`() async throws {
+        let server = try RawListener()
+        async let played: Void = server.play { socket in
+            _ = try socket.receiveRecord()
+            try socket.send([21, 3, 3, 0, 2, 2, 40])
+            try socket.receiveUntilEnd()
+        }
+        let outcome = await (try self.connect(to: server.port)).outcome()
+        #expect(outcome.status == 1)
+        #expect(
+            outcome.errors.contains(
+                " refused the connection: it does not say what is wrong; probably it has nothing in common with what was offered "
+                    + "(handshake_failure): TLS 1.2, TLS 1.3; suites TLS_AES_128_GCM_SHA256, "))
+        try await played
+        server.close()
+    }
+
+    @Test func `a client with old versions only`() async throws {
+        let serving = try await Serving()
+        try await onThread {
+            var hello = RawClientHello()
+            hello.version = 0x0301
+            hello.cipherSuites = [0x002f]
+            let client = try RawSocket.connect(to: serving.port)
+            try client.send(hello.record)
+            try client.receiveUntilEnd()
+        }
+        let error = try #require(try await serving.log("handshakeFailed").error)
+        #expect(error.message.hasSuffix(": it offers TLS 1.0, and this server has TLS 1.2, TLS 1.3"))
+        #expect(error.advice == "Update the peer: it must have TLS 1.2 or 1.3 (RFC 8996)")
+    }
+
     /// What `tls connect` says of a server with these settings, after which it ends.
     private func outcome(of tls: TLSConfiguration, _ options: [String] = []) async throws -> String {
         let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient)
