@@ -22,7 +22,7 @@ extension FailureMessage {
             self.init(aboutCertificate: alert, "this server's certificate \(subject.quotedSubject)", role, nil)
         case .negotiation(let negotiation):
             self.init(negotiation, alert.description, role)
-        case .plaintext, nil:
+        case .plaintext, .messageTooLong, nil:
             self.init(alert, role)
         }
     }

@@ -10,6 +10,9 @@ extension FailureMessage {
         case .negotiation(let negotiation):
             self.init(negotiation, reason ?? "", role)
             return
+        case .messageTooLong(let message):
+            self.init(message, reason ?? "", role)
+            return
         default: break
         }
         let (text, advice): (String, String?) =
@@ -48,5 +51,21 @@ extension FailureMessage {
             case nil: ("it broke the rules of TLS", nil)
             }
         self.init(text, advice)
+    }
+
+    private init(_ message: TLSFailure.MessageTooLong, _ reason: String, _ role: TLSSettings.Role) {
+        let (what, advice): (String, String?) =
+            switch message.kind {
+            case .certificates:
+                (
+                    "its message with certificates",
+                    "Have the \(role == .client ? "server" : "client") send its own certificate and the intermediates, and not all "
+                        + "authorities that it trusts"
+                )
+            case .hello: ("its hello", nil)
+            case .other: ("a message of its handshake", nil)
+            }
+        let length = message.length.map { "\(what) is \($0) bytes long, and at most \(message.limit) are accepted" }
+        self.init("\(length ?? "\(what) is longer than the \(message.limit) bytes that are accepted") (\(reason))", advice)
     }
 }

@@ -10,9 +10,14 @@ extension FailureMessage {
             self.init(own, refused: negotiation.subject, name)
             return
         }
-        let mine = role == .client ? "this client" : "this server"
+        if role == .client {
+            self.init(
+                "it has chosen \(peer.versionNames.listed), which is not allowed here (\(name)): this client has \(own.versionNames.listed)",
+                Self.versionAdvice(peer))
+            return
+        }
         func lists(_ what: String, _ list: (TLSOffer) -> [String], _ have: String) -> String {
-            "it offers no \(what) that \(mine) has (\(name)): it offers \(list(peer).listed), and \(mine) has \(list(own).listed)\(have)"
+            "it offers no \(what) that this server has (\(name)): it offers \(list(peer).listed), and this server has \(list(own).listed)\(have)"
         }
         let key = negotiation.ownKey.map { ", for its key (\($0))" } ?? ""
         switch negotiation.subject {

@@ -14,7 +14,7 @@ package struct FailedNegotiation: Sendable, Hashable {
     package let subject: Subject
     /// At a server only what is of use with its key and the version chosen.
     package let own: TLSOffer
-    /// nil at a client: a server that refuses says nothing of what it has.
+    /// nil at a client that was refused: its server says nothing of what it has. Otherwise at a client what the server has chosen.
     package let peer: TLSOffer?
     /// A server's own key, for example `RSA of 2048 bits`.
     package let ownKey: String?
@@ -50,6 +50,15 @@ extension FailedNegotiation {
         }
         (self.own, self.peer, self.ownKey) = (own, peer, key?.summary)
         self.hasSuitesForOtherKeys = all.of(version).cipherSuites.contains { peer.cipherSuites.contains($0) }
+    }
+
+    /// A client's, whose server has chosen a version that is not allowed; nil if it is allowed, or not known.
+    init?(serverVersion: UInt16?, context: TLSContext) {
+        let own = context.offer
+        guard let serverVersion, !own.versions.contains(serverVersion) else { return nil }
+        var peer = TLSOffer()
+        peer.versions = [serverVersion]
+        (self.subject, self.own, self.peer, self.ownKey, self.hasSuitesForOtherKeys) = (.versions, own, peer, nil, false)
     }
 
     /// A client's, from the alert that ended it before the server had chosen anything (RFC 8446 §6.2).

@@ -53,6 +53,12 @@ extension TLSEngine {
             let bytes = self.bytesInPlaceOfRecord
             return Self.isRecordHeader(bytes) ? nil : .plaintext(bytes)
         }
+        if reason.isOfTLS(SSL_R_EXCESSIVE_MESSAGE_SIZE) { return .messageTooLong(self.messageTooLong) }
+        if reason.isOfTLS(SSL_R_UNSUPPORTED_PROTOCOL), self.context.settings.role == .client {
+            return FailedNegotiation(serverVersion: self.handshakeTrace.serverVersion, context: self.context).map {
+                .negotiation($0)
+            }
+        }
         // Before a version is chosen, the library answers 1.2.
         let version =
             reason.isOfTLS(SSL_R_UNSUPPORTED_PROTOCOL)
@@ -60,6 +66,26 @@ extension TLSEngine {
         return FailedNegotiation(reason: reason, clientHello: self.clientHello, version: version, context: self.context)
             .map { .negotiation($0) }
     }
+
+    /// The message of a handshake that the library has found too long. Its limit is that of `ssl_max_handshake_message_len`.
+    private var messageTooLong: TLSFailure.MessageTooLong {
+        let settings = self.context.settings
+        let takesCertificates = settings.role == .client || settings.verification != .none
+        let limit = max(Self.longestOtherMessage, takesCertificates ? SSL_get_max_cert_list(self.ssl) : 0)
+        if let message = self.handshakeTrace.message, message.length > limit {
+            return .init(
+                kind: Int32(message.type) == SSL3_MT_CERTIFICATE
+                    ? .certificates : message.type == SSL3_MT_CLIENT_HELLO ? .hello : .other,
+                length: message.length, limit: limit)
+        }
+        // A request for a certificate is never that long. Where one may come, a server's certificates may come as well.
+        let state = SSL_state_string_long(self.ssl).map { String(cString: $0) } ?? ""
+        let isCertificates = state.hasSuffix("_certificate") || state.hasSuffix("_certificate_request")
+        return .init(kind: isCertificates ? .certificates : .other, length: nil, limit: limit)
+    }
+
+    /// `kMaxMessageLen` of the library.
+    private static let longestOtherMessage = 16384
 
     /// The bytes at which the library has found that they are no TLS record: it reads a record's header of five bytes first.
     private var bytesInPlaceOfRecord: [UInt8] {

@@ -76,6 +76,7 @@ package final class TLSEngine {
     @exclusivity(unchecked) fileprivate(set) var transportHasEnded = false
     /// The last bytes that the library read of a handshake, the latest in the lowest place.
     @exclusivity(unchecked) fileprivate(set) var lastHandshakeBytes: UInt64 = 0
+    @exclusivity(unchecked) fileprivate(set) var handshakeTrace = HandshakeTrace()
     @exclusivity(unchecked) fileprivate(set) var isInHandshake = true
     /// How much more the library may take before it has to come back.
     @exclusivity(unchecked) fileprivate var inputWindow = Int.max
@@ -365,6 +366,7 @@ private enum EngineBIO {
             engine.takeInput(taken, into: bytes)
             engine.inputWindow -= taken
             if engine.isInHandshake {
+                engine.handshakeTrace.take(UnsafeRawBufferPointer(start: bytes, count: taken))
                 for byte in UnsafeRawBufferPointer(start: bytes, count: taken).suffix(8) {
                     engine.lastHandshakeBytes = engine.lastHandshakeBytes << 8 | UInt64(byte)
                 }

@@ -27,8 +27,19 @@ package struct TLSFailure: Error, Sendable, Equatable {
         case plaintext([UInt8])
         /// The two sides have something not in common.
         case negotiation(FailedNegotiation)
+        /// A handshake message is longer than is allowed.
+        case messageTooLong(MessageTooLong)
 
         package static let longestPlaintext = 64
+    }
+
+    package struct MessageTooLong: Sendable, Hashable {
+        package enum Kind: Sendable, Hashable { case hello, certificates, other }
+
+        package let kind: Kind
+        /// nil if the message came encrypted.
+        package let length: Int?
+        package let limit: Int
     }
 
     package let kind: Kind

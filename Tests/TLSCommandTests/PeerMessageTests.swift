@@ -171,6 +171,53 @@ import Testing
         #expect(error.advice == "Update the peer: it must have TLS 1.2 or 1.3 (RFC 8996)")
     }
 
+    @Test func `a server with old versions only`() async throws {
+        let server = try RawListener()
+        async let played: Void = server.play { socket in
+            _ = try socket.receiveRecord()
+            // A ServerHello (RFC 8446 §4.1.3) of TLS 1.0.
+            try socket.send([22, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1] + [UInt8](repeating: 7, count: 32) + [0, 0, 0x2f, 0])
+            try socket.receiveUntilEnd()
+        }
+        await self.expect(
+            try self.connect(to: server.port),
+            "SERVER: it has chosen TLS 1.0, which is not allowed here (UNSUPPORTED_PROTOCOL): this client has TLS 1.2, TLS 1.3. "
+                + "Update the peer: it must have TLS 1.2 or 1.3 (RFC 8996).", port: server.port)
+        try await played
+        server.close()
+    }
+
+    // MARK: Messages that are too long
+
+    @Test(arguments: TLSConfiguration.Version.allCases)
+    func `a server with too many certificates`(over version: TLSConfiguration.Version) async throws {
+        let own = try TestCertificates.shared.get()
+        let bundle = String(repeating: own.authority.certificatePEM, count: 400)
+        let identity = try TLSIdentity(
+            certificateChain: .text(own.server.certificateChainPEM + bundle), privateKey: .text(own.server.privateKeyPEM))
+        let length = identity.certificates.reduce(3) { $0 + 3 + $1.derBytes.count }
+        let text =
+            version == .tls12
+            ? "is \(length) bytes long, and at most 102400 are accepted" : "is longer than the 102400 bytes that are accepted"
+        let outcome = try await self.outcome(of: .server(identity, parameters: self.parameters(version)))
+        #expect(
+            outcome
+                == "tls: SERVER: its message with certificates \(text) (EXCESSIVE_MESSAGE_SIZE). Have the server send its own certificate "
+                + "and the intermediates, and not all authorities that it trusts.\n")
+    }
+
+    @Test func `a client whose hello is too long`() async throws {
+        let serving = try await Serving()
+        try await onThread {
+            let client = try RawSocket.connect(to: serving.port)
+            try client.send([22, 3, 1, 0, 4, 1, 1, 0, 0] + [22, 3, 1, 0, 1, 0])
+            try client.receiveUntilEnd()
+        }
+        let error = try #require(try await serving.log("handshakeFailed").error)
+        #expect(
+            error.message.hasSuffix(": its hello is 65536 bytes long, and at most 16384 are accepted (EXCESSIVE_MESSAGE_SIZE)"))
+    }
+
     /// What `tls connect` says of a server with these settings, after which it ends.
     private func outcome(of tls: TLSConfiguration, _ options: [String] = []) async throws -> String {
         let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient)
