@@ -50,7 +50,7 @@ extension SecureSocketError {
                 advice: role == .client ? "Does this port speak TLS? Its log may say why it hung up" : nil,
                 classicReason: role == .client ? "esslconnect" : "esslaccept")
         case .peerUnacceptable:
-            let message = FailureMessage(libraryReason: reason, role, failure.explanation)
+            let message = FailureMessage(libraryReason: reason, role, isOpen: step != .handshake, failure.explanation)
             self.init(
                 .protocolError, blame: .peer, step: step, "\(peer): \(message.text)", advice: message.advice,
                 isClientCertificateMissing: failure.lacksClientCertificate, libraryReason: reason, classicReason: "esslerrssl")

@@ -58,22 +58,46 @@ extension FailureMessage {
     }
 
     private init(_ alert: TLSAlert, _ role: TLSSettings.Role) {
-        let text =
+        let me = role == .client ? "this client" : "this server"
+        let (text, advice): (String, String?) =
             switch alert.description {
             case "handshake_failure":
-                role == .client
-                    ? "it does not say what is wrong" : "it accepts nothing of what this server has chosen, or does not say why"
-            case "protocol_version": "it does not accept the version of TLS that was chosen"
-            case "insufficient_security": "it requires stronger cryptography than was chosen"
-            case "no_application_protocol": "it does not accept the application protocol that was chosen"
-            case "unrecognized_name": "it does not know the server name that was asked for"
-            case "no_renegotiation": "it refuses to renegotiate"
+                (
+                    role == .client
+                        ? "it does not say what is wrong"
+                        : "it accepts nothing of what this server has chosen, or does not say why", nil
+                )
+            case "protocol_version": ("it does not accept the version of TLS that was chosen", nil)
+            case "insufficient_security": ("it requires stronger cryptography than was chosen", nil)
+            case "no_application_protocol": ("it does not accept the application protocol that was chosen", nil)
+            case "unrecognized_name":
+                ("it does not know the server name that was asked for", "Check the name, or ask for one that the server has")
+            case "no_renegotiation": ("it refuses to renegotiate", nil)
+            case "bad_record_mac", "decryption_failed":
+                (
+                    "a record that \(me) sent reached it changed, or its key is another",
+                    "Look for a proxy or another device in between that changes bytes"
+                )
+            case "decrypt_error":
+                ("it could not verify a signature or the end of the handshake: this may have been changed on its way", nil)
+            case "unexpected_message": ("it got a message that was not due", nil)
+            case "record_overflow": ("it got a record that is too long for it", nil)
+            case "decode_error": ("it could not read a message of \(me)", nil)
+            case "illegal_parameter": ("it found a value in a message of \(me) that is not allowed", nil)
+            case "unsupported_extension": ("it got an extension that it had not offered", nil)
+            case "missing_extension": ("it requires an extension that \(me) does not send", nil)
+            case "inappropriate_fallback":
+                ("it has a newer version of TLS than was offered in a second attempt", "Offer all versions from the start")
+            case "internal_error": ("it has failed for a reason of its own", "Its log may say more")
+            case "user_canceled": ("it was told to give up", nil)
+            case "unknown_psk_identity": ("it does not know the session or key that was offered", nil)
             default:
-                alert.isAboutCertificate
-                    ? "it refused this \(role == .client ? "client" : "server")'s certificate, or that there is none"
-                    : "it sent a fatal alert"
+                (
+                    alert.isAboutCertificate
+                        ? "it refused the certificate of \(me), or that there is none" : "it sent a fatal alert", nil
+                )
             }
-        self.init("\(text) (\(alert))")
+        self.init("\(text) (\(alert))", advice)
     }
 }
 

@@ -2,7 +2,9 @@ import TLSEngine
 
 extension FailureMessage {
     /// The meaning of the library's reason to end a connection.
-    init(libraryReason reason: String?, _ role: TLSSettings.Role, _ explanation: TLSFailure.Explanation?) {
+    ///
+    /// - Parameter isOpen: Whether the handshake had been complete.
+    init(libraryReason reason: String?, _ role: TLSSettings.Role, isOpen: Bool, _ explanation: TLSFailure.Explanation?) {
         switch explanation {
         case .plaintext(let bytes):
             self.init(plaintext: bytes, role)
@@ -15,17 +17,15 @@ extension FailureMessage {
             return
         default: break
         }
+        if let reason, let message = FailureMessage(protocolError: reason, role, isOpen: isOpen) {
+            self = message
+            return
+        }
         let (text, advice): (String, String?) =
             switch reason {
-            case "WRONG_VERSION_NUMBER", "BAD_PACKET_LENGTH", "INVALID_SSL_RECORD", "EXCESSIVE_RECORD_SIZE":
-                (
-                    "it does not speak TLS on this port (\(reason ?? ""))",
-                    role == .client ? "Check the port: 443 is TLS, 80 is not" : nil
-                )
-            case "UNSUPPORTED_PROTOCOL", "UNKNOWN_PROTOCOL", "NO_SUPPORTED_VERSIONS_ENABLED":
-                ("it offers no version of TLS that is allowed here", "Both sides must have TLS 1.2 or 1.3")
-            case "NO_SHARED_CIPHER", "NO_SHARED_GROUP", "NO_COMMON_SIGNATURE_ALGORITHMS", "UNKNOWN_CIPHER_RETURNED",
-                "WRONG_CIPHER_RETURNED", "WRONG_CURVE":
+            case "UNSUPPORTED_PROTOCOL", "NO_SUPPORTED_VERSIONS_ENABLED":
+                ("it offers no version of TLS that is allowed here (\(reason ?? ""))", "Both sides must have TLS 1.2 or 1.3")
+            case "NO_SHARED_CIPHER", "NO_SHARED_GROUP":
                 (
                     "there is nothing in common with what it offers (\(reason ?? ""))",
                     "Compare ciphers, groups and key types of both sides"
@@ -45,8 +45,6 @@ extension FailureMessage {
                         ? "If the server does this to ask for a client certificate, have it ask in the first handshake"
                         : "Turn off renegotiation in the client; TLS 1.3 does not have it"
                 )
-            case "DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "BAD_DECRYPT":
-                ("a record was changed on its way, or its key is another (\(reason ?? ""))", nil)
             case let reason?: ("it broke the rules of TLS (\(reason))", nil)
             case nil: ("it broke the rules of TLS", nil)
             }

@@ -9,6 +9,12 @@ package struct LibraryReason: Sendable, Hashable, CustomStringConvertible {
     /// The library's name of the reason, for example `WRONG_VERSION_NUMBER`.
     package let name: String
 
+    package init(library: Int32, code: Int32, name: String) {
+        self.library = library
+        self.code = code
+        self.name = name
+    }
+
     package var description: String { self.name }
 
     /// Whether this is a reason of the library's TLS part, `SSL_R_*`.

@@ -71,6 +71,7 @@ package struct TLSAlert: Sendable, Hashable, CustomStringConvertible {
         case 0: "close_notify"
         case 10: "unexpected_message"
         case 20: "bad_record_mac"
+        case 21: "decryption_failed"
         case 22: "record_overflow"
         case 40: "handshake_failure"
         case 41: "no_certificate"

@@ -218,6 +218,41 @@ import Testing
             error.message.hasSuffix(": its hello is 65536 bytes long, and at most 16384 are accepted (EXCESSIVE_MESSAGE_SIZE)"))
     }
 
+    // MARK: Breaches of the protocol
+
+    @Test func `a server that fails for a reason of its own`() async throws {
+        let server = try RawListener()
+        async let played: Void = server.play { socket in
+            _ = try socket.receiveRecord()
+            try socket.send([21, 3, 3, 0, 2, 2, 80])
+            try socket.receiveUntilEnd()
+        }
+        await self.expect(
+            try self.connect(to: server.port),
+            "SERVER refused the connection: it has failed for a reason of its own (internal_error). Its log may say more.",
+            port: server.port)
+        try await played
+        server.close()
+    }
+
+    @Test func `a client that falls back to an older version`() async throws {
+        let serving = try await Serving()
+        try await onThread {
+            var hello = RawClientHello()
+            hello.cipherSuites = [0xc02b, 0x5600]
+            let client = try RawSocket.connect(to: serving.port)
+            try client.send(hello.record)
+            try client.receiveUntilEnd()
+        }
+        let error = try #require(try await serving.log("handshakeFailed").error)
+        #expect(
+            error.message.hasSuffix(
+                ": it tries again with an older version of TLS than this server has, as after a failed attempt (INAPPROPRIATE_FALLBACK)"
+            ))
+        #expect(
+            error.advice == "Find out why its first attempt failed: it, or something in between, may not stand TLS 1.3")
+    }
+
     /// What `tls connect` says of a server with these settings, after which it ends.
     private func outcome(of tls: TLSConfiguration, _ options: [String] = []) async throws -> String {
         let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient)
