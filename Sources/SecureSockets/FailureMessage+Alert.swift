@@ -13,7 +13,7 @@ extension FailureMessage {
             }
             if alert.isHandshakeFailure {
                 self.init(
-                    "it asked for a client certificate, got \(subject.quotedSubject), and does not say what is wrong (\(alert))",
+                    "it asked for a client certificate, got \(subject.quotedSubject), and does not say why it refuses it (\(alert))",
                     "The server's log may say more. Was the certificate issued by an authority that it accepts\(request.listed)?")
             } else {
                 self.init(aboutCertificate: alert, "this client's certificate \(subject.quotedSubject)", role, request)
@@ -64,8 +64,8 @@ extension FailureMessage {
             case "handshake_failure":
                 (
                     role == .client
-                        ? "it does not say what is wrong"
-                        : "it accepts nothing of what this server has chosen, or does not say why", nil
+                        ? "it does not say why"
+                        : "it accepts nothing of what this server chose, or refuses for another reason", nil
                 )
             case "protocol_version": ("it does not accept the version of TLS that was chosen", nil)
             case "insufficient_security": ("it requires stronger cryptography than was chosen", nil)
@@ -75,21 +75,21 @@ extension FailureMessage {
             case "no_renegotiation": ("it refuses to renegotiate", nil)
             case "bad_record_mac", "decryption_failed":
                 (
-                    "a record that \(me) sent reached it changed, or its key is another",
+                    "a record that \(me) sent arrived changed, or was encrypted with another key",
                     "Look for a proxy or another device in between that changes bytes"
                 )
             case "decrypt_error":
                 ("it could not verify a signature or the end of the handshake: this may have been changed on its way", nil)
-            case "unexpected_message": ("it got a message that was not due", nil)
-            case "record_overflow": ("it got a record that is too long for it", nil)
+            case "unexpected_message": ("it received an unexpected message", nil)
+            case "record_overflow": ("it received a record that is too long", nil)
             case "decode_error": ("it could not read a message of \(me)", nil)
             case "illegal_parameter": ("it found a value in a message of \(me) that is not allowed", nil)
-            case "unsupported_extension": ("it got an extension that it had not offered", nil)
+            case "unsupported_extension": ("it received an extension that it had not offered", nil)
             case "missing_extension": ("it requires an extension that \(me) does not send", nil)
             case "inappropriate_fallback":
-                ("it has a newer version of TLS than was offered in a second attempt", "Offer all versions from the start")
-            case "internal_error": ("it has failed for a reason of its own", "Its log may say more")
-            case "user_canceled": ("it was told to give up", nil)
+                ("it has a newer version of TLS than the one offered in a second attempt", "Offer all versions from the start")
+            case "internal_error": ("it failed for an internal reason", "Its log may say more")
+            case "user_canceled": ("its user canceled the handshake", nil)
             case "unknown_psk_identity": ("it does not know the session or key that was offered", nil)
             default:
                 (

@@ -56,11 +56,11 @@ extension FailureMessage {
             switch message.kind {
             case .certificates:
                 (
-                    "its message with certificates",
+                    "its certificate message",
                     "Have the \(role == .client ? "server" : "client") send its own certificate and the intermediates, and not all "
                         + "authorities that it trusts"
                 )
-            case .hello: ("its hello", nil)
+            case .hello: ("its ClientHello", nil)
             case .other: ("a message of its handshake", nil)
             }
         let length = message.length.map { "\(what) is \($0) bytes long, and at most \(message.limit) are accepted" }

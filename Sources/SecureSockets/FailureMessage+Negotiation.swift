@@ -12,7 +12,7 @@ extension FailureMessage {
         }
         if role == .client {
             self.init(
-                "it has chosen \(peer.versionNames.listed), which is not allowed here (\(name)): this client has \(own.versionNames.listed)",
+                "it chose \(peer.versionNames.listed), which is not allowed here (\(name)): this client has \(own.versionNames.listed)",
                 Self.versionAdvice(peer))
             return
         }
@@ -45,7 +45,7 @@ extension FailureMessage {
         case .applicationProtocols:
             self.init(
                 lists("application protocol", \.protocolNames, ""),
-                "Add one of the client's protocols (ALPN) to the configuration, or the other way round")
+                "Add one of the client's protocols (ALPN) to the configuration, or have the client offer one of this server's")
         case .unknown:
             self.init("there is nothing in common with what it offers (\(name))")
         }
@@ -68,7 +68,7 @@ extension FailureMessage {
                 "Offer a protocol (ALPN) that the server speaks, or none")
         case .groups, .signatureAlgorithms, .curveOfKey, .unknown:
             self.init(
-                "it does not say what is wrong; probably it has nothing in common with what was offered (\(name)): "
+                "it does not say why; probably it has nothing in common with what was offered (\(name)): "
                     + "\(own.versionNames.listed); suites \(own.cipherSuiteNames.listed); groups \(own.groupNames.listed); "
                     + "signatures \(own.signatureAlgorithmNames.listed)",
                 "Compare this with what the server allows; its log may say more")

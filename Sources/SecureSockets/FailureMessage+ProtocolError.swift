@@ -24,7 +24,7 @@ extension FailureMessage {
         // Finished and the binders of sessions (RFC 8446 §4.4.4, §4.2.11.2).
         case "DIGEST_CHECK_FAILED":
             (
-                "the two sides have not seen the same handshake: it was changed on its way, or the peer's TLS is at fault",
+                "the two sides saw different handshake messages: one was changed on its way, or the peer's TLS is at fault",
                 self.middlebox
             )
         // ServerKeyExchange and CertificateVerify (RFC 5246 §7.4.3, RFC 8446 §4.4.3).
@@ -39,8 +39,8 @@ extension FailureMessage {
         // RFC 7507 §3.
         case "INAPPROPRIATE_FALLBACK":
             (
-                "it tries again with an older version of TLS than this server has, as after a failed attempt",
-                "Find out why its first attempt failed: it, or something in between, may not stand TLS 1.3"
+                "it tries again with an older version of TLS than this server has, as clients do after a failed attempt",
+                "Find out why its first attempt failed: it, or something in between, may not tolerate TLS 1.3"
             )
         default: nil
         }
@@ -53,7 +53,7 @@ extension FailureMessage {
             isOpen
                 ? (
                     "it sent something that is no TLS record",
-                    "Something may write to the connection beside TLS, or the peer may have gone on without it"
+                    "Something may write to the connection beside TLS, or the peer may have continued without it"
                 ) : ("it sent something that is no TLS record of the version that was chosen", self.middlebox)
         case "ENCRYPTED_LENGTH_TOO_LONG", "DATA_LENGTH_TOO_LONG", "RECORD_TOO_LARGE":
             ("it sent a record that is longer than 16384 bytes and its overhead, the limit of TLS", nil)
@@ -61,7 +61,7 @@ extension FailureMessage {
         case "TOO_MANY_WARNING_ALERTS": ("it sent too many warning alerts in a row", nil)
         case "TOO_MANY_KEY_UPDATES": ("it changed its keys too many times in a row without sending data", nil)
         case "BAD_ALERT", "UNKNOWN_ALERT_TYPE": ("it sent an alert that cannot be read", nil)
-        case "UNEXPECTED_RECORD": ("it sent a record of another type than is due", nil)
+        case "UNEXPECTED_RECORD": ("it sent a record of an unexpected type", nil)
         case "BAD_CHANGE_CIPHER_SPEC": ("its change of ciphers cannot be read", nil)
         default: nil
         }
@@ -74,15 +74,15 @@ extension FailureMessage {
             if isOpen, role == .client {
                 // RFC 8446 §4.6.2: only clients that offer it may be asked.
                 (
-                    "after the handshake it sent a message that is not due then, such as a request for a client certificate",
+                    "after the handshake it sent an unexpected message, such as a request for a client certificate",
                     "If the server asks for client certificates, have it ask in the handshake"
                 )
             } else {
-                ("it sent a message that is not due", nil)
+                ("it sent an unexpected message", nil)
             }
-        case "BAD_HELLO_REQUEST": ("after the handshake it sent a message that is not due then", nil)
+        case "BAD_HELLO_REQUEST": ("after the handshake it sent an unexpected message", nil)
         case "EXCESSIVE_MESSAGE_SIZE": ("after the handshake it sent a message that is too long", nil)
-        case "EXCESS_HANDSHAKE_DATA": ("it sent more of the handshake than is due before the keys change", nil)
+        case "EXCESS_HANDSHAKE_DATA": ("it sent more handshake data than is allowed before its keys change", nil)
         case "CANNOT_PARSE_LEAF_CERT": ("its certificate cannot be read", "Have the peer use another certificate")
         case "DECODE_ERROR", "CLIENTHELLO_PARSE_FAILED", "LENGTH_MISMATCH", "CERT_LENGTH_MISMATCH", "BAD_LENGTH",
             "EXTRA_DATA_IN_MESSAGE",
@@ -91,12 +91,15 @@ extension FailureMessage {
             ("it sent a message, or a certificate in one, that cannot be read", nil)
         case "MISSING_EXTENSION", "MISSING_KEY_SHARE": ("an extension that TLS requires is missing in its message", nil)
         case "DUPLICATE_EXTENSION", "DUPLICATE_KEY_SHARE", "DUPLICATE_SIGNATURE_ALGORITHM":
-            ("its message has something twice", nil)
+            ("its message has an element twice that may occur once", nil)
         case "BAD_ECPOINT", "BAD_RSA_ENCRYPT": ("its part of the key exchange is not a valid one", nil)
         case "INVALID_COMPRESSION_LIST": ("it offers compression, which TLS 1.3 prohibits, or no uncompressed connection", nil)
         case "RENEGOTIATION_MISMATCH", "RENEGOTIATION_ENCODING_ERR":
             // RFC 5746 §3.4, §3.6: the sign that a handshake was put into the middle of another connection.
-            ("its handshake is the second one of another connection: somebody in between has joined the two", self.middlebox)
+            (
+                "its handshake is the second one of another connection: an attacker in between may have joined the two",
+                self.middlebox
+            )
         default: nil
         }
     }
@@ -104,20 +107,20 @@ extension FailureMessage {
     /// Where a peer has chosen what it may not, or accepts nothing that this side can do.
     private static func choices(_ reason: String, _ role: TLSSettings.Role) -> (String, String?)? {
         switch reason {
-        case "UNKNOWN_CIPHER_RETURNED", "WRONG_CIPHER_RETURNED": ("it has chosen a cipher suite that was not offered", nil)
-        case "WRONG_CURVE", "UNSUPPORTED_ELLIPTIC_CURVE": ("it has chosen a key exchange group that was not offered", nil)
-        case "WRONG_SIGNATURE_TYPE": ("it has signed with an algorithm that was not offered", nil)
+        case "UNKNOWN_CIPHER_RETURNED", "WRONG_CIPHER_RETURNED": ("it chose a cipher suite that was not offered", nil)
+        case "WRONG_CURVE", "UNSUPPORTED_ELLIPTIC_CURVE": ("it chose a key exchange group that was not offered", nil)
+        case "WRONG_SIGNATURE_TYPE": ("it signed with an algorithm that was not offered", nil)
         case "WRONG_CERTIFICATE_TYPE", "BAD_ECC_CERT":
             ("the key of its certificate does not fit what was negotiated", "Have the peer use a certificate with another key")
-        case "INVALID_ALPN_PROTOCOL": ("it has chosen an application protocol that was not offered", nil)
-        case "UNEXPECTED_EXTENSION": ("it has answered an extension that was not offered", nil)
-        case "UNSUPPORTED_COMPRESSION_ALGORITHM": ("it has chosen compression, which is refused here", nil)
+        case "INVALID_ALPN_PROTOCOL": ("it chose an application protocol that was not offered", nil)
+        case "UNEXPECTED_EXTENSION": ("it answered an extension that was not offered", nil)
+        case "UNSUPPORTED_COMPRESSION_ALGORITHM": ("it chose compression, which is refused here", nil)
         case "SERVER_ECHOED_INVALID_SESSION_ID", "OLD_SESSION_CIPHER_NOT_RETURNED", "OLD_SESSION_VERSION_NOT_RETURNED",
             "OLD_SESSION_PRF_HASH_MISMATCH", "ATTEMPT_TO_REUSE_SESSION_IN_DIFFERENT_CONTEXT",
             "RESUMED_EMS_SESSION_WITHOUT_EMS_EXTENSION", "RESUMED_NON_EMS_SESSION_WITH_EMS_EXTENSION":
             (
-                "it resumes an earlier session otherwise than it was made",
-                "Connect again: a session that has failed is not used twice"
+                "it resumes an earlier session with other parameters than the session's",
+                "Connect again; if it fails again, turn off resumption"
             )
         case "UNKNOWN_CERTIFICATE_TYPE", "NO_COMMON_SIGNATURE_ALGORITHMS":
             role == .client

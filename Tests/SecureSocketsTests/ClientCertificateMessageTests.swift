@@ -74,7 +74,7 @@ import Testing
         arguments: [
             (
                 40,
-                "it asked for a client certificate, got (CN=client), and does not say what is wrong (handshake_failure). The server's log "
+                "it asked for a client certificate, got (CN=client), and does not say why it refuses it (handshake_failure). The server's log "
                     + "may say more. Was the certificate issued by an authority that it accepts (CN=A or CN=B)?"
             ),
             (

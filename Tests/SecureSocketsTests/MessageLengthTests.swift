@@ -37,7 +37,7 @@ import Testing
             ? "is \(length) bytes long, and at most 102400 are accepted" : "is longer than the 102400 bytes that are accepted"
         #expect(
             error.description.contains(
-                ": its message with certificates \(text) (EXCESSIVE_MESSAGE_SIZE). Have the server send its own certificate and the "
+                ": its certificate message \(text) (EXCESSIVE_MESSAGE_SIZE). Have the server send its own certificate and the "
                     + "intermediates, and not all authorities that it trusts"))
     }
 
@@ -52,7 +52,7 @@ import Testing
             version == .tls12
             ? "is \(length) bytes long, and at most 102400 are accepted" : "is longer than the 102400 bytes that are accepted"
         #expect(
-            error.description.contains(": its message with certificates \(text) (EXCESSIVE_MESSAGE_SIZE). Have the client send"))
+            error.description.contains(": its certificate message \(text) (EXCESSIVE_MESSAGE_SIZE). Have the client send"))
     }
 
     @Test(arguments: [1, 3, 9, 100_000])
@@ -69,7 +69,8 @@ import Testing
         }
         let error = SecureSocketError(try #require(failure), role: .server, step: .handshake, peer: "PEER")
         #expect(
-            error.description == "PEER: its hello is 65536 bytes long, and at most 16384 are accepted (EXCESSIVE_MESSAGE_SIZE)")
+            error.description
+                == "PEER: its ClientHello is 65536 bytes long, and at most 16384 are accepted (EXCESSIVE_MESSAGE_SIZE)")
     }
 
     /// What a client says of a server that chooses this version in its hello.
@@ -96,14 +97,14 @@ import Testing
     func `a server that chooses an old version`(_ version: (number: UInt16, name: String), inPiecesOf length: Int) throws {
         #expect(
             try self.refusal(of: version.number, inPiecesOf: length)
-                == "PEER: it has chosen \(version.name), which is not allowed here (UNSUPPORTED_PROTOCOL): this client has TLS 1.2, TLS 1.3. "
+                == "PEER: it chose \(version.name), which is not allowed here (UNSUPPORTED_PROTOCOL): this client has TLS 1.2, TLS 1.3. "
                 + "Update the peer: it must have TLS 1.2 or 1.3 (RFC 8996)")
     }
 
     @Test func `a server that has TLS 1_2 only, and a client that has not`() throws {
         #expect(
             try self.refusal(of: 0x0303, .init(.tls13))
-                == "PEER: it has chosen TLS 1.2, which is not allowed here (UNSUPPORTED_PROTOCOL): this client has TLS 1.3. "
+                == "PEER: it chose TLS 1.2, which is not allowed here (UNSUPPORTED_PROTOCOL): this client has TLS 1.3. "
                 + "Allow one of its versions in the configuration, or update the peer")
     }
 }

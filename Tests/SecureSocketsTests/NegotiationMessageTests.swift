@@ -98,7 +98,7 @@ import Testing
                 + "Use a certificate with a key of another kind, which the client's suites are for")
         #expect(
             texts.client
-                == "PEER refused the connection: it does not say what is wrong; probably it has nothing in common with what was offered "
+                == "PEER refused the connection: it does not say why; probably it has nothing in common with what was offered "
                 + "(handshake_failure): TLS 1.2; suites TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256; groups X25519MLKEM768, X25519, P-256, P-384; "
                 + "signatures ecdsa_secp256r1_sha256, rsa_pss_rsae_sha256, rsa_pkcs1_sha256, ed25519, ecdsa_secp384r1_sha384, "
                 + "rsa_pss_rsae_sha384, rsa_pkcs1_sha384, ecdsa_secp521r1_sha512 and 2 more. "
@@ -158,7 +158,7 @@ import Testing
             texts.server
                 == "PEER: it offers no application protocol that this server has (NO_APPLICATION_PROTOCOL): it offers \"http/1.1\", "
                 + "\"a\\u{1b}b\", and this server has \"h2\". "
-                + "Add one of the client's protocols (ALPN) to the configuration, or the other way round")
+                + "Add one of the client's protocols (ALPN) to the configuration, or have the client offer one of this server's")
         #expect(
             texts.client
                 == "PEER refused the connection: it speaks none of the application protocols offered (no_application_protocol): "
@@ -185,7 +185,7 @@ import Testing
         #expect(client.handshake() == .waiting)
         client.receive(ByteBuffer(bytes: [21, 3, 3, 0, 2, 2, 40]))
         #expect(
-            try self.text(of: client, .client) == "PEER refused the connection: it does not say what is wrong (handshake_failure)"
+            try self.text(of: client, .client) == "PEER refused the connection: it does not say why (handshake_failure)"
         )
     }
 }

@@ -43,7 +43,7 @@ import Testing
     @Test func `a server that chooses what was not offered`() throws {
         #expect(
             try self.answer(random: [UInt8](repeating: 7, count: 8), suite: [0, 0x2f])
-                == "PEER: it has chosen a cipher suite that was not offered (WRONG_CIPHER_RETURNED)")
+                == "PEER: it chose a cipher suite that was not offered (WRONG_CIPHER_RETURNED)")
     }
 
     @Test func `a client that falls back`() throws {
@@ -52,8 +52,8 @@ import Testing
         let engine = try TLSEngine(server: self.certificates.serverConfiguration().context)
         #expect(
             try self.text(of: engine, .server, hello.record)
-                == "PEER: it tries again with an older version of TLS than this server has, as after a failed attempt "
-                + "(INAPPROPRIATE_FALLBACK). Find out why its first attempt failed: it, or something in between, may not stand TLS 1.3"
+                == "PEER: it tries again with an older version of TLS than this server has, as clients do after a failed attempt "
+                + "(INAPPROPRIATE_FALLBACK). Find out why its first attempt failed: it, or something in between, may not tolerate TLS 1.3"
         )
     }
 
@@ -61,8 +61,8 @@ import Testing
         func server(_ bytes: [UInt8]) throws -> String {
             try self.text(of: TLSEngine(server: self.certificates.serverConfiguration().context), .server, bytes)
         }
-        #expect(try server([23, 3, 3, 0, 1, 0]) == "PEER: it sent a record of another type than is due (UNEXPECTED_RECORD)")
-        #expect(try server([22, 3, 3, 0, 4, 2, 0, 0, 0]) == "PEER: it sent a message that is not due (UNEXPECTED_MESSAGE)")
+        #expect(try server([23, 3, 3, 0, 1, 0]) == "PEER: it sent a record of an unexpected type (UNEXPECTED_RECORD)")
+        #expect(try server([22, 3, 3, 0, 4, 2, 0, 0, 0]) == "PEER: it sent an unexpected message (UNEXPECTED_MESSAGE)")
         #expect(
             try server([22, 3, 3, 0, 5, 1, 0, 0, 1, 0])
                 == "PEER: it sent a message, or a certificate in one, that cannot be read (CLIENTHELLO_PARSE_FAILED)")
@@ -96,19 +96,20 @@ import Testing
 
     /// Of those that are not played above.
     @Test(arguments: [
-        ("DIGEST_CHECK_FAILED", "the two sides have not seen the same handshake"),
+        ("DIGEST_CHECK_FAILED", "the two sides saw different handshake messages"),
         ("DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "a record was changed on its way, or its key is another"),
         ("TOO_MANY_KEY_UPDATES", "it changed its keys too many times"),
-        ("EXCESS_HANDSHAKE_DATA", "it sent more of the handshake"),
+        ("EXCESS_HANDSHAKE_DATA", "it sent more handshake data"),
         ("CANNOT_PARSE_LEAF_CERT", "its certificate cannot be read"), ("MISSING_EXTENSION", "an extension that TLS requires"),
-        ("DUPLICATE_EXTENSION", "its message has something twice"), ("BAD_ECPOINT", "its part of the key exchange"),
+        ("DUPLICATE_EXTENSION", "its message has an element twice that may occur once"),
+        ("BAD_ECPOINT", "its part of the key exchange"),
         ("INVALID_COMPRESSION_LIST", "it offers compression"), ("RENEGOTIATION_MISMATCH", "its handshake is the second one"),
-        ("WRONG_CURVE", "it has chosen a key exchange group"), ("WRONG_SIGNATURE_TYPE", "it has signed with an algorithm"),
+        ("WRONG_CURVE", "it chose a key exchange group"), ("WRONG_SIGNATURE_TYPE", "it signed with an algorithm"),
         ("WRONG_CERTIFICATE_TYPE", "the key of its certificate does not fit"),
-        ("INVALID_ALPN_PROTOCOL", "it has chosen an application protocol"),
-        ("UNEXPECTED_EXTENSION", "it has answered an extension"),
-        ("UNSUPPORTED_COMPRESSION_ALGORITHM", "it has chosen compression"),
-        ("SERVER_ECHOED_INVALID_SESSION_ID", "it resumes an earlier session otherwise"),
+        ("INVALID_ALPN_PROTOCOL", "it chose an application protocol"),
+        ("UNEXPECTED_EXTENSION", "it answered an extension"),
+        ("UNSUPPORTED_COMPRESSION_ALGORITHM", "it chose compression"),
+        ("SERVER_ECHOED_INVALID_SESSION_ID", "it resumes an earlier session with other parameters"),
         ("UNKNOWN_CERTIFICATE_TYPE", "it asks for a client certificate, and accepts none with a key of the kind"),
     ])
     func `the library's reason is explained`(_ reason: String, _ text: String) {
@@ -126,24 +127,24 @@ import Testing
         }
         #expect(
             text("UNEXPECTED_MESSAGE", .client)
-                == "PEER: after the handshake it sent a message that is not due then, such as a request for a client certificate "
+                == "PEER: after the handshake it sent an unexpected message, such as a request for a client certificate "
                 + "(UNEXPECTED_MESSAGE). If the server asks for client certificates, have it ask in the handshake")
-        #expect(text("UNEXPECTED_MESSAGE", .server) == "PEER: it sent a message that is not due (UNEXPECTED_MESSAGE)")
+        #expect(text("UNEXPECTED_MESSAGE", .server) == "PEER: it sent an unexpected message (UNEXPECTED_MESSAGE)")
         #expect(
             text("WRONG_VERSION_NUMBER", .server)
                 == "PEER: it sent something that is no TLS record (WRONG_VERSION_NUMBER). "
-                + "Something may write to the connection beside TLS, or the peer may have gone on without it")
+                + "Something may write to the connection beside TLS, or the peer may have continued without it")
         #expect(text("A_NEW_REASON", .client) == "PEER: it broke the rules of TLS (A_NEW_REASON)")
     }
 
     @Test(
         arguments: [
-            (10, "it got a message that was not due (unexpected_message)"),
-            (20, "a record that this client sent reached it changed, or its key is another (bad_record_mac)"),
+            (10, "it received an unexpected message (unexpected_message)"),
+            (20, "a record that this client sent arrived changed, or was encrypted with another key (bad_record_mac)"),
             (47, "it found a value in a message of this client that is not allowed (illegal_parameter)"),
             (50, "it could not read a message of this client (decode_error)"),
-            (80, "it has failed for a reason of its own (internal_error)"),
-            (86, "it has a newer version of TLS than was offered in a second attempt (inappropriate_fallback)"),
+            (80, "it failed for an internal reason (internal_error)"),
+            (86, "it has a newer version of TLS than the one offered in a second attempt (inappropriate_fallback)"),
             (109, "it requires an extension that this client does not send (missing_extension)"),
             (112, "it does not know the server name that was asked for (unrecognized_name)"),
             (200, "it sent a fatal alert (alert 200)"),

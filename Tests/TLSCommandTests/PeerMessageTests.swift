@@ -150,7 +150,7 @@ import Testing
         #expect(outcome.status == 1)
         #expect(
             outcome.errors.contains(
-                " refused the connection: it does not say what is wrong; probably it has nothing in common with what was offered "
+                " refused the connection: it does not say why; probably it has nothing in common with what was offered "
                     + "(handshake_failure): TLS 1.2, TLS 1.3; suites TLS_AES_128_GCM_SHA256, "))
         try await played
         server.close()
@@ -181,7 +181,7 @@ import Testing
         }
         await self.expect(
             try self.connect(to: server.port),
-            "SERVER: it has chosen TLS 1.0, which is not allowed here (UNSUPPORTED_PROTOCOL): this client has TLS 1.2, TLS 1.3. "
+            "SERVER: it chose TLS 1.0, which is not allowed here (UNSUPPORTED_PROTOCOL): this client has TLS 1.2, TLS 1.3. "
                 + "Update the peer: it must have TLS 1.2 or 1.3 (RFC 8996).", port: server.port)
         try await played
         server.close()
@@ -202,7 +202,7 @@ import Testing
         let outcome = try await self.outcome(of: .server(identity, parameters: self.parameters(version)))
         #expect(
             outcome
-                == "tls: SERVER: its message with certificates \(text) (EXCESSIVE_MESSAGE_SIZE). Have the server send its own certificate "
+                == "tls: SERVER: its certificate message \(text) (EXCESSIVE_MESSAGE_SIZE). Have the server send its own certificate "
                 + "and the intermediates, and not all authorities that it trusts.\n")
     }
 
@@ -215,7 +215,8 @@ import Testing
         }
         let error = try #require(try await serving.log("handshakeFailed").error)
         #expect(
-            error.message.hasSuffix(": its hello is 65536 bytes long, and at most 16384 are accepted (EXCESSIVE_MESSAGE_SIZE)"))
+            error.message.hasSuffix(
+                ": its ClientHello is 65536 bytes long, and at most 16384 are accepted (EXCESSIVE_MESSAGE_SIZE)"))
     }
 
     // MARK: Breaches of the protocol
@@ -229,7 +230,7 @@ import Testing
         }
         await self.expect(
             try self.connect(to: server.port),
-            "SERVER refused the connection: it has failed for a reason of its own (internal_error). Its log may say more.",
+            "SERVER refused the connection: it failed for an internal reason (internal_error). Its log may say more.",
             port: server.port)
         try await played
         server.close()
@@ -247,10 +248,10 @@ import Testing
         let error = try #require(try await serving.log("handshakeFailed").error)
         #expect(
             error.message.hasSuffix(
-                ": it tries again with an older version of TLS than this server has, as after a failed attempt (INAPPROPRIATE_FALLBACK)"
+                ": it tries again with an older version of TLS than this server has, as clients do after a failed attempt (INAPPROPRIATE_FALLBACK)"
             ))
         #expect(
-            error.advice == "Find out why its first attempt failed: it, or something in between, may not stand TLS 1.3")
+            error.advice == "Find out why its first attempt failed: it, or something in between, may not tolerate TLS 1.3")
     }
 
     /// What `tls connect` says of a server with these settings, after which it ends.
