@@ -45,9 +45,9 @@ extension SecureSocketError {
                 advice: message.advice, alert: alert.description, isClientCertificateMissing: failure.lacksClientCertificate,
                 libraryReason: reason, classicReason: "esslerrssl")
         case .endedInHandshake:
+            let message = FailureMessage(endedInHandshake: role, failure.explanation)
             self.init(
-                .endedInHandshake, blame: .peer, step: step, "\(peer) ended the connection in mid-handshake",
-                advice: role == .client ? "Does this port speak TLS? Its log may say why it hung up" : nil,
+                .endedInHandshake, blame: .peer, step: step, "\(peer) \(message.text)", advice: message.advice,
                 classicReason: role == .client ? "esslconnect" : "esslaccept")
         case .peerUnacceptable:
             let message = FailureMessage(libraryReason: reason, role, isOpen: step != .handshake, failure.explanation)

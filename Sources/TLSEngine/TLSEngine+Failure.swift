@@ -23,6 +23,8 @@ extension TLSEngine {
         switch failure.kind {
         case .alertReceived(let alert): self.explanation(of: alert)
         case .peerUnacceptable: failure.reason.flatMap(self.explanation(of:))
+        case .endedInHandshake:
+            self.certificateRequest.map { .certificateRequest($0.answered(with: self.context.settings.identity)) }
         default: nil
         }
     }

@@ -1,4 +1,5 @@
 import DevelopmentCertificates
+import NIOCore
 import SecureSockets
 import TLSEngine
 import TestSupport
@@ -121,5 +122,32 @@ import Testing
             peer: "PEER")
         #expect(error.message == "PEER refused the connection: it asked for a client certificate and got none (\(alert))")
         #expect(error.isClientCertificateMissing)
+    }
+
+    @Test(arguments: [false, true])
+    func `a server that asks for a certificate, and hangs up`(showsOne: Bool) throws {
+        let own = try TestCertificates.shared.get()
+        let client = try TLSEngine(
+            client: TLSConfiguration.client(
+                trust: own.trust, identity: showsOne ? own.clientIdentity : nil, parameters: .init(.tls12)
+            ).context, serverName: nil, expecting: nil)
+        let server = try TLSEngine(
+            server: TLSConfiguration.server(own.serverIdentity, clients: .required, trust: own.trust).context)
+        _ = client.handshake()
+        server.receive(try #require(client.takeOutput()))
+        _ = server.handshake()
+        client.receive(try #require(server.takeOutput()))
+        #expect(client.handshake() == .waiting)
+        client.receiveEnd()
+        guard case .failed(let failure) = client.handshake() else { return try #require(nil, "the end was not seen") }
+        let error = SecureSocketError(failure, role: .client, step: .handshake, peer: "PEER")
+        #expect(error.code == .endedInHandshake)
+        #expect(error.classicReason == "esslconnect")
+        #expect(
+            error.description
+                == "PEER ended the connection in mid-handshake, after it had asked for a client certificate and got "
+                + (showsOne
+                    ? "one. Its log may say whether it refuses the certificate"
+                    : "none. If the server requires one, give the configuration an identity that it accepts"))
     }
 }
