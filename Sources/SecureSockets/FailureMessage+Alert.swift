@@ -36,7 +36,7 @@ extension FailureMessage {
             case "certificate_expired": "\(mine) has expired, or is not valid yet, by its clock"
             case "certificate_revoked": "\(mine) has been revoked"
             case "certificate_unknown": "it refused \(mine) without saying why"
-            case "access_denied": "it accepts \(mine), but does not grant access with it"
+            case "access_denied": "it does not grant access with \(mine)"
             case "certificate_required": "it requires another certificate than \(mine)"
             default: "it does not accept \(mine)"
             }
@@ -51,7 +51,9 @@ extension FailureMessage {
                 "The server's log may say why: it may be of another authority, expired, or not for clients"
             case ("bad_certificate", .server), ("certificate_unknown", .server), ("unsupported_certificate", .server):
                 "The client may say why: the certificate may be for another name, of an authority it does not trust, or expired"
-            case ("access_denied", .client): "Have the server grant access to this subject"
+            // RFC 8446 §6.2 has this for a valid certificate; GnuTLS's server sends it for one that it does not trust as well.
+            case ("access_denied", .client):
+                "Use a certificate of an authority that the server trusts\(request?.listed ?? ""), and have it grant access to this subject"
             default: nil
             }
         self.init("\(text) (\(alert))", advice)

@@ -33,9 +33,11 @@ extension TLSEngine {
         let settings = self.context.settings
         switch settings.role {
         case .client:
-            // TLS 1.2 has no alert of its own for a certificate that is missing (RFC 5246 §7.4.6).
-            if let request = self.certificateRequest, alert.isAboutCertificate || alert.isHandshakeFailure {
-                return .certificateRequest(request.answered(with: settings.identity))
+            if let request = self.certificateRequest?.answered(with: settings.identity) {
+                let isAboutIt =
+                    request.shownSubject == nil
+                    ? alert.mayMeanMissingCertificate : alert.isAboutCertificate || alert.isHandshakeFailure
+                if isAboutIt { return .certificateRequest(request) }
             }
             // Once the server has chosen a suite, its alert is about something else.
             guard self.isInHandshake, SSL_get_pending_cipher(self.ssl) == nil else { return nil }

@@ -65,6 +65,10 @@ package struct TLSAlert: Sendable, Hashable, CustomStringConvertible {
     package var isAboutCertificate: Bool { [41, 42, 43, 44, 45, 46, 48, 49, 116].contains(self.code) }
     package var isHandshakeFailure: Bool { self.code == 40 }
 
+    /// Whether a server that got no certificate sends this with TLS 1.2, which has no alert of its own for that: `handshake_failure`
+    /// (RFC 5246 §7.4.6), an alert about certificates or, from GnuTLS, `decode_error`.
+    var mayMeanMissingCertificate: Bool { self.isHandshakeFailure || self.isAboutCertificate || self.code == 50 }
+
     /// The name in RFC 8446 or, for alerts of TLS 1.2, RFC 5246, for example `unknown_ca`.
     package var description: String {
         switch self.code {

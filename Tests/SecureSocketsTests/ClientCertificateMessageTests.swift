@@ -101,8 +101,8 @@ import Testing
             ),
             (
                 49,
-                "it accepts this client's certificate (CN=client), but does not grant access with it (access_denied). "
-                    + "Have the server grant access to this subject"
+                "it does not grant access with this client's certificate (CN=client) (access_denied). Use a certificate of an authority "
+                    + "that the server trusts (CN=A or CN=B), and have it grant access to this subject"
             ),
         ] as [(UInt8, String)])
     func `a server that refuses a client's certificate says so with`(_ alert: UInt8, _ text: String) {
@@ -149,5 +149,27 @@ import Testing
                 + (showsOne
                     ? "one. Its log may say whether it refuses the certificate"
                     : "none. If the server requires one, give the configuration an identity that it accepts"))
+    }
+
+    @Test(
+        arguments: [(40, true), (42, true), (46, true), (48, true), (49, true), (50, true), (51, false), (80, false)]
+            as [(UInt8, Bool)])
+    func `an alert of a server that got no certificate is put down to that, or not`(_ alert: UInt8, _ isAboutIt: Bool) throws {
+        let own = try TestCertificates.shared.get()
+        let client = try TLSEngine(
+            client: own.clientConfiguration(parameters: .init(.tls12)).context, serverName: nil, expecting: nil)
+        let server = try TLSEngine(
+            server: TLSConfiguration.server(own.serverIdentity, clients: .required, trust: own.trust).context)
+        _ = client.handshake()
+        server.receive(try #require(client.takeOutput()))
+        _ = server.handshake()
+        client.receive(try #require(server.takeOutput()))
+        #expect(client.handshake() == .waiting)
+        client.receive(ByteBuffer(bytes: [21, 3, 3, 0, 2, 2, alert]))
+        guard case .failed(let failure) = client.handshake() else { return try #require(nil, "the alert was not fatal") }
+        let error = SecureSocketError(failure, role: .client, step: .handshake, peer: "PEER")
+        #expect(error.isClientCertificateMissing == isAboutIt)
+        #expect(
+            error.message.contains("it asked for a client certificate issued by CN=Test authority and got none (") == isAboutIt)
     }
 }
