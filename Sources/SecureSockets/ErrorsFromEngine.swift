@@ -29,7 +29,7 @@ extension SecureSocketError {
     /// Tells why a connection's TLS cannot go on.
     ///
     /// - Parameter peer: Whom this is about, for example `example.org:443`.
-    init(_ failure: TLSFailure, role: TLSSettings.Role, step: Step, peer: String) {
+    package init(_ failure: TLSFailure, role: TLSSettings.Role, step: Step, peer: String) {
         let reason = failure.reason?.name
         let peer = peer.escapedForDisplay
         switch failure.kind {
@@ -39,20 +39,21 @@ extension SecureSocketError {
                 .certificateRefused, blame: .peer, step: step, "\(peer): \(problem)", advice: problem.advice,
                 certificateProblem: problem, libraryReason: reason, classicReason: problem.classicReason)
         case .alertReceived(let alert):
+            let message = FailureMessage(alert, receivedBy: role, failure.explanation)
             self.init(
-                .refusedByPeer, blame: .peer, step: step, "\(peer) refused the connection: \(Self.text(of: alert, role))",
-                advice: Self.advice(for: alert, role), alert: alert.description, libraryReason: reason,
-                classicReason: "esslerrssl")
+                .refusedByPeer, blame: .peer, step: step, "\(peer) refused the connection: \(message.text)",
+                advice: message.advice, alert: alert.description, isClientCertificateMissing: failure.lacksClientCertificate,
+                libraryReason: reason, classicReason: "esslerrssl")
         case .endedInHandshake:
+            let message = FailureMessage(endedInHandshake: role, failure.explanation)
             self.init(
-                .endedInHandshake, blame: .peer, step: step, "\(peer) ended the connection in mid-handshake",
-                advice: role == .client ? "Does this port speak TLS? Its log may say why it hung up" : nil,
+                .endedInHandshake, blame: .peer, step: step, "\(peer) \(message.text)", advice: message.advice,
                 classicReason: role == .client ? "esslconnect" : "esslaccept")
         case .peerUnacceptable:
-            let (text, advice) = Self.text(ofLibraryReason: reason, role)
+            let message = FailureMessage(libraryReason: reason, role, isOpen: step != .handshake, failure.explanation)
             self.init(
-                .protocolError, blame: .peer, step: step, "\(peer): \(text)", advice: advice, libraryReason: reason,
-                classicReason: "esslerrssl")
+                .protocolError, blame: .peer, step: step, "\(peer): \(message.text)", advice: message.advice,
+                isClientCertificateMissing: failure.lacksClientCertificate, libraryReason: reason, classicReason: "esslerrssl")
         case .unexpectedWait(let code):
             self.init(
                 .protocolError, blame: .system, step: step, "\(peer): the TLS library waits for something unexpected (\(code))",
@@ -64,59 +65,11 @@ extension SecureSocketError {
                 libraryReason: reason, classicReason: "einval")
         }
     }
+}
 
-    private static func text(of alert: TLSAlert, _ role: TLSSettings.Role) -> String {
-        let mine = role == .client ? "this client's" : "this server's"
-        return switch alert.description {
-        case "unknown_ca": "it does not trust the authority of \(mine) certificate (unknown_ca)"
-        case "bad_certificate": "it does not accept \(mine) certificate (bad_certificate)"
-        case "certificate_expired": "\(mine) certificate has expired (certificate_expired)"
-        case "certificate_revoked": "\(mine) certificate has been revoked (certificate_revoked)"
-        case "certificate_unknown": "it could not verify \(mine) certificate (certificate_unknown)"
-        case "certificate_required": "it wants a client certificate and got none (certificate_required)"
-        case "handshake_failure": "it found nothing in common with what was offered (handshake_failure)"
-        case "protocol_version": "it speaks no version of TLS that was offered (protocol_version)"
-        case "no_application_protocol": "it speaks none of the application protocols offered (no_application_protocol)"
-        case "unrecognized_name": "it does not know the server name that was asked for (unrecognized_name)"
-        default: "alert \(alert)"
-        }
-    }
-
-    private static func advice(for alert: TLSAlert, _ role: TLSSettings.Role) -> String? {
-        switch (alert.description, role) {
-        case ("unknown_ca", .server): "Have the client trust the authority of this server, and send the whole chain"
-        case ("unknown_ca", .client): "Use a certificate of an authority that the server trusts"
-        case ("certificate_required", .client), ("handshake_failure", .client):
-            "If the server wants a client certificate, configure an identity"
-        default: nil
-        }
-    }
-
-    private static func text(ofLibraryReason reason: String?, _ role: TLSSettings.Role) -> (String, String?) {
-        switch reason {
-        case "HTTP_REQUEST", "HTTPS_PROXY_REQUEST":
-            ("it speaks plain HTTP on a TLS port", "Use https:// there")
-        case "WRONG_VERSION_NUMBER", "BAD_PACKET_LENGTH", "INVALID_SSL_RECORD", "EXCESSIVE_RECORD_SIZE":
-            (
-                "it does not speak TLS on this port (\(reason ?? ""))",
-                role == .client ? "Check the port: 443 is TLS, 80 is not" : nil
-            )
-        case "UNSUPPORTED_PROTOCOL", "UNKNOWN_PROTOCOL", "NO_SUPPORTED_VERSIONS_ENABLED":
-            ("it offers no version of TLS that is allowed here", "Both sides must have TLS 1.2 or 1.3")
-        case "NO_SHARED_CIPHER", "NO_SHARED_GROUP", "NO_COMMON_SIGNATURE_ALGORITHMS", "UNKNOWN_CIPHER_RETURNED",
-            "WRONG_CIPHER_RETURNED", "WRONG_CURVE":
-            (
-                "there is nothing in common with what it offers (\(reason ?? ""))",
-                "Compare ciphers, groups and key types of both sides"
-            )
-        case "PEER_DID_NOT_RETURN_A_CERTIFICATE":
-            ("it showed no certificate, and one is required", "Give the client a certificate of a trusted authority")
-        case "NO_APPLICATION_PROTOCOL":
-            ("it offers none of the application protocols that are spoken here", "Compare the lists of both sides")
-        case "DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "BAD_DECRYPT":
-            ("a record was changed on its way, or its key is another (\(reason ?? ""))", nil)
-        case let reason?: ("it broke the rules of TLS (\(reason))", nil)
-        case nil: ("it broke the rules of TLS", nil)
-        }
+extension TLSFailure {
+    /// Whether the connection has failed because a client certificate was asked for and none was shown.
+    fileprivate var lacksClientCertificate: Bool {
+        if case .certificateRequest(let request) = self.explanation { request.shownSubject == nil } else { false }
     }
 }

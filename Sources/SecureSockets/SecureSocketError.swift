@@ -119,14 +119,15 @@ public struct SecureSocketError: Error, Sendable {
         let advice: String?
         let certificateProblem: CertificateProblem?
         let alert: String?
+        let isClientCertificateMissing: Bool
         let errorNumber: Int32?
         let libraryReason: String?
         let classicReason: String
 
         init(
             code: Code, blame: Blame, step: Step, message: String, advice: String?,
-            certificateProblem: CertificateProblem?, alert: String?, errorNumber: Int32?, libraryReason: String?,
-            classicReason: String
+            certificateProblem: CertificateProblem?, alert: String?, isClientCertificateMissing: Bool, errorNumber: Int32?,
+            libraryReason: String?, classicReason: String
         ) {
             self.code = code
             self.blame = blame
@@ -135,6 +136,7 @@ public struct SecureSocketError: Error, Sendable {
             self.advice = advice
             self.certificateProblem = certificateProblem
             self.alert = alert
+            self.isClientCertificateMissing = isClientCertificateMissing
             self.errorNumber = errorNumber
             self.libraryReason = libraryReason
             self.classicReason = classicReason
@@ -158,6 +160,10 @@ public struct SecureSocketError: Error, Sendable {
     public var certificateProblem: CertificateProblem? { self.details.certificateProblem }
     /// The alert that the peer sent, by its name in RFC 8446 §6, for example `unknown_ca`.
     public var alert: String? { self.details.alert }
+    /// Whether a server asked for a client certificate, got none, and ended the connection for that: as its client sees it, or the server
+    /// itself. A client has then sent an empty list of certificates (RFC 8446 §4.4.2, RFC 5246 §7.4.6); with TLS 1.2 there is no alert
+    /// of its own for that, and most servers send `handshake_failure`.
+    public var isClientCertificateMissing: Bool { self.details.isClientCertificateMissing }
     /// The operating system's `errno`, where it gave one.
     public var errorNumber: Int32? { self.details.errorNumber }
     /// The TLS library's own name of the reason, for example `WRONG_VERSION_NUMBER`; for bug reports and searches.
@@ -173,14 +179,15 @@ public struct SecureSocketError: Error, Sendable {
         advice: String? = nil,
         certificateProblem: CertificateProblem? = nil,
         alert: String? = nil,
+        isClientCertificateMissing: Bool = false,
         errorNumber: Int32? = nil,
         libraryReason: String? = nil,
         classicReason: String
     ) {
         self.details = Details(
             code: code, blame: blame, step: step, message: message, advice: advice,
-            certificateProblem: certificateProblem, alert: alert, errorNumber: errorNumber,
-            libraryReason: libraryReason, classicReason: classicReason)
+            certificateProblem: certificateProblem, alert: alert, isClientCertificateMissing: isClientCertificateMissing,
+            errorNumber: errorNumber, libraryReason: libraryReason, classicReason: classicReason)
     }
 }
 
@@ -206,5 +213,6 @@ extension SecureSocketError: Equatable {
         left.code == right.code && left.step == right.step && left.classicReason == right.classicReason
             && left.alert == right.alert && left.errorNumber == right.errorNumber
             && left.certificateProblem == right.certificateProblem
+            && left.isClientCertificateMissing == right.isClientCertificateMissing
     }
 }

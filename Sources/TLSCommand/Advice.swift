@@ -19,8 +19,8 @@ enum Advice {
     static func forConnecting(_ error: SecureSocketError) -> String? {
         if let text = self.forFiles(error) { return text }
         if let problem = error.certificateProblem, let text = self.forCertificate(problem, trustOption: "--ca") { return text }
+        if error.isClientCertificateMissing { return "Pass one with --cert FILE and --key FILE" }
         switch error.alert {
-        case "certificate_required": return "Pass one with --cert FILE and --key FILE"
         case "no_application_protocol": return "Pass others with --alpn LIST"
         default: return nil
         }
@@ -29,6 +29,10 @@ enum Advice {
     static func forServing(_ error: SecureSocketError) -> String? {
         if let text = self.forFiles(error) { return text }
         if let problem = error.certificateProblem { return self.forCertificate(problem, trustOption: "--client-ca") }
+        if error.isClientCertificateMissing, let advice = error.advice {
+            return "\(advice), or leave out --require-client-certificate"
+        }
+        if error.libraryReason == "NO_APPLICATION_PROTOCOL" { return "Pass one of the client's protocols with --alpn LIST" }
         return switch error.code {
         case .addressInUse: "Choose another port (0 picks a free one), or end the program that has this one"
         default: nil

@@ -37,7 +37,7 @@ func withOutputBytes(
     return Array(UnsafeBufferPointer(start: out, count: Int(count)))
 }
 
-private func distinguishedName(_ name: OpaquePointer?) -> String {
+func distinguishedName(_ name: OpaquePointer?) -> String {
     guard let name, let bio = BIO_new(BIO_s_mem()) else { return "" }
     defer { BIO_free(bio) }
     // XN_FLAG_RFC2253 without the escaping of letters outside ASCII; the macro itself is not visible in Swift.
@@ -46,6 +46,19 @@ private func distinguishedName(_ name: OpaquePointer?) -> String {
     let flags = characters | unknown | XN_FLAG_SEP_COMMA_PLUS | XN_FLAG_DN_REV
     guard X509_NAME_print_ex(bio, name, 0, flags) >= 0 else { return "" }
     return memoryBIOContents(bio)
+}
+
+/// The text of a distinguished name in DER; nil if it cannot be read.
+func distinguishedName(encoded bytes: [UInt8]) -> String? {
+    bytes.withUnsafeBufferPointer { bytes in
+        var start = bytes.baseAddress
+        guard let name = d2i_X509_NAME(nil, &start, bytes.count) else {
+            ErrorQueue.clear()
+            return nil
+        }
+        defer { X509_NAME_free(name) }
+        return distinguishedName(name)
+    }
 }
 
 func memoryBIOContents(_ bio: OpaquePointer) -> String {

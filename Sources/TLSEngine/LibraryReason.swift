@@ -9,7 +9,21 @@ package struct LibraryReason: Sendable, Hashable, CustomStringConvertible {
     /// The library's name of the reason, for example `WRONG_VERSION_NUMBER`.
     package let name: String
 
+    package init(library: Int32, code: Int32, name: String) {
+        self.library = library
+        self.code = code
+        self.name = name
+    }
+
     package var description: String { self.name }
+
+    /// Whether this is a reason of the library's TLS part, `SSL_R_*`.
+    func isOfTLS(_ code: Int32) -> Bool { self.library == Int32(ERR_LIB_SSL) && self.code == code }
+
+    /// Whether the peer has sent something in place of a TLS record.
+    var isOfPlaintext: Bool {
+        [SSL_R_WRONG_VERSION_NUMBER, SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST].contains { self.isOfTLS($0) }
+    }
 }
 
 /// BoringSSL's error queue of the current thread.

@@ -140,6 +140,7 @@ func noteClientsOffer(
     engine.hasOfferedSession =
         length(of: TLSEXT_TYPE_pre_shared_key) > 0 || length(of: TLSEXT_TYPE_session_ticket) > 0
         || (hello.pointee.session_id_len > 0 && !speaksTLS13)
+    engine.clientHello = Array(UnsafeBufferPointer(start: hello.pointee.client_hello, count: hello.pointee.client_hello_len))
     return ssl_select_cert_success
 }
 

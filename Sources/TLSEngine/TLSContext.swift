@@ -107,6 +107,7 @@ package final class TLSContext: @unchecked Sendable {
     private func setIdentity() throws(TLSSettingsError) {
         // The library would search the trust store for issuers in every handshake; `completedChain` does so once.
         SSL_CTX_set_mode(self.pointer, UInt32(SSL_MODE_NO_AUTO_CHAIN))
+        if self.settings.role == .client { SSL_CTX_set_cert_cb(self.pointer, noteCertificateRequest, nil) }
         guard let identity = self.settings.identity else { return }
         let path: String? = nil
         if let chain = identity.chain, let leaf = chain.pointers.first {
@@ -143,16 +144,18 @@ package final class TLSContext: @unchecked Sendable {
         return issuers
     }
 
+    /// What peers may sign with, in order of preference: the library's usual ones, and Ed25519.
+    static let signatureAlgorithms: [UInt16] = [
+        UInt16(SSL_SIGN_ECDSA_SECP256R1_SHA256), UInt16(SSL_SIGN_RSA_PSS_RSAE_SHA256),
+        UInt16(SSL_SIGN_RSA_PKCS1_SHA256), UInt16(SSL_SIGN_ED25519), UInt16(SSL_SIGN_ECDSA_SECP384R1_SHA384),
+        UInt16(SSL_SIGN_RSA_PSS_RSAE_SHA384), UInt16(SSL_SIGN_RSA_PKCS1_SHA384),
+        UInt16(SSL_SIGN_ECDSA_SECP521R1_SHA512), UInt16(SSL_SIGN_RSA_PSS_RSAE_SHA512),
+        UInt16(SSL_SIGN_RSA_PKCS1_SHA512),
+    ]
+
     private func setTrust() throws(TLSSettingsError) {
-        let ed25519AndUsual: [UInt16] = [
-            UInt16(SSL_SIGN_ECDSA_SECP256R1_SHA256), UInt16(SSL_SIGN_RSA_PSS_RSAE_SHA256),
-            UInt16(SSL_SIGN_RSA_PKCS1_SHA256), UInt16(SSL_SIGN_ED25519), UInt16(SSL_SIGN_ECDSA_SECP384R1_SHA384),
-            UInt16(SSL_SIGN_RSA_PSS_RSAE_SHA384), UInt16(SSL_SIGN_RSA_PKCS1_SHA384),
-            UInt16(SSL_SIGN_ECDSA_SECP521R1_SHA512), UInt16(SSL_SIGN_RSA_PSS_RSAE_SHA512),
-            UInt16(SSL_SIGN_RSA_PKCS1_SHA512),
-        ]
         try self.check(
-            SSL_CTX_set_verify_algorithm_prefs(self.pointer, ed25519AndUsual, ed25519AndUsual.count))
+            SSL_CTX_set_verify_algorithm_prefs(self.pointer, Self.signatureAlgorithms, Self.signatureAlgorithms.count))
         if let trust = self.settings.trust {
             X509_STORE_up_ref(trust.pointer)
             SSL_CTX_set_cert_store(self.pointer, trust.pointer)

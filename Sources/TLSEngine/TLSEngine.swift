@@ -49,6 +49,10 @@ package final class TLSEngine {
     /// Left by the verification during the handshake.
     var refusal: CertificateRefusal?
     var verifiedChainLength: Int?
+    /// What a server has asked its client for; nil if it has not asked.
+    var certificateRequest: ReceivedCertificateRequest?
+    /// The client's hello at a server, until the handshake is complete; empty where there is none.
+    var clientHello: [UInt8] = []
     /// The library has met name constraints of a kind that it cannot check.
     var metUnknownConstraint = false
     /// Under which a client keeps its sessions; nil if it keeps none.
@@ -69,10 +73,11 @@ package final class TLSEngine {
     @exclusivity(unchecked) fileprivate var lent = UnsafeRawBufferPointer(start: nil, count: 0)
     @exclusivity(unchecked) fileprivate var input = ByteBuffer()
     @exclusivity(unchecked) fileprivate var output = ByteBuffer()
-    @exclusivity(unchecked) fileprivate var transportHasEnded = false
+    @exclusivity(unchecked) fileprivate(set) var transportHasEnded = false
     /// The last bytes that the library read of a handshake, the latest in the lowest place.
-    @exclusivity(unchecked) fileprivate var lastHandshakeBytes: UInt64 = 0
-    @exclusivity(unchecked) fileprivate var isInHandshake = true
+    @exclusivity(unchecked) fileprivate(set) var lastHandshakeBytes: UInt64 = 0
+    @exclusivity(unchecked) fileprivate(set) var handshakeTrace = HandshakeTrace()
+    @exclusivity(unchecked) fileprivate(set) var isInHandshake = true
     /// How much more the library may take before it has to come back.
     @exclusivity(unchecked) fileprivate var inputWindow = Int.max
 
@@ -199,6 +204,11 @@ package final class TLSEngine {
         }
     }
 
+    /// The first bytes of what has arrived and has not been read by the library.
+    func nextInput(atMost limit: Int) -> [UInt8] {
+        self.lent.count > 0 ? Array(self.lent.prefix(limit)) : Array(self.input.readableBytesView.prefix(limit))
+    }
+
     /// Notes that the network will deliver nothing more.
     package func receiveEnd() {
         self.transportHasEnded = true
@@ -211,7 +221,7 @@ package final class TLSEngine {
     package var pendingOutput: Int { self.output.readableBytes }
 
     /// The memory that the engine's own buffers take: none when idle.
-    package var bufferCapacity: Int { self.input.capacity + self.output.capacity }
+    package var bufferCapacity: Int { self.input.capacity + self.output.capacity + self.clientHello.capacity }
 
     /// Takes an empty buffer to write into.
     package func useForOutput(_ buffer: consuming ByteBuffer) {
@@ -235,6 +245,7 @@ package final class TLSEngine {
         self.releaseUsedInput()
         if result == 1 {
             self.isInHandshake = false
+            self.clientHello = []
             if !self.hasCounted {
                 self.hasCounted = true
                 self.context.count(self.resumption)
@@ -321,35 +332,6 @@ package final class TLSEngine {
     private func releaseUsedInput() {
         if self.input.readableBytes == 0, self.input.capacity > 0 { self.input = ByteBuffer() }
     }
-
-    /// The alert that the peer sent in the clear after the server's hello, where TLS 1.3 has everything encrypted. OpenSSL's clients say
-    /// so why they refuse a certificate; the library takes it for a record that cannot be decrypted.
-    private var alertInTheClear: TLSAlert? {
-        // Content type 21, any version, length 2, level 2 (fatal), and the description.
-        guard self.isInHandshake, self.lastHandshakeBytes & 0x00ff_ff00_ffff_ff00 == 0x0015_0300_0002_0200 else { return nil }
-        return TLSAlert(code: UInt8(truncatingIfNeeded: self.lastHandshakeBytes))
-    }
-
-    private func failure(_ code: Int32) -> TLSFailure {
-        let reasons = ErrorQueue.drain()
-        if let refusal = self.refusal { return TLSFailure(.certificateRefused(refusal), reason: reasons.first) }
-        switch code {
-        case SSL_ERROR_SSL:
-            if let reason = reasons.first(where: { $0.library == Int32(ERR_LIB_SSL) && $0.code == SSL_R_KEY_USAGE_BIT_INCORRECT })
-            {
-                // The library looks at this before the chain is verified, and also where nothing is verified.
-                let refusal = CertificateRefusal(
-                    CertificateRefusal.wrongPurpose, .lacksDigitalSignature, depth: 0, of: nil)
-                return TLSFailure(.certificateRefused(refusal), reason: reason)
-            }
-            let failure = TLSFailure.sorted(reasons)
-            guard failure.kind == .peerUnacceptable, let alert = self.alertInTheClear else { return failure }
-            return TLSFailure(.alertReceived(alert), reason: failure.reason)
-        case SSL_ERROR_ZERO_RETURN: return TLSFailure(.endedInHandshake)
-        case SSL_ERROR_SYSCALL where self.transportHasEnded: return TLSFailure(.endedInHandshake)
-        default: return TLSFailure(.unexpectedWait(code: code), reason: reasons.first)
-        }
-    }
 }
 
 /// Copies bytes that do not overlap, a little at a time.
@@ -384,6 +366,7 @@ private enum EngineBIO {
             engine.takeInput(taken, into: bytes)
             engine.inputWindow -= taken
             if engine.isInHandshake {
+                engine.handshakeTrace.take(UnsafeRawBufferPointer(start: bytes, count: taken))
                 for byte in UnsafeRawBufferPointer(start: bytes, count: taken).suffix(8) {
                     engine.lastHandshakeBytes = engine.lastHandshakeBytes << 8 | UInt64(byte)
                 }

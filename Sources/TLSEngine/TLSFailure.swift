@@ -17,13 +17,40 @@ package struct TLSFailure: Error, Sendable, Equatable {
         case setup
     }
 
+    /// What the connection had seen that explains the failure.
+    package indirect enum Explanation: Sendable, Equatable {
+        /// A client certificate was asked for.
+        case certificateRequest(CertificateRequest)
+        /// The peer has seen the certificate with this subject.
+        case shownCertificate(subject: String)
+        /// The peer has sent these bytes, and perhaps more, in place of a TLS record; at most `longestPlaintext`.
+        case plaintext([UInt8])
+        /// The two sides have something not in common.
+        case negotiation(FailedNegotiation)
+        /// A handshake message is longer than is allowed.
+        case messageTooLong(MessageTooLong)
+
+        package static let longestPlaintext = 64
+    }
+
+    package struct MessageTooLong: Sendable, Hashable {
+        package enum Kind: Sendable, Hashable { case hello, certificates, other }
+
+        package let kind: Kind
+        /// nil if the message came encrypted.
+        package let length: Int?
+        package let limit: Int
+    }
+
     package let kind: Kind
     /// The library's own reason, where it gave one.
     package let reason: LibraryReason?
+    package let explanation: Explanation?
 
-    package init(_ kind: Kind, reason: LibraryReason? = nil) {
+    package init(_ kind: Kind, reason: LibraryReason? = nil, explanation: Explanation? = nil) {
         self.kind = kind
         self.reason = reason
+        self.explanation = explanation
     }
 }
 
@@ -33,14 +60,25 @@ package struct TLSAlert: Sendable, Hashable, CustomStringConvertible {
 
     package init(code: UInt8) { self.code = code }
 
-    /// The name in RFC 8446, for example `unknown_ca`.
+    /// Whether the alert is one about the receiver's certificate, or its absence: those of the certificate itself, `access_denied` and
+    /// `certificate_required`.
+    package var isAboutCertificate: Bool { [41, 42, 43, 44, 45, 46, 48, 49, 116].contains(self.code) }
+    package var isHandshakeFailure: Bool { self.code == 40 }
+
+    /// Whether a server that got no certificate sends this with TLS 1.2, which has no alert of its own for that: `handshake_failure`
+    /// (RFC 5246 §7.4.6), an alert about certificates or, from GnuTLS, `decode_error`.
+    var mayMeanMissingCertificate: Bool { self.isHandshakeFailure || self.isAboutCertificate || self.code == 50 }
+
+    /// The name in RFC 8446 or, for alerts of TLS 1.2, RFC 5246, for example `unknown_ca`.
     package var description: String {
         switch self.code {
         case 0: "close_notify"
         case 10: "unexpected_message"
         case 20: "bad_record_mac"
+        case 21: "decryption_failed"
         case 22: "record_overflow"
         case 40: "handshake_failure"
+        case 41: "no_certificate"
         case 42: "bad_certificate"
         case 43: "unsupported_certificate"
         case 44: "certificate_revoked"
@@ -56,6 +94,7 @@ package struct TLSAlert: Sendable, Hashable, CustomStringConvertible {
         case 80: "internal_error"
         case 86: "inappropriate_fallback"
         case 90: "user_canceled"
+        case 100: "no_renegotiation"
         case 109: "missing_extension"
         case 110: "unsupported_extension"
         case 112: "unrecognized_name"

@@ -87,8 +87,8 @@ import Testing
         #expect(error.libraryReason == "WRONG_VERSION_NUMBER")
         #expect(
             error.description
-                == "127.0.0.1:\(server.port): it does not speak TLS on this port (WRONG_VERSION_NUMBER). "
-                + "Check the port: 443 is TLS, 80 is not")
+                == "127.0.0.1:\(server.port): it does not speak TLS on this port: it sent a plain HTTP answer, "
+                + "\"HTTP/1.1 400 Bad Request\". Use the port for HTTPS, usually 443")
         try await played
         server.close()
     }
@@ -105,7 +105,7 @@ import Testing
         #expect(error.blame == .peer)
         #expect(error.step == .handshake)
         #expect(error.classicReason == "esslerrssl")
-        #expect(error.message.hasPrefix("127.0.0.1:\(server.port): it does not speak TLS on this port ("))
+        #expect(error.message.hasPrefix("127.0.0.1:\(server.port): it does not speak TLS on this port: it sent "))
         try await played
         server.close()
     }
@@ -315,7 +315,8 @@ import Testing
         #expect(error.step == .handshake)
         #expect(error.classicReason == "esslerrssl")
         #expect(error.libraryReason == "HTTP_REQUEST")
-        #expect(error.message.hasSuffix(": it speaks plain HTTP on a TLS port"))
+        #expect(error.message.contains(": it does not speak TLS on this port: it sent a plain HTTP request, \""))
+        #expect(error.message.hasSuffix(" HTTP/1.1\""))
         #expect(error.advice == "Use https:// there")
     }
 
@@ -329,7 +330,7 @@ import Testing
         #expect(error.blame == .peer)
         #expect(error.step == .handshake)
         #expect(error.classicReason == "esslerrssl")
-        #expect(error.message.contains(": it does not speak TLS on this port ("))
+        #expect(error.message.contains(": it does not speak TLS on this port: it sent "))
     }
 
     @Test func `a client that stays silent`() async throws {

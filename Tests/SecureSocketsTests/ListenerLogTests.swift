@@ -36,7 +36,7 @@ import Testing
         #expect(lines.count == 1)
         #expect(lines.first?.level == .info)
         #expect(lines.first?.text.hasPrefix("a client did not complete its handshake") ?? false)
-        #expect(lines.first?.text.contains("it speaks plain HTTP on a TLS port") ?? false)
+        #expect(lines.first?.text.contains("it sent a plain HTTP request") ?? false)
     }
 
     @Test func `has a handler that throws, and what it threw`() async throws {

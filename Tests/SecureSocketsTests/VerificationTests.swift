@@ -282,7 +282,7 @@ import Testing
         }
         #expect(atClient?.code == .refusedByPeer)
         #expect(atClient?.alert == (version == .tls13 ? "certificate_required" : "handshake_failure"))
-        #expect(atClient?.advice == "If the server wants a client certificate, configure an identity")
+        #expect(atClient?.advice == "Give the configuration an identity that the server accepts")
 
         var reports = failures.makeAsyncIterator()
         let atServer = try #require(await reports.next())
@@ -293,7 +293,8 @@ import Testing
         #expect(atServer.classicReason == "esslerrssl")
         #expect(
             atServer.description.hasSuffix(
-                ": it showed no certificate, and one is required. Give the client a certificate of a trusted authority"))
+                ": it showed no certificate, and one is required. Give the client a certificate of an authority that this server trusts (CN=Test authority)"
+            ))
         listener.close()
         try await serving
     }

@@ -48,6 +48,10 @@ struct Serving: Sendable {
 
     /// `tls connect` to it, to its end.
     func connect(_ options: String..., input: String = "") async throws -> Tool.Outcome {
+        try await self.connect(arguments: options, input: input)
+    }
+
+    func connect(arguments options: [String], input: String = "") async throws -> Tool.Outcome {
         let tool = try Tool(["connect", self.address, "--ca", self.certificates.authority] + options)
         try tool.send(input)
         try tool.endInput()

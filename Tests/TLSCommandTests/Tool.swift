@@ -201,6 +201,7 @@ struct Line: Decodable {
     struct Failure: Decodable {
         var code: String
         var message: String
+        var advice: String?
     }
 
     var event: String

@@ -1,9 +1,8 @@
 import Foundation
 import Synchronization
-import TestSupport
 
 /// A program that a test has started and talks to. It is killed when nobody refers to it any more, or after a minute.
-final class RunningProgram: Sendable {
+package final class RunningProgram: Sendable {
     private struct State {
         var output = ""
         var errors = ""
@@ -17,7 +16,7 @@ final class RunningProgram: Sendable {
     private let input: Pipe
 
     /// - Parameter environment: What is added to this process's own.
-    init(_ program: Program, _ arguments: [String], environment: [String: String] = [:]) throws {
+    package init(_ program: Program, _ arguments: [String], environment: [String: String] = [:]) throws {
         let process = Process()
         self.input = Pipe()
         let (output, errors) = (Pipe(), Pipe())
@@ -42,7 +41,7 @@ final class RunningProgram: Sendable {
 
     deinit { self.kill() }
 
-    func kill() {
+    package func kill() {
         self.process.withLock { process in
             if process.isRunning { _ = Foundation.kill(process.processIdentifier, SIGKILL) }
         }
@@ -51,7 +50,7 @@ final class RunningProgram: Sendable {
     // MARK: What it says
 
     /// Standard output and standard error, when the program has ended, and its status.
-    func outcome() async -> (status: Int32, output: String, errors: String) {
+    package func outcome() async -> (status: Int32, output: String, errors: String) {
         await self.wait { state in
             guard state.openPipes == 0, let status = state.status else { return nil }
             return (status, state.output, state.errors)
@@ -59,7 +58,7 @@ final class RunningProgram: Sendable {
     }
 
     /// What stands behind `mark` on its line of standard output; nil if the program ended without a word of it.
-    func line(behind mark: String) async -> String? {
+    package func line(behind mark: String) async -> String? {
         await self.wait { state -> String?? in
             for line in state.output.split(separator: "\n").dropLast(state.output.hasSuffix("\n") ? 0 : 1) {
                 if let range = line.range(of: mark) { return .some(String(line[range.upperBound...])) }
@@ -113,8 +112,14 @@ final class RunningProgram: Sendable {
 
     // MARK: What it is told
 
+    /// Writes to its standard input.
+    package func send(_ text: String) async throws {
+        let handle = self.input.fileHandleForWriting
+        try await onThread { try handle.write(contentsOf: Data(text.utf8)) }
+    }
+
     /// Writes to its standard input, and ends that.
-    func finishInput(with text: String = "") async throws {
+    package func finishInput(with text: String = "") async throws {
         let handle = self.input.fileHandleForWriting
         try await onThread {
             try? handle.write(contentsOf: Data(text.utf8))

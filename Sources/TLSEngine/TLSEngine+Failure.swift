@@ -1,0 +1,124 @@
+internal import CNIOBoringSSL
+
+// MARK: Why a connection cannot continue
+
+extension TLSEngine {
+    /// The alert that the peer sent in the clear after the server's hello, where TLS 1.3 has everything encrypted. OpenSSL's clients say
+    /// so why they refuse a certificate; the library takes it for a record that cannot be decrypted.
+    private var alertInTheClear: TLSAlert? {
+        // Content type 21, any version, length 2, level 2 (fatal), and the description.
+        guard self.isInHandshake, self.lastHandshakeBytes & 0x00ff_ff00_ffff_ff00 == 0x0015_0300_0002_0200 else { return nil }
+        return TLSAlert(code: UInt8(truncatingIfNeeded: self.lastHandshakeBytes))
+    }
+
+    /// Returns why a call of the library has failed, and what explains it.
+    ///
+    /// - Parameter code: The answer of `SSL_get_error`.
+    func failure(_ code: Int32) -> TLSFailure {
+        let failure = self.unexplainedFailure(code)
+        return TLSFailure(failure.kind, reason: failure.reason, explanation: self.explanation(of: failure))
+    }
+
+    private func explanation(of failure: TLSFailure) -> TLSFailure.Explanation? {
+        switch failure.kind {
+        case .alertReceived(let alert): self.explanation(of: alert)
+        case .peerUnacceptable: failure.reason.flatMap(self.explanation(of:))
+        case .endedInHandshake:
+            self.certificateRequest.map { .certificateRequest($0.answered(with: self.context.settings.identity)) }
+        default: nil
+        }
+    }
+
+    private func explanation(of alert: TLSAlert) -> TLSFailure.Explanation? {
+        let settings = self.context.settings
+        switch settings.role {
+        case .client:
+            if let request = self.certificateRequest?.answered(with: settings.identity) {
+                let isAboutIt =
+                    request.shownSubject == nil
+                    ? alert.mayMeanMissingCertificate : alert.isAboutCertificate || alert.isHandshakeFailure
+                if isAboutIt { return .certificateRequest(request) }
+            }
+            // Once the server has chosen a suite, its alert is about something else.
+            guard self.isInHandshake, SSL_get_pending_cipher(self.ssl) == nil else { return nil }
+            return FailedNegotiation(alert: alert, context: self.context).map { .negotiation($0) }
+        case .server:
+            guard alert.isAboutCertificate else { return nil }
+            return (settings.identity?.certificates.first?.subject).map { .shownCertificate(subject: $0) }
+        }
+    }
+
+    private func explanation(of reason: LibraryReason) -> TLSFailure.Explanation? {
+        if reason.isOfTLS(SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
+            return .certificateRequest(CertificateRequest(of: self.context.settings.trust))
+        }
+        guard self.isInHandshake else { return nil }
+        if reason.isOfPlaintext {
+            let bytes = self.bytesInPlaceOfRecord
+            return Self.isRecordHeader(bytes) ? nil : .plaintext(bytes)
+        }
+        if reason.isOfTLS(SSL_R_EXCESSIVE_MESSAGE_SIZE) { return .messageTooLong(self.messageTooLong) }
+        if reason.isOfTLS(SSL_R_UNSUPPORTED_PROTOCOL), self.context.settings.role == .client {
+            return FailedNegotiation(serverVersion: self.handshakeTrace.serverVersion, context: self.context).map {
+                .negotiation($0)
+            }
+        }
+        // Before a version is chosen, the library answers 1.2.
+        let version =
+            reason.isOfTLS(SSL_R_UNSUPPORTED_PROTOCOL)
+            ? nil : TLSVersion(rawValue: UInt16(truncatingIfNeeded: SSL_version(self.ssl)))
+        return FailedNegotiation(reason: reason, clientHello: self.clientHello, version: version, context: self.context)
+            .map { .negotiation($0) }
+    }
+
+    /// The message of a handshake that the library has found too long. Its limit is that of `ssl_max_handshake_message_len`.
+    private var messageTooLong: TLSFailure.MessageTooLong {
+        let settings = self.context.settings
+        let takesCertificates = settings.role == .client || settings.verification != .none
+        let limit = max(Self.longestOtherMessage, takesCertificates ? SSL_get_max_cert_list(self.ssl) : 0)
+        if let message = self.handshakeTrace.message, message.length > limit {
+            return .init(
+                kind: Int32(message.type) == SSL3_MT_CERTIFICATE
+                    ? .certificates : message.type == SSL3_MT_CLIENT_HELLO ? .hello : .other,
+                length: message.length, limit: limit)
+        }
+        // A request for a certificate is never that long. Where one may come, a server's certificates may come as well.
+        let state = SSL_state_string_long(self.ssl).map { String(cString: $0) } ?? ""
+        let isCertificates = state.hasSuffix("_certificate") || state.hasSuffix("_certificate_request")
+        return .init(kind: isCertificates ? .certificates : .other, length: nil, limit: limit)
+    }
+
+    /// `kMaxMessageLen` of the library.
+    private static let longestOtherMessage = 16384
+
+    /// The bytes at which the library has found that they are no TLS record: it reads a record's header of five bytes first.
+    private var bytesInPlaceOfRecord: [UInt8] {
+        let header = (0..<5).map { UInt8(truncatingIfNeeded: self.lastHandshakeBytes >> (8 * (4 - $0))) }
+        return header + self.nextInput(atMost: TLSFailure.Explanation.longestPlaintext - header.count)
+    }
+
+    /// Whether these are a content type and a version of TLS (RFC 8446 §5.1).
+    private static func isRecordHeader(_ bytes: [UInt8]) -> Bool {
+        bytes.count >= 2 && (20...24).contains(bytes[0]) && bytes[1] == 3
+    }
+
+    private func unexplainedFailure(_ code: Int32) -> TLSFailure {
+        let reasons = ErrorQueue.drain()
+        if let refusal = self.refusal { return TLSFailure(.certificateRefused(refusal), reason: reasons.first) }
+        switch code {
+        case SSL_ERROR_SSL:
+            if let reason = reasons.first(where: { $0.isOfTLS(SSL_R_KEY_USAGE_BIT_INCORRECT) }) {
+                // The library looks at this before the chain is verified, and also where nothing is verified.
+                let refusal = CertificateRefusal(
+                    CertificateRefusal.wrongPurpose, .lacksDigitalSignature, depth: 0, of: nil)
+                return TLSFailure(.certificateRefused(refusal), reason: reason)
+            }
+            let failure = TLSFailure.sorted(reasons)
+            guard failure.kind == .peerUnacceptable, let alert = self.alertInTheClear else { return failure }
+            return TLSFailure(.alertReceived(alert), reason: failure.reason)
+        case SSL_ERROR_ZERO_RETURN: return TLSFailure(.endedInHandshake)
+        case SSL_ERROR_SYSCALL where self.transportHasEnded: return TLSFailure(.endedInHandshake)
+        default: return TLSFailure(.unexpectedWait(code: code), reason: reasons.first)
+        }
+    }
+}

@@ -1,0 +1,206 @@
+internal import CNIOBoringSSL
+
+/// What one side brings to a negotiation, by the numbers of IANA's registry for TLS, in order of preference.
+package struct TLSOffer: Sendable, Hashable {
+    package var versions: [UInt16] = []
+    package var cipherSuites: [UInt16] = []
+    package var groups: [UInt16] = []
+    package var signatureAlgorithms: [UInt16] = []
+    package var applicationProtocols: [String] = []
+
+    package init() {}
+}
+
+// MARK: The client's
+
+extension TLSOffer {
+    /// Reads a ClientHello without its header (RFC 8446 §4.1.2), as far as it can be read.
+    init(clientHello bytes: [UInt8]) {
+        var hello = VectorReader(bytes[...])
+        guard let version = hello.uint16(), hello.take(32) != nil, hello.vector8() != nil, let suites = hello.vector16() else {
+            return
+        }
+        // Not suites but signals (RFC 5746 §3.3, RFC 7507 §2).
+        self.cipherSuites = Self.values(suites).filter { $0 != 0x00ff && $0 != 0x5600 }
+        self.versions = Self.versions(upTo: version)
+        guard hello.vector8() != nil, var extensions = hello.vector16().map(VectorReader.init) else { return }
+        while let type = extensions.uint16(), let content = extensions.vector16() {
+            var content = VectorReader(content)
+            switch Int32(type) {
+            case TLSEXT_TYPE_supported_versions: self.versions = Self.values(content.vector8() ?? [])
+            case TLSEXT_TYPE_supported_groups: self.groups = Self.values(content.vector16() ?? [])
+            case TLSEXT_TYPE_signature_algorithms: self.signatureAlgorithms = Self.values(content.vector16() ?? [])
+            case TLSEXT_TYPE_application_layer_protocol_negotiation:
+                var names = VectorReader(content.vector16() ?? [])
+                while let name = names.vector8() { self.applicationProtocols.append(String(decoding: name, as: UTF8.self)) }
+            default: break
+            }
+        }
+    }
+
+    /// Without `supported_versions` a client offers all versions up to the one it names (RFC 5246 §E.1).
+    private static func versions(upTo version: UInt16) -> [UInt16] {
+        [0x0303, 0x0302, 0x0301].filter { $0 <= version }
+    }
+
+    /// The values of a list of numbers without those of GREASE, which are there to be ignored (RFC 8701 §2).
+    private static func values(_ bytes: ArraySlice<UInt8>) -> [UInt16] {
+        var reader = VectorReader(bytes)
+        var values: [UInt16] = []
+        while let value = reader.uint16() {
+            if value & 0x0f0f != 0x0a0a || value >> 8 != value & 0xff { values.append(value) }
+        }
+        return values
+    }
+}
+
+/// A cursor over vectors of TLS: each behind its length (RFC 8446 §3.4).
+private struct VectorReader {
+    private var rest: ArraySlice<UInt8>
+
+    init(_ bytes: ArraySlice<UInt8>) { self.rest = bytes }
+
+    mutating func take(_ count: Int) -> ArraySlice<UInt8>? {
+        guard self.rest.count >= count else { return nil }
+        defer { self.rest = self.rest.dropFirst(count) }
+        return self.rest.prefix(count)
+    }
+
+    mutating func uint16() -> UInt16? { self.take(2).map { $0.reduce(0) { $0 << 8 | UInt16($1) } } }
+
+    mutating func vector8() -> ArraySlice<UInt8>? { self.take(1)?.first.flatMap { self.take(Int($0)) } }
+
+    mutating func vector16() -> ArraySlice<UInt8>? { self.uint16().flatMap { self.take(Int($0)) } }
+}
+
+// MARK: Our own
+
+extension TLSContext {
+    /// What this side offers as a client, or has as a server.
+    package var offer: TLSOffer {
+        var offer = TLSOffer()
+        offer.versions = TLSVersion.allCases.filter(self.settings.versions.contains).map(\.rawValue)
+        offer.cipherSuites = self.cipherSuiteNumbers
+        offer.groups = self.settings.groups.map(\.rawValue)
+        offer.signatureAlgorithms = Self.signatureAlgorithms
+        offer.applicationProtocols = self.settings.applicationProtocols
+        return offer
+    }
+
+    /// The suites of TLS 1.3, which cannot be configured, and those of TLS 1.2.
+    private var cipherSuiteNumbers: [UInt16] {
+        let modern = [SSL_CIPHER_AES_128_GCM_SHA256, SSL_CIPHER_AES_256_GCM_SHA384, SSL_CIPHER_CHACHA20_POLY1305_SHA256]
+        guard let ciphers = SSL_CTX_get_ciphers(self.pointer) else { return [] }
+        let older = (0..<sk_SSL_CIPHER_num(ciphers)).compactMap {
+            sk_SSL_CIPHER_value(ciphers, $0).map(SSL_CIPHER_get_protocol_id)
+        }
+        return (self.settings.versions.contains(.v1_3) ? modern.map { UInt16($0) } : [])
+            + (self.settings.versions.contains(.v1_2) ? older : [])
+    }
+}
+
+extension TLSOffer {
+    /// The offer with the suites of this version only; nil: of all.
+    func of(_ version: TLSVersion?) -> TLSOffer {
+        guard let version else { return self }
+        var offer = self
+        offer.cipherSuites = self.cipherSuites.filter { number in
+            SSL_get_cipher_by_value(number).map {
+                (SSL_CIPHER_get_min_version($0)...SSL_CIPHER_get_max_version($0)).contains(version.rawValue)
+            } ?? false
+        }
+        return offer
+    }
+
+    /// The part of a server's offer that is of use with its key.
+    func usable(with key: PrivateKey?) -> TLSOffer {
+        var offer = self
+        let keyType = key.map { EVP_PKEY_id($0.pointer) }
+        offer.cipherSuites = self.cipherSuites.filter { number in
+            switch SSL_get_cipher_by_value(number).map(SSL_CIPHER_get_auth_nid) {
+            case NID_auth_rsa: keyType == EVP_PKEY_RSA
+            // Ed25519 takes the place of ECDSA in the names of suites (RFC 8422 §5.1).
+            case NID_auth_ecdsa: keyType == EVP_PKEY_EC || keyType == EVP_PKEY_ED25519
+            default: true
+            }
+        }
+        offer.signatureAlgorithms = self.signatureAlgorithms.filter { SSL_get_signature_algorithm_key_type($0) == keyType }
+        return offer
+    }
+}
+
+// MARK: Names
+
+/// The standards' names of the numbers of a negotiation; a number in hexadecimal where there is none.
+package enum TLSNames {
+    package static func version(_ number: UInt16) -> String {
+        switch number {
+        case 0x0300: "SSL 3.0"
+        case 0x0301...0x0304: "TLS 1.\(number - 0x0301)"
+        default: self.hexadecimal(number)
+        }
+    }
+
+    package static func cipherSuite(_ number: UInt16) -> String {
+        SSL_get_cipher_by_value(number).flatMap { SSL_CIPHER_standard_name($0) }.map { String(cString: $0) }
+            ?? self.olderSuites[number] ?? self.hexadecimal(number)
+    }
+
+    package static func group(_ number: UInt16) -> String {
+        SSL_get_group_name(number).map { String(cString: $0) } ?? self.otherGroups[number] ?? self.hexadecimal(number)
+    }
+
+    package static func signatureAlgorithm(_ number: UInt16) -> String {
+        SSL_get_signature_algorithm_name(number, 1).map { String(cString: $0) }
+            ?? self.otherSignatureAlgorithms[number] ?? self.hexadecimal(number)
+    }
+
+    private static func hexadecimal(_ number: UInt16) -> String {
+        let digits = String(number, radix: 16)
+        return "0x" + String(repeating: "0", count: 4 - digits.count) + digits
+    }
+
+    /// Suites that the library does not have and that old peers offer.
+    private static let olderSuites: [UInt16: String] = [
+        0x0004: "TLS_RSA_WITH_RC4_128_MD5", 0x0005: "TLS_RSA_WITH_RC4_128_SHA", 0x000a: "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
+        0x0016: "TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA", 0x0033: "TLS_DHE_RSA_WITH_AES_128_CBC_SHA",
+        0x0039: "TLS_DHE_RSA_WITH_AES_256_CBC_SHA", 0x003c: "TLS_RSA_WITH_AES_128_CBC_SHA256",
+        0x003d: "TLS_RSA_WITH_AES_256_CBC_SHA256", 0x0067: "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256",
+        0x006b: "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256", 0x009e: "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256",
+        0x009f: "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384", 0x1304: "TLS_AES_128_CCM_SHA256", 0x1305: "TLS_AES_128_CCM_8_SHA256",
+        0xc024: "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384", 0xc028: "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384",
+        0xccaa: "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+    ]
+
+    private static let otherGroups: [UInt16: String] = [
+        22: "secp256k1", 26: "brainpoolP256r1", 27: "brainpoolP384r1", 28: "brainpoolP512r1", 30: "X448",
+        31: "brainpoolP256r1tls13", 32: "brainpoolP384r1tls13", 33: "brainpoolP512r1tls13",
+        0x0100: "ffdhe2048", 0x0101: "ffdhe3072", 0x0102: "ffdhe4096", 0x0103: "ffdhe6144", 0x0104: "ffdhe8192",
+        0x11eb: "SecP256r1MLKEM768", 0x11ed: "SecP384r1MLKEM1024",
+    ]
+
+    private static let otherSignatureAlgorithms: [UInt16: String] = [
+        0x0202: "dsa_sha1", 0x0301: "rsa_pkcs1_sha224", 0x0303: "ecdsa_sha224", 0x0402: "dsa_sha256", 0x0808: "ed448",
+        0x0809: "rsa_pss_pss_sha256", 0x080a: "rsa_pss_pss_sha384", 0x080b: "rsa_pss_pss_sha512",
+        0x081a: "ecdsa_brainpoolP256r1tls13_sha256", 0x081b: "ecdsa_brainpoolP384r1tls13_sha384",
+        0x081c: "ecdsa_brainpoolP512r1tls13_sha512", 0x0904: "mldsa44", 0x0905: "mldsa65", 0x0906: "mldsa87",
+    ]
+}
+
+extension PrivateKey {
+    /// Its kind and size, for example `RSA of 2048 bits`.
+    var summary: String {
+        switch EVP_PKEY_id(self.pointer) {
+        case EVP_PKEY_RSA: return "RSA of \(EVP_PKEY_bits(self.pointer)) bits"
+        case EVP_PKEY_ED25519: return "Ed25519"
+        case EVP_PKEY_EC:
+            switch EVP_PKEY_get_ec_curve_nid(self.pointer) {
+            case NID_X9_62_prime256v1: return "ECDSA on P-256"
+            case NID_secp384r1: return "ECDSA on P-384"
+            case NID_secp521r1: return "ECDSA on P-521"
+            default: return "ECDSA"
+            }
+        default: return "another kind"
+        }
+    }
+}

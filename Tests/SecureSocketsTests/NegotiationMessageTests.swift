@@ -1,0 +1,191 @@
+import NIOCore
+import SecureSockets
+import TLSEngine
+import TestSupport
+import Testing
+
+/// What is said when two sides have nothing in common: what each of them has.
+@Suite struct `Messages about failed negotiations` {
+    private let certificates: TestCertificates
+
+    init() throws {
+        self.certificates = try TestCertificates.shared.get()
+    }
+
+    /// What a server, and its client, say of a handshake that fails.
+    private func errors(
+        client: (inout TLSConfiguration.Parameters) -> Void, server: (inout TLSConfiguration.Parameters) -> Void = { _ in }
+    ) throws -> (client: String, server: String) {
+        var parameters = (client: TLSConfiguration.Parameters(), server: TLSConfiguration.Parameters())
+        client(&parameters.client)
+        server(&parameters.server)
+        let client = try TLSEngine(
+            client: self.certificates.clientConfiguration(parameters: parameters.client).context, serverName: nil, expecting: nil)
+        let server = try TLSEngine(server: self.certificates.serverConfiguration(parameters: parameters.server).context)
+        _ = client.handshake()
+        server.receive(try #require(client.takeOutput()))
+        let atServer = try self.text(of: server, .server)
+        client.receive(try #require(server.takeOutput()))
+        return (try self.text(of: client, .client), atServer)
+    }
+
+    private func text(of engine: TLSEngine, _ role: TLSSettings.Role) throws -> String {
+        guard case .failed(let failure) = engine.handshake() else { return try #require(nil, "the handshake did not fail") }
+        let error = SecureSocketError(failure, role: role, step: .handshake, peer: "PEER")
+        #expect(error.classicReason == "esslerrssl")
+        return error.description
+    }
+
+    /// What a server says of this hello.
+    private func text(of hello: RawClientHello, _ parameters: TLSConfiguration.Parameters = .init()) throws -> String {
+        let engine = try TLSEngine(server: self.certificates.serverConfiguration(parameters: parameters).context)
+        engine.receive(ByteBuffer(bytes: hello.record))
+        return try self.text(of: engine, .server)
+    }
+
+    /// The server's suites for its key; their order depends on the processor.
+    private var suites: String {
+        get throws {
+            let all = try self.certificates.serverConfiguration().context.cipherSuites
+            return all.filter { $0.contains("_ECDSA_") }.joined(separator: ", ")
+        }
+    }
+
+    @Test func `a client with old versions only`() throws {
+        var hello = RawClientHello()
+        hello.version = 0x0302
+        hello.cipherSuites = [0x002f]
+        #expect(
+            try self.text(of: hello)
+                == "PEER: it offers no version of TLS that this server has (UNSUPPORTED_PROTOCOL): it offers TLS 1.1, TLS 1.0, and this "
+                + "server has TLS 1.2, TLS 1.3. Update the peer: it must have TLS 1.2 or 1.3 (RFC 8996)")
+    }
+
+    @Test func `versions that are not allowed`() throws {
+        let texts = try self.errors(client: { $0.versions = .tls12 ... .tls12 }, server: { $0.versions = .tls13 ... .tls13 })
+        #expect(
+            texts.server
+                == "PEER: it offers no version of TLS that this server has (UNSUPPORTED_PROTOCOL): it offers TLS 1.2, TLS 1.1, TLS 1.0, and "
+                + "this server has TLS 1.3. Allow one of its versions in the configuration, or update the peer")
+        #expect(
+            texts.client
+                == "PEER refused the connection: it speaks no version of TLS that was offered (protocol_version): TLS 1.2. "
+                + "Allow the other version of TLS in the configuration")
+    }
+
+    @Test func `suites that the server does not have, without GREASE and signals, and by their names`() throws {
+        var hello = RawClientHello()
+        hello.cipherSuites = [0x0a0a, 0x0033, 0x002f, 0x1234, 0x00ff, 0x5600]
+        hello.groups = [23]
+        hello.signatureAlgorithms = [0x0403]
+        #expect(
+            try self.text(of: hello, .init(.tls12))
+                == "PEER: it offers no cipher suite that this server has (NO_SHARED_CIPHER): it offers TLS_DHE_RSA_WITH_AES_128_CBC_SHA, "
+                + "TLS_RSA_WITH_AES_128_CBC_SHA, 0x1234, and this server has \(self.suites), for its key (ECDSA on P-256). "
+                + "Allow one of the client's suites in the configuration, or have the client offer one of this server's")
+    }
+
+    @Test func `suites for another key`() throws {
+        let texts = try self.errors {
+            $0.versions = .tls12 ... .tls12
+            $0.cipherList = "ECDHE-RSA-AES128-GCM-SHA256"
+        }
+        let suites = try self.suites
+        #expect(
+            texts.server
+                == "PEER: it offers no cipher suite that this server has (NO_SHARED_CIPHER): it offers "
+                + "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, and this server has \(suites), for its key (ECDSA on P-256). "
+                + "Use a certificate with a key of another kind, which the client's suites are for")
+        #expect(
+            texts.client
+                == "PEER refused the connection: it does not say why; probably it has nothing in common with what was offered "
+                + "(handshake_failure): TLS 1.2; suites TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256; groups X25519MLKEM768, X25519, P-256, P-384; "
+                + "signatures ecdsa_secp256r1_sha256, rsa_pss_rsae_sha256, rsa_pkcs1_sha256, ed25519, ecdsa_secp384r1_sha384, "
+                + "rsa_pss_rsae_sha384, rsa_pkcs1_sha384, ecdsa_secp521r1_sha512 and 2 more. "
+                + "Compare this with what the server allows; its log may say more")
+    }
+
+    @Test(arguments: TLSConfiguration.Version.allCases)
+    func `groups that the server does not have`(over version: TLSConfiguration.Version) throws {
+        // With TLS 1.2 the client's groups must include the curve of the server's key as well (RFC 8422 §5.1.1).
+        let texts = try self.errors {
+            $0.versions = version...version
+            $0.groups = [.secp256r1]
+        } server: {
+            $0.groups = [.x25519, .secp384r1]
+        }
+        #expect(
+            texts.server
+                == "PEER: it offers no key exchange group that this server has (NO_SHARED_\(version == .tls12 ? "CIPHER" : "GROUP")): it "
+                + "offers P-256, and this server has X25519, P-384. "
+                + "Add one of the client's groups to the configuration, or have the client offer one of this server's")
+        #expect(texts.client.contains("; groups P-256; "))
+    }
+
+    @Test func `groups without the curve of the server's key`() throws {
+        let texts = try self.errors {
+            $0.versions = .tls12 ... .tls12
+            $0.groups = [.x25519]
+        }
+        #expect(
+            texts.server
+                == "PEER: its groups (X25519) do not include the curve of this server's key (ECDSA on P-256) (WRONG_CURVE). "
+                + "Use a certificate with an RSA key or one on a curve that the client has")
+    }
+
+    @Test(arguments: TLSVersion.allCases)
+    func `signatures that the server's key cannot make`(over version: TLSVersion) throws {
+        var hello = RawClientHello()
+        hello.cipherSuites = version == .v1_2 ? [0xc02b] : [0x1301]
+        hello.supportedVersions = [0x2a2a, version.rawValue]
+        hello.groups = [0x3a3a, 23]
+        hello.signatureAlgorithms = [0x0804, 0x0808]
+        #expect(
+            try self.text(of: hello)
+                == "PEER: it offers no signature algorithm that this server has "
+                + "(\(version == .v1_2 ? "NO_SHARED_CIPHER" : "NO_COMMON_SIGNATURE_ALGORITHMS")): it offers rsa_pss_rsae_sha256, ed448, and "
+                + "this server has ecdsa_secp256r1_sha256, ecdsa_secp384r1_sha384, ecdsa_secp521r1_sha512, for its key (ECDSA on P-256). "
+                + "Use a certificate with a key of another kind, or have the client offer one of these algorithms")
+    }
+
+    @Test func `application protocols`() throws {
+        let texts = try self.errors {
+            $0.applicationProtocols = ["http/1.1", "a\u{1b}b"]
+        } server: {
+            $0.applicationProtocols = ["h2"]
+        }
+        #expect(
+            texts.server
+                == "PEER: it offers no application protocol that this server has (NO_APPLICATION_PROTOCOL): it offers \"http/1.1\", "
+                + "\"a\\u{1b}b\", and this server has \"h2\". "
+                + "Add one of the client's protocols (ALPN) to the configuration, or have the client offer one of this server's")
+        #expect(
+            texts.client
+                == "PEER refused the connection: it speaks none of the application protocols offered (no_application_protocol): "
+                + "\"http/1.1\", \"a\\u{1b}b\". Offer a protocol (ALPN) that the server speaks, or none")
+    }
+
+    @Test func `long lists are cut`() throws {
+        var hello = RawClientHello()
+        // Among them are one value of GREASE.
+        hello.cipherSuites = (0x2001...0x2fff).map { $0 }
+        let text = try self.text(of: hello)
+        #expect(
+            text.contains(" 0x2001, 0x2002, 0x2003, 0x2004, 0x2005, 0x2006, 0x2007, 0x2008 and 4086 more, and this server has "))
+    }
+
+    @Test func `an alert after the server has chosen a suite is not put down to what was offered`() throws {
+        let client = try TLSEngine(
+            client: self.certificates.clientConfiguration(parameters: .init(.tls12)).context, serverName: nil, expecting: nil)
+        let server = try TLSEngine(server: self.certificates.serverConfiguration().context)
+        _ = client.handshake()
+        server.receive(try #require(client.takeOutput()))
+        _ = server.handshake()
+        client.receive(try #require(server.takeOutput()))
+        #expect(client.handshake() == .waiting)
+        client.receive(ByteBuffer(bytes: [21, 3, 3, 0, 2, 2, 40]))
+        #expect(
+            try self.text(of: client, .client) == "PEER refused the connection: it does not say why (handshake_failure)"
+        )
+    }
+}
