@@ -3,8 +3,9 @@ package import NIOCore
 
 /// Bytes that were written and that the operating system has not taken yet.
 ///
-/// What it holds in memory is at most about twice its bytes, whatever the buffers are that it is given: writers reuse large buffers, and a
-/// peer that reads nothing could otherwise fill many of them with a record of a few bytes each. Small parts are copied behind one another.
+/// What it holds in memory is at most about twice its bytes and the part of its first buffer that has been taken, whatever the buffers are
+/// that it is given: writers reuse large buffers, and a peer that reads nothing could otherwise fill many of them with a record of a few
+/// bytes each. Small parts are copied behind one another.
 package struct OutputQueue {
     /// Copies gather in buffers of this size.
     private static let gatheringSize = 64 << 10
@@ -28,7 +29,8 @@ package struct OutputQueue {
             self.buffers.append(bytes)
             self.isGathering = false
         } else if self.isGathering, let last = self.buffers.indices.last,
-            self.buffers[last].readableBytes + bytes.readableBytes <= Self.gatheringSize
+            // What has been taken from it counts: its memory is not used again while it gathers.
+            self.buffers[last].writerIndex + bytes.readableBytes <= Self.gatheringSize
         {
             self.buffers[last].writeImmutableBuffer(bytes)
         } else {

@@ -54,6 +54,19 @@ import Testing
         }
     }
 
+    @Test func `that is never empty, as a peer reads as fast as the program writes, does not grow`() {
+        var queue = OutputQueue()
+        let record = self.reused([UInt8](repeating: 1, count: 1000), capacity: 512 << 10)
+        for _ in 1...40 { queue.append(record) }
+        for _ in 1...10_000 {
+            queue.append(record)
+            _ = queue.withFirst { min($0.readableBytes, 1000) }
+            _ = queue.removeUsedFirst()
+            #expect(queue.storageSize <= 4 * 64 << 10)
+        }
+        #expect(queue.byteCount >= 40_000)
+    }
+
     @Test func `adds nothing to a buffer that another may use`() {
         var queue = OutputQueue()
         var full = self.reused([UInt8](repeating: 1, count: 2000), capacity: 2048)
