@@ -27,6 +27,9 @@ final class Acceptor: Sendable {
         var port: (any ListeningPort)?
         /// Those in their handshake, waiting for a call, or lingering.
         var connections: [AcceptMachine.ID: Connection] = [:]
+        let loops: [any EventLoop]
+        /// How many connections were given to the lane of each.
+        var runs: [Int]
         /// Established, and not running yet.
         var sockets: [AcceptMachine.ID: SecureSocket] = [:]
         var errors: [AcceptMachine.ID: SecureSocketError] = [:]
@@ -56,7 +59,7 @@ final class Acceptor: Sendable {
         var limits = AcceptMachine.Limits(handshakes: options.maximumHandshakes, lingering: options.maximumLingering)
         if !canChooseLoop { limits.handOversPerLoop = .max }
         let machine = AcceptMachine(limits: limits, loops: canChooseLoop ? loops.count : 1)
-        self.state = Mutex(State(machine: machine, log: ListenerLog(logger)))
+        self.state = Mutex(State(machine: machine, loops: loops, runs: loops.map { _ in 0 }, log: ListenerLog(logger)))
     }
 
     // MARK: Decisions and effects
@@ -71,8 +74,8 @@ final class Acceptor: Sendable {
         case answer(CallState, Result<SecureSocket, SecureSocketError>)
         case report(SecureSocketError, SocketEndpoint?)
         case log(ListenerLog.Line)
-        case run(ServedSocket)
-        case endLanes
+        case run(ServedSocket, place: Int)
+        case endLanes(after: [Int])
         case resume([UnsafeContinuation<Void, Never>])
     }
 
@@ -93,8 +96,8 @@ final class Acceptor: Sendable {
             case .answer(let call, let result): Self.end(call, result)
             case .report(let error, let endpoint): self.report(error, endpoint)
             case .log(let line): line.write()
-            case .run(let served): self.run(served)
-            case .endLanes: for place in self.places { place.lane.end() }
+            case .run(let served, let place): self.run(served, self.places[place].lane)
+            case .endLanes(let runs): for (place, count) in zip(self.places, runs) { place.lane.end(after: count) }
             case .resume(let waiters): for waiter in waiters { waiter.resume() }
             }
         }
@@ -323,9 +326,7 @@ final class Acceptor: Sendable {
     }
 
     /// On the socket's loop, or any other thread.
-    private func run(_ served: ServedSocket) {
-        let connection = served.socket.connection
-        let lane = self.places.first { $0.loop === connection.loop }?.lane ?? self.places[0].lane
+    private func run(_ served: ServedSocket, _ lane: ServingLane) {
         lane.turn.onLoop { lane.append(served) }
     }
 
@@ -450,8 +451,12 @@ extension Acceptor.State {
         case .refuse(let call): return self.answer(call, .failure(.listenerClosed))
         case .report(let id):
             return self.errors.removeValue(forKey: id).map { .report($0, self.connections[id]?.remoteEndpoint) }
-        case .run(let id): return self.sockets.removeValue(forKey: id).map { .run(ServedSocket(id: id, socket: $0)) }
-        case .allAreServed: return .endLanes
+        case .run(let id):
+            guard let socket = self.sockets.removeValue(forKey: id) else { return nil }
+            let place = self.loops.firstIndex { $0 === socket.connection.loop } ?? 0
+            self.runs[place] += 1
+            return .run(ServedSocket(id: id, socket: socket), place: place)
+        case .allAreServed: return .endLanes(after: self.runs)
         case .allAreGone:
             defer { self.departureWaiters.removeAll() }
             return .resume(self.departureWaiters)

@@ -15,7 +15,10 @@ final class ServingLane: @unchecked Sendable {
     let turn: LoopTurn
     private var sockets = Deque<ServedSocket>()
     private var waiter: UnsafeContinuation<ServedSocket?, Never>?
-    private var isOver = false
+    /// How many have come.
+    private var count = 0
+    /// How many will have come in the end, once that is known.
+    private var total: Int?
 
     init(on turn: LoopTurn) {
         self.turn = turn
@@ -23,6 +26,7 @@ final class ServingLane: @unchecked Sendable {
 
     /// On the lane's loop.
     func append(_ socket: ServedSocket) {
+        self.count += 1
         if let waiter {
             self.waiter = nil
             waiter.resume(returning: socket)
@@ -31,14 +35,17 @@ final class ServingLane: @unchecked Sendable {
         }
     }
 
-    /// No more will come. From any thread.
-    func end() {
+    /// No more will come than so many in all, some of which may still be on their way from another loop. From any thread.
+    func end(after total: Int) {
         self.turn.onLoop {
-            self.isOver = true
+            self.total = total
+            guard self.isOver else { return }
             self.waiter?.resume(returning: nil)
             self.waiter = nil
         }
     }
+
+    private var isOver: Bool { self.count == self.total }
 
     /// The next socket; nil when there will be no more. For one task, which prefers `turn`.
     nonisolated(nonsending) func next() async -> ServedSocket? {
