@@ -46,6 +46,8 @@ final class Acceptor: Sendable {
     }
 
     fileprivate enum CallState {
+        /// It has not begun to wait.
+        case new
         /// Cancelled before it has begun to wait.
         case cancelled
         case waiting(UnsafeContinuation<Result<SecureSocket, SecureSocketError>, Never>, timer: Scheduled<Void>?)
@@ -202,7 +204,7 @@ final class Acceptor: Sendable {
         defer { self.perform(work) }
         switch arrival {
         case .drop: return nil
-        case .wait(let id): connection.gone = { self.update { $0.gone(id) } }
+        case .wait(let id): connection.gone = { self.gone(id) }
         case .handshake(let id):
             connection.gone = { self.gone(id) }
             connection.began = { [unowned connection] in self.beginHandshake(connection, id) }
@@ -230,6 +232,8 @@ final class Acceptor: Sendable {
 
     private func report(_ error: SecureSocketError, _ endpoint: SocketEndpoint?) {
         let (failed, lines) = self.state.withLock { state in
+        // It went while it waited for a call.
+        if connection.isTransportGone { self.gone(id) }
             (state.failed, state.failed == nil ? state.log.handshakeFailed(error, at: .now()) : [])
         }
         failed?(error, endpoint)
@@ -248,6 +252,7 @@ final class Acceptor: Sendable {
         }
         let place = loop.flatMap { loop in self.places.firstIndex { $0.loop === loop } }
         let outcome = await withTaskCancellationHandler {
+            state.calls[state.lastCall] = .new
             await withUnsafeContinuation { continuation in self.begin(call, continuation, timeout, place) }
         } onCancel: {
             self.giveUp(call, .cancelled(.accepting))
@@ -291,9 +296,13 @@ final class Acceptor: Sendable {
 
     private func giveUp(_ call: AcceptMachine.Call, _ error: SecureSocketError) {
         let work: [Work] = self.state.withLock { state in
-            guard let waiting = state.calls.removeValue(forKey: call) else {
-                state.calls[call] = .cancelled
-                return []
+            switch state.calls[call] {
+            case .new, .cancelled: state.calls[call] = .cancelled
+            // It has its answer.
+            case nil: break
+            case .waiting?:
+                guard let waiting = state.calls.removeValue(forKey: call) else { break }
+                return [.answer(waiting, .failure(error))] + state.work(for: state.machine.callGaveUp(call))
             }
             return [.answer(waiting, .failure(error))] + state.work(for: state.machine.callGaveUp(call))
         }
@@ -357,8 +366,10 @@ final class Acceptor: Sendable {
 
     /// Stops listening. What is in its handshake for `serve`, or ready, is still served; calls of `accept` end.
     func close() {
-        let port = self.state.withLock { $0.port }
-        let isServed = self.state.withLock { $0.machine.isServed }
+        let (port, isServed) = self.state.withLock { state in
+            state.machine.portCloses()
+            return (state.port, state.machine.isServed)
+        }
         // While the machine is listening: what waits in the operating system's queue is admitted as ever.
         port?.close(takingQueue: isServed)
         self.endListening()

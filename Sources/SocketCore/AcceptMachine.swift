@@ -131,7 +131,7 @@ package struct AcceptMachine {
         var isStalled = false
     }
 
-    private let limits: Limits
+    private var limits: Limits
     private var phase = Phase.listening
     private var lastID: ID = 0
     private var calls: [(call: Call, loop: Int?)] = []
@@ -358,19 +358,29 @@ package struct AcceptMachine {
     }
 
     private mutating func linger(_ id: ID) -> [Effect] {
-        guard let serving, serving.present.contains(id) else { return [] }
+        // No copy of `serving` may be held while it changes, or its queues are copied.
+        guard let most = self.serving?.mostLingering, self.serving?.present.contains(id) == true else { return [] }
         self.serving?.lingering.append(id)
-        guard serving.lingering.count >= serving.mostLingering, let oldest = self.serving?.lingering.popFirst() else { return [] }
+        guard (self.serving?.lingering.count ?? 0) > most, let oldest = self.serving?.lingering.popFirst() else { return [] }
         return [.drop(oldest)]
     }
 
-    /// A connection has gone, and its descriptor is free.
+    /// A connection has gone, and its descriptor is free. Its handshake may not have begun: then nothing was reported of it.
     package mutating func gone(_ id: ID) -> [Effect] {
         _ = self.waiting.remove(id)
         _ = self.serving?.lingering.remove(id)
-        guard self.serving?.present.remove(id) != nil else { return [] }
+        var effects: [Effect] = []
+        switch self.handshakes.removeValue(forKey: id)?.purpose {
+        case nil: break
+        case .serve: self.leaveHandshakes(id)
+        case .call(let call):
+            self.connectionsOfCalls[call] = nil
+            if self.phase == .listening { self.calls.insert((call, nil), at: 0) } else { effects.append(.refuse(call)) }
+            effects = self.endOfChange(effects)
+        }
+        guard self.serving?.present.remove(id) != nil else { return effects }
         if self.shortageUntil != nil { self.shortageUntil = .uptimeNanoseconds(0) }
-        return self.endOfChange([])
+        return self.endOfChange(effects)
     }
 
     // MARK: Calls of accept
@@ -415,6 +425,11 @@ package struct AcceptMachine {
 
     package var isListening: Bool { self.phase == .listening }
     package var isClosed: Bool { self.phase == .closed }
+
+    /// The port is about to close: what the operating system has is admitted at once, although loops have not taken what they were given.
+    package mutating func portCloses() {
+        self.limits.handOversPerLoop = .max
+    }
 
     /// - Parameter isGraceful: What `serve` has in its handshake, or ready, is still served; otherwise it is dropped.
     package mutating func close(isGraceful: Bool) -> [Effect] {

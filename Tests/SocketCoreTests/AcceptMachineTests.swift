@@ -59,6 +59,31 @@ import Testing
         #expect(machine.handshakeCompleted(1) == [.answer(2, 1)])
     }
 
+    @Test func `a call whose connection goes before its handshake begins gets the next one`() {
+        var machine = self.machine()
+        _ = machine.acceptCalled(1, loop: nil, now: self.at(0))
+        #expect(self.arrive(&machine).arrival == .handshake(1))
+        #expect(machine.gone(1) == [])
+        #expect(self.arrive(&machine).arrival == .handshake(2))
+        #expect(machine.handshakeCompleted(2) == [.answer(1, 2)])
+    }
+
+    @Test func `a call whose connection goes before its handshake begins ends with the listener`() {
+        var machine = self.machine()
+        _ = machine.acceptCalled(1, loop: nil, now: self.at(0))
+        _ = self.arrive(&machine)
+        #expect(machine.close(isGraceful: true) == [.abandon(1, isCrowded: false)])
+        #expect(machine.gone(1).first == .refuse(1))
+    }
+
+    @Test func `a connection that goes before its handshake begins is not waited for at the end`() {
+        var machine = self.machine()
+        _ = machine.serve(maximumConnections: 10, now: self.at(0))
+        #expect(self.arrive(&machine).arrival == .handshake(1))
+        #expect(machine.close(isGraceful: true) == [])
+        #expect(machine.gone(1) == [.allAreServed, .allAreGone])
+    }
+
     @Test func `drops the connection in its handshake for a call that gives up`() {
         var machine = self.machine()
         _ = machine.acceptCalled(1, loop: nil, now: self.at(0))
@@ -213,6 +238,15 @@ import Testing
         #expect(self.admit(&machine) == .refuse(until: nil))
         #expect(machine.resumed(loop: 1) == [.wake])
         #expect(self.admit(&machine) == .take(loop: 1))
+    }
+
+    @Test func `while the port closes a loop is given all that the operating system has`() {
+        var machine = self.machine()
+        _ = machine.serve(maximumConnections: 1000, now: self.at(0))
+        for _ in 1...32 { #expect(self.admit(&machine) == .take(loop: 0)) }
+        #expect(self.admit(&machine) == .refuse(until: nil))
+        machine.portCloses()
+        for _ in 1...32 { #expect(self.admit(&machine) == .take(loop: 0)) }
     }
 
     @Test func `a call gets its connection on the loop that it asks for`() {
