@@ -232,7 +232,12 @@ extension Acceptor {
             if loops.count == self.places.count {
                 let port = try EpollPort(at: address, on: loops, for: self, options: self.options)
                 self.listen(at: port)
-                try await port.start()
+                do {
+                    try await port.start()
+                } catch {
+                    port.close(takingQueue: false)
+                    throw error
+                }
                 return port.localAddress
             }
         #endif

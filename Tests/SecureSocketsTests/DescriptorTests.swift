@@ -31,6 +31,7 @@ import Testing
     /// A dialogue of the other suites that opens something.
     enum Dialogue: String, Codable, CaseIterable, CustomTestStringConvertible {
         case takenPort = "a port that is taken"
+        case stoppedGroup = "loops that have been shut down"
         case notOurAddress = "an address that is not this machine's"
         case unknownHost = "a host that does not exist"
         case deadPort = "a port where nobody listens"
@@ -59,9 +60,19 @@ import Testing
 
         var testDescription: String { self.rawValue }
 
+        private static func bindOnStoppedGroup() async throws {
+            let group = try SocketEventLoopGroup(numberOfLoops: 2)
+            try await group.shutdownGracefully()
+            let tls = try TestCertificates.shared.get().serverConfiguration()
+            await #expect(throws: (any Error).self) {
+                _ = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, on: group)
+            }
+        }
+
         func play() async throws {
             let badPeers = try `Bad peers`()
             switch self {
+            case .stoppedGroup: try await Self.bindOnStoppedGroup()
             case .takenPort: try await badPeers.`a port that is taken`()
             case .notOurAddress: try await badPeers.`an address that is not this machine's`()
             case .unknownHost: try await badPeers.`a host that does not exist`()
