@@ -132,10 +132,14 @@ final class Acceptor: Sendable {
     /// A loop for what is to happen later: the caller's own, which is not blocked, if it is one of them.
     private var timerLoop: any EventLoop { (self.places.first { $0.loop.inEventLoop } ?? self.places[0]).loop }
 
+    /// A timer that is so late is on a loop that is blocked, and another is set.
+    static let mostDelay = TimeAmount.milliseconds(50)
+
     /// Sees to it that the port asks again at that time; one timer is enough for all that ask for the same time or a later one.
     private func wake(at deadline: NIODeadline) {
         let isNeeded = self.state.withLock { state in
-            if let pending = state.wakeDeadline, pending <= deadline { return false }
+            // One that is overdue is on a loop that is blocked.
+            if let pending = state.wakeDeadline, pending <= deadline, pending + Self.mostDelay >= .now() { return false }
             state.wakeDeadline = deadline
             return true
         }
@@ -228,12 +232,12 @@ final class Acceptor: Sendable {
             let result = outcome.flatMap { connection.makeHandle(.handshake) }
             self.perform(self.state.withLock { $0.handshakeEnded(id, result) })
         }
+        // It went while it waited for a call.
+        if connection.isTransportGone { self.gone(id) }
     }
 
     private func report(_ error: SecureSocketError, _ endpoint: SocketEndpoint?) {
         let (failed, lines) = self.state.withLock { state in
-        // It went while it waited for a call.
-        if connection.isTransportGone { self.gone(id) }
             (state.failed, state.failed == nil ? state.log.handshakeFailed(error, at: .now()) : [])
         }
         failed?(error, endpoint)
@@ -248,11 +252,11 @@ final class Acceptor: Sendable {
         if let refusal = self.refusalOfAccept(timeout) { throw refusal }
         let call = self.state.withLock { state in
             state.lastCall += 1
+            state.calls[state.lastCall] = .new
             return state.lastCall
         }
         let place = loop.flatMap { loop in self.places.firstIndex { $0.loop === loop } }
         let outcome = await withTaskCancellationHandler {
-            state.calls[state.lastCall] = .new
             await withUnsafeContinuation { continuation in self.begin(call, continuation, timeout, place) }
         } onCancel: {
             self.giveUp(call, .cancelled(.accepting))
@@ -304,7 +308,7 @@ final class Acceptor: Sendable {
                 guard let waiting = state.calls.removeValue(forKey: call) else { break }
                 return [.answer(waiting, .failure(error))] + state.work(for: state.machine.callGaveUp(call))
             }
-            return [.answer(waiting, .failure(error))] + state.work(for: state.machine.callGaveUp(call))
+            return []
         }
         self.perform(work)
     }
@@ -384,19 +388,22 @@ final class Acceptor: Sendable {
         }
         self.perform(work)
         guard isDraining else { return }
-        self.dropSilent(at: .now() + AcceptMachine.silentPatience)
-        self.timerLoop.scheduleTask(in: Self.longestDrain) { self.update { $0.dropHandshakes() } }
+        // On every loop, as any may be blocked.
+        for place in self.places {
+            self.dropSilent(at: .now() + AcceptMachine.silentPatience, on: place.loop)
+            place.loop.scheduleTask(in: Self.longestDrain) { self.update { $0.dropHandshakes() } }
+        }
     }
 
-    private func dropSilent(at deadline: NIODeadline) {
-        self.timerLoop.scheduleTask(deadline: deadline) {
+    private func dropSilent(at deadline: NIODeadline, on loop: any EventLoop) {
+        loop.scheduleTask(deadline: deadline) {
             let (work, next): ([Work], NIODeadline?) = self.state.withLock { state in
                 let connections = state.connections
                 let (effects, next) = state.machine.dropSilent(now: .now()) { connections[$0]?.hasSpoken ?? true }
                 return (state.work(for: effects), next)
             }
             self.perform(work)
-            if let next { self.dropSilent(at: next) }
+            if let next { self.dropSilent(at: next, on: loop) }
         }
     }
 

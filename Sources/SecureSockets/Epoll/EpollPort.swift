@@ -150,20 +150,27 @@
         private struct HandOvers {
             /// In the order of the watchers; bounded by what the acceptor admits for a loop.
             var places: [Deque<HandOver>]
-            var isWatched = false
+            /// When a loop looks at them next.
+            var nextLook: NIODeadline?
+
+            /// Whether the caller has to see to it that a loop looks. One that is overdue is blocked itself.
+            mutating func needsWatch(at now: NIODeadline) -> Bool {
+                if let nextLook, nextLook + Acceptor.mostDelay >= now { return false }
+                self.nextLook = now + EpollPort.stalledAfter
+                return true
+            }
         }
 
         /// A loop that has not taken a connection for so long is blocked by something, and another gets it.
         private static let stalledAfter = TimeAmount.milliseconds(200)
 
         private func put(_ handOver: HandOver, to place: Int) {
-            let isWatched = self.handOvers.withLock { handOvers in
+            let needsWatch = self.handOvers.withLock { handOvers in
                 handOvers.places[place].append(handOver)
-                defer { handOvers.isWatched = true }
-                return handOvers.isWatched
+                return handOvers.needsWatch(at: handOver.when)
             }
             self.watchers[place].loop.execute { self.takeHandOver(place) }
-            if !isWatched { self.watchHandOvers() }
+            if needsWatch { self.watchHandOvers() }
         }
 
         /// On the loop of that place.
@@ -180,18 +187,23 @@
         }
 
         private func lookAtHandOvers() {
-            let stalledSince = NIODeadline.now() - Self.stalledAfter
+            let now = NIODeadline.now()
             for place in self.watchers.indices {
-                while let handOver = self.popHandOver(of: place, since: stalledSince) {
-                    let other = self.acceptor.moveFromStalled(place: place)
-                    self.put(HandOver(descriptor: handOver.descriptor, peer: handOver.peer, when: .now()), to: other ?? place)
+                while let handOver = self.popHandOver(of: place, since: now - Self.stalledAfter) {
+                    let next = HandOver(descriptor: handOver.descriptor, peer: handOver.peer, when: now)
+                    if let other = self.acceptor.moveFromStalled(place: place) {
+                        self.put(next, to: other)
+                    } else {
+                        // It stays, last in the line; what is to take it there is on its way already.
+                        self.handOvers.withLock { $0.places[place].append(next) }
+                    }
                 }
             }
-            let isIdle = self.handOvers.withLock { handOvers in
-                handOvers.isWatched = !handOvers.places.allSatisfy(\.isEmpty)
-                return !handOvers.isWatched
+            let needsWatch = self.handOvers.withLock { handOvers in
+                if let nextLook = handOvers.nextLook, nextLook <= now { handOvers.nextLook = nil }
+                return !handOvers.places.allSatisfy(\.isEmpty) && handOvers.needsWatch(at: now)
             }
-            if !isIdle { self.watchHandOvers() }
+            if needsWatch { self.watchHandOvers() }
         }
 
         private func popHandOver(of place: Int, since limit: NIODeadline) -> HandOver? {
