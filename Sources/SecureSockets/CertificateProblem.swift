@@ -83,6 +83,7 @@ public struct CertificateProblem: Sendable, Hashable {
         case .unsupportedSignature: return .unsupportedAlgorithm
         case .lacksDigitalSignature: return .wrongPurpose
         case .duplicateExtension, .issuerUnreadable: return .malformed
+        case .tooMuchWork: return .other
         case .issuerHasOtherKey, nil: break
         }
         switch self.code {
@@ -164,6 +165,8 @@ extension CertificateProblem: CustomStringConvertible {
         case .unsupportedAlgorithm: self.algorithmText
         case .unknownExtension: "has a critical extension that is not supported"
         case .malformed: self.malformedText
+        case .other where self.refusal.detail == .tooMuchWork:
+            "is part of a chain that takes too much work to verify: it has too many certificates of one name, too many names, or too large keys"
         case .other: "was refused: \(self.refusal.text)"
         }
     }

@@ -17,6 +17,8 @@ package struct CertificateRefusal: Sendable, Hashable {
         case lacksDigitalSignature
         /// The same extension twice (RFC 5280 §4.2).
         case duplicateExtension(OID)
+        /// To find out whether the chain is good takes more work than a peer may cause.
+        case tooMuchWork
     }
 
     /// BoringSSL's `X509_V_ERR_*`, also where the engine itself refuses.

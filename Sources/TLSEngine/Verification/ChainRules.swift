@@ -16,6 +16,7 @@ struct ChainRules {
     let needsDigitalSignature: Bool
     /// The library has met a kind of name that it cannot constrain.
     var checksNameConstraints = false
+    let budget: VerificationBudget
 
     /// The first rule that a chain breaks, its trusted end last; nil if it breaks none.
     func refusal(of chain: [OpaquePointer]) -> CertificateRefusal? {
@@ -39,7 +40,7 @@ struct ChainRules {
     /// not to let it issue others: a server's certificate, trusted itself, could issue one for every other server. So each issuer in the
     /// chain has to be an authority (RFC 5280 §4.2.1.9 and §4.2.1.3), for this purpose, with as many authorities below it as it allows. The
     /// purpose of the trusted end is not checked.
-    private func authorities(_ chain: [OpaquePointer]) -> CertificateRefusal? {
+    func authorities(_ chain: [OpaquePointer]) -> CertificateRefusal? {
         var authoritiesBelow = 0
         for depth in chain.indices.dropFirst() {
             let issuer = chain[depth]
@@ -80,12 +81,16 @@ struct ChainRules {
 
     /// Each authority's constraints hold for all certificates below it, but for intermediates that it has issued to itself.
     private func nameConstraints(_ chain: [OpaquePointer]) -> CertificateRefusal? {
+        let names = chain.map { AlternativeNames(of: $0, budget: self.budget) }
         for (depth, authority) in chain.enumerated().dropFirst() {
-            guard let constraints = NameConstraints(of: authority) else { continue }
+            guard let constraints = NameConstraints(of: authority, budget: self.budget) else { continue }
             for below in (0..<depth).reversed() {
                 if below > 0, X509_get_extension_flags(chain[below]) & UInt32(EXFLAG_SI) != 0 { continue }
-                if let code = constraints.refusal(of: chain[below]) {
+                if let code = constraints.refusal(of: names[below]) {
                     return CertificateRefusal(code, depth: below, of: chain[below])
+                }
+                if self.budget.isExhausted {
+                    return CertificateRefusal(CertificateRefusal.ofThisEngine, .tooMuchWork, depth: below, of: chain[below])
                 }
             }
         }

@@ -3,51 +3,53 @@ internal import CNIOBoringSSL
 /// The names that an authority may issue certificates for (RFC 5280 §4.2.1.10), checked here for chains in which the library meets a kind
 /// of name that it does not know: addresses.
 ///
-/// The library has decoded the same extensions strictly. What is not understood here is refused.
+/// The library has decoded the same extensions strictly. What is not understood here is refused. The number of names is the peer's choice,
+/// and each is compared with each constraint of its kind: what has been read and compared is taken from a budget, and over it nothing is
+/// compared any more.
 struct NameConstraints {
     private struct Subtree {
-        let tag: UInt8
-        let base: [UInt8]
+        let base: ConstrainedName
         /// Minimum and maximum are not used in certificates (RFC 5280 §4.2.1.10).
         let hasBounds: Bool
     }
 
-    private let permitted: [Subtree]
-    private let excluded: [Subtree]
+    /// By the tag of their kind.
+    private let permitted: [UInt8: [Subtree]]
+    private let excluded: [UInt8: [Subtree]]
+    private let budget: VerificationBudget
 
     /// Reads the constraints of an authority's certificate; nil if it has none.
-    init?(of authority: OpaquePointer) {
+    init?(of authority: OpaquePointer, budget: VerificationBudget) {
         guard let bytes = extensionContent(NID_name_constraints, of: authority) else { return nil }
         var reader = DERReader(bytes[...])
         guard var fields = reader.sequence() else { return nil }
-        self.permitted = Self.subtrees(fields.next(0xa0))
-        self.excluded = Self.subtrees(fields.next(0xa1))
+        self.permitted = Self.subtrees(fields.next(0xa0), budget)
+        self.excluded = Self.subtrees(fields.next(0xa1), budget)
+        self.budget = budget
     }
 
-    private static func subtrees(_ content: ArraySlice<UInt8>?) -> [Subtree] {
-        guard let content else { return [] }
+    private static func subtrees(_ content: ArraySlice<UInt8>?, _ budget: VerificationBudget) -> [UInt8: [Subtree]] {
+        guard let content else { return [:] }
         var list = DERReader(content)
-        var subtrees: [Subtree] = []
-        while var subtree = list.sequence() {
+        var subtrees: [UInt8: [Subtree]] = [:]
+        while budget.spendNames(1), var subtree = list.sequence() {
             guard let base = subtree.next() else { continue }
-            subtrees.append(Subtree(tag: base.tag, base: Array(base.content), hasBounds: !subtree.rest.isEmpty))
+            let name = ConstrainedName(constraint: base.tag, content: base.content)
+            subtrees[base.tag, default: []].append(Subtree(base: name, hasBounds: !subtree.rest.isEmpty))
         }
         return subtrees
     }
 
-    /// Why a certificate below the authority is refused, as one of the library's codes; nil if all of its alternative names are allowed.
-    func refusal(of certificate: OpaquePointer) -> Int32? {
-        guard let bytes = extensionContent(NID_subject_alt_name, of: certificate) else { return nil }
-        var reader = DERReader(bytes[...])
-        guard var names = reader.sequence() else { return CertificateRefusal.invalidExtension }
-        while let name = names.next() {
+    /// Why a certificate below the authority is refused, as one of the library's codes; nil if all of its alternative names are allowed, or if
+    /// the budget is exhausted.
+    func refusal(of names: AlternativeNames) -> Int32? {
+        guard names.isReadable else { return CertificateRefusal.invalidExtension }
+        for name in names.names {
             do throws(Unsupported) {
-                let name = GeneralName(tag: name.tag, content: Array(name.content))
-                let permitted = self.permitted.filter { $0.tag == name.tag }
-                if !permitted.isEmpty, try !Self.matches(name, permitted, isExcluding: false) {
-                    return CertificateRefusal.notPermitted
+                if let permitted = self.permitted[name.tag], try !self.matches(name, permitted, isExcluding: false) {
+                    return self.budget.isExhausted ? nil : CertificateRefusal.notPermitted
                 }
-                if try Self.matches(name, self.excluded.filter { $0.tag == name.tag }, isExcluding: true) {
+                if let excluded = self.excluded[name.tag], try self.matches(name, excluded, isExcluding: true) {
                     return CertificateRefusal.excluded
                 }
             } catch {
@@ -57,97 +59,158 @@ struct NameConstraints {
         return nil
     }
 
-    private struct Unsupported: Error {
-        let code: Int32
-
-        static let kind = Unsupported(code: CertificateRefusal.unsupportedConstraint)
-        static let syntax = Unsupported(code: CertificateRefusal.unsupportedConstraintSyntax)
-    }
-
-    private static func matches(
-        _ name: GeneralName, _ subtrees: [Subtree], isExcluding: Bool
-    ) throws(Unsupported) -> Bool {
+    private func matches(_ name: ConstrainedName, _ subtrees: [Subtree], isExcluding: Bool) throws(Unsupported) -> Bool {
+        guard self.budget.spendNames(subtrees.count) else { return false }
         for subtree in subtrees {
             if subtree.hasBounds { throw .syntax }
             if try name.matches(subtree.base, isExcluding: isExcluding) { return true }
         }
         return false
     }
+}
 
-    private struct GeneralName {
-        let tag: UInt8
-        let content: [UInt8]
+/// A certificate's alternative names (RFC 5280 §4.2.1.6), as far as the budget allows.
+struct AlternativeNames {
+    fileprivate private(set) var names: [ConstrainedName] = []
+    fileprivate private(set) var isReadable = true
 
-        func matches(_ base: [UInt8], isExcluding: Bool) throws(Unsupported) -> Bool {
-            switch self.tag {
-            case 0x81: Self.email(self.content, base)
-            case 0x82: Self.domain(self.content, base, isExcluding: isExcluding)
-            case 0x86: try Self.uri(self.content, base)
-            case 0x87: try Self.address(self.content, base)
-            default: throw .kind
-            }
+    init(of certificate: OpaquePointer, budget: VerificationBudget) {
+        guard let bytes = extensionContent(NID_subject_alt_name, of: certificate) else { return }
+        var reader = DERReader(bytes[...])
+        guard var list = reader.sequence() else {
+            self.isReadable = false
+            return
         }
-
-        private static func lowercased(_ bytes: some Sequence<UInt8>) -> [UInt8] {
-            bytes.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
-        }
-
-        private static let dot = UInt8(ascii: ".")
-        private static let at = UInt8(ascii: "@")
-
-        /// A name and all below it; with a dot in front only those below it.
-        private static func domain(_ name: [UInt8], _ base: [UInt8], isExcluding: Bool) -> Bool {
-            let (name, base) = (Self.lowercased(name), Self.lowercased(base))
-            if base.isEmpty { return true }
-            if base.first == Self.dot { return name.ends(with: base) }
-            if name == base || name.ends(with: [Self.dot] + base) { return true }
-            // A wildcard stands for the excluded name as well.
-            guard isExcluding, name.starts(with: [UInt8(ascii: "*"), Self.dot]) else { return false }
-            return base.ends(with: name.dropFirst())
-        }
-
-        /// A mailbox, all of a host, or all of a domain.
-        private static func email(_ name: [UInt8], _ base: [UInt8]) -> Bool {
-            let host = Self.lowercased(name.suffix(from: (name.lastIndex(of: Self.at) ?? -1) + 1))
-            guard let at = base.lastIndex(of: Self.at) else {
-                let base = Self.lowercased(base)
-                return base.first == Self.dot ? host.ends(with: base) : host == base
-            }
-            return Self.lowercased(base[(at + 1)...]) == host && name.starts(with: base[...at])
-        }
-
-        /// The host of a URI; one without a host name cannot be judged.
-        private static func uri(_ name: [UInt8], _ base: [UInt8]) throws(Unsupported) -> Bool {
-            let text = String(decoding: Self.lowercased(name), as: UTF8.self)
-            guard let start = text.firstRange(of: "://")?.upperBound else { throw .syntax }
-            let authority = text[start...].prefix { !"/?#".contains($0) }
-            let host = authority.suffix(from: authority.lastIndex(of: "@").map(authority.index(after:)) ?? authority.startIndex)
-                .prefix { $0 != ":" }
-            guard !host.isEmpty, !host.hasPrefix("["), IPAddressBytes(literal: String(host)) == nil else { throw .syntax }
-            let base = Self.lowercased(base)
-            return base.first == Self.dot ? Array(host.utf8).ends(with: base) : Array(host.utf8) == base
-        }
-
-        /// An address within a network: the base is its address and its mask.
-        private static func address(_ name: [UInt8], _ base: [UInt8]) throws(Unsupported) -> Bool {
-            guard [4, 16].contains(name.count), [8, 32].contains(base.count) else { throw .syntax }
-            let (network, mask) = (base.prefix(base.count / 2), base.suffix(base.count / 2))
-            guard Self.isContiguous(mask) else { throw .syntax }
-            guard name.count == network.count else { return false }
-            return zip(zip(name, network), mask).allSatisfy { ($0.0 ^ $0.1) & $1 == 0 }
-        }
-
-        private static func isContiguous(_ mask: ArraySlice<UInt8>) -> Bool {
-            let rest = mask.drop { $0 == 0xff }
-            guard let partial = rest.first else { return true }
-            return (~partial & (~partial &+ 1)) == 0 && rest.dropFirst().allSatisfy { $0 == 0 }
+        while budget.spendNames(1), let name = list.next() {
+            self.names.append(ConstrainedName(name: name.tag, content: name.content))
         }
     }
 }
 
+private struct Unsupported: Error {
+    let code: Int32
+
+    static let kind = Unsupported(code: CertificateRefusal.unsupportedConstraint)
+    static let syntax = Unsupported(code: CertificateRefusal.unsupportedConstraintSyntax)
+}
+
+/// A name, or what one is compared with: brought into the form of the comparison once.
+private struct ConstrainedName {
+    private enum Kind {
+        static let email: UInt8 = 0x81
+        static let domain: UInt8 = 0x82
+        static let uri: UInt8 = 0x86
+        static let address: UInt8 = 0x87
+    }
+
+    let tag: UInt8
+    /// A domain, or the host of a mailbox or a URI, in lowercase; an address, or a network and its mask.
+    private let content: [UInt8]
+    /// The part of a mailbox before its host.
+    private var mailbox: ArraySlice<UInt8>?
+    /// It cannot be judged.
+    private var isMalformed = false
+
+    init(name tag: UInt8, content: ArraySlice<UInt8>) {
+        self.tag = tag
+        switch tag {
+        case Kind.email: (self.mailbox, self.content) = Self.mailboxAndHost(content)
+        case Kind.domain: self.content = Self.lowercased(content)
+        case Kind.uri:
+            let host = Self.host(ofURI: content)
+            self.content = host ?? []
+            self.isMalformed = host == nil
+        default:
+            self.content = Array(content)
+            self.isMalformed = tag == Kind.address && ![4, 16].contains(content.count)
+        }
+    }
+
+    init(constraint tag: UInt8, content: ArraySlice<UInt8>) {
+        self.tag = tag
+        switch tag {
+        case Kind.email: (self.mailbox, self.content) = Self.mailboxAndHost(content)
+        case Kind.domain, Kind.uri: self.content = Self.lowercased(content)
+        default:
+            self.content = Array(content)
+            guard tag == Kind.address else { break }
+            self.isMalformed = ![8, 32].contains(content.count) || !Self.isContiguous(content.suffix(content.count / 2))
+        }
+    }
+
+    func matches(_ constraint: ConstrainedName, isExcluding: Bool) throws(Unsupported) -> Bool {
+        if self.isMalformed || constraint.isMalformed { throw .syntax }
+        switch self.tag {
+        case Kind.email: return self.isMailbox(of: constraint)
+        case Kind.domain: return self.isDomain(within: constraint.content, isExcluding: isExcluding)
+        case Kind.uri: return self.isHost(of: constraint.content)
+        case Kind.address: return self.isAddress(within: constraint.content)
+        default: throw .kind
+        }
+    }
+
+    private static let dot = UInt8(ascii: ".")
+
+    /// A name and all below it; with a dot in front only those below it.
+    private func isDomain(within base: [UInt8], isExcluding: Bool) -> Bool {
+        let name = self.content
+        if base.isEmpty { return true }
+        if base.first == Self.dot { return name.ends(with: base) }
+        if name.ends(with: base), name.count == base.count || name[name.count - base.count - 1] == Self.dot { return true }
+        // A wildcard stands for the excluded name as well.
+        guard isExcluding, name.starts(with: [UInt8(ascii: "*"), Self.dot]) else { return false }
+        return base.ends(with: name.dropFirst())
+    }
+
+    /// A mailbox, all of a host, or all of a domain.
+    private func isMailbox(of constraint: ConstrainedName) -> Bool {
+        guard let mailbox = constraint.mailbox else { return self.isHost(of: constraint.content) }
+        return self.content == constraint.content && self.mailbox == mailbox
+    }
+
+    private func isHost(of base: [UInt8]) -> Bool {
+        base.first == Self.dot ? self.content.ends(with: base) : self.content == base
+    }
+
+    /// An address within a network: the base is its address and its mask.
+    private func isAddress(within base: [UInt8]) -> Bool {
+        let length = base.count / 2
+        guard self.content.count == length else { return false }
+        return (0..<length).allSatisfy { (self.content[$0] ^ base[$0]) & base[length + $0] == 0 }
+    }
+
+    // MARK: Reading
+
+    private static func lowercased(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+        bytes.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
+    }
+
+    private static func mailboxAndHost(_ content: ArraySlice<UInt8>) -> (ArraySlice<UInt8>?, [UInt8]) {
+        guard let at = content.lastIndex(of: UInt8(ascii: "@")) else { return (nil, Self.lowercased(content)) }
+        return (content[..<at], Self.lowercased(content[(at + 1)...]))
+    }
+
+    /// nil for a URI without a host name: it cannot be judged.
+    private static func host(ofURI content: ArraySlice<UInt8>) -> [UInt8]? {
+        let text = String(decoding: Self.lowercased(content), as: UTF8.self)
+        guard let start = text.firstRange(of: "://")?.upperBound else { return nil }
+        let authority = text[start...].prefix { !"/?#".contains($0) }
+        let host = authority.suffix(from: authority.lastIndex(of: "@").map(authority.index(after:)) ?? authority.startIndex)
+            .prefix { $0 != ":" }
+        guard !host.isEmpty, !host.hasPrefix("["), IPAddressBytes(literal: String(host)) == nil else { return nil }
+        return Array(host.utf8)
+    }
+
+    private static func isContiguous(_ mask: ArraySlice<UInt8>) -> Bool {
+        let rest = mask.drop { $0 == 0xff }
+        guard let partial = rest.first else { return true }
+        return (~partial & (~partial &+ 1)) == 0 && rest.dropFirst().allSatisfy { $0 == 0 }
+    }
+}
+
 extension Array where Element == UInt8 {
-    fileprivate func ends(with suffix: some Collection<UInt8>) -> Bool {
-        self.count >= suffix.count && self.suffix(suffix.count).elementsEqual(suffix)
+    fileprivate func ends(with suffix: some BidirectionalCollection<UInt8>) -> Bool {
+        self.last == suffix.last && self.count >= suffix.count && self.suffix(suffix.count).elementsEqual(suffix)
     }
 }
 

@@ -5,11 +5,10 @@ internal import CNIOBoringSSL
 /// The library follows one path only, and which one depends on the order of the files: an authority's expired certificate beside its
 /// renewal, an intermediate that is trusted besides its root, or a cross certificate lead it astray.
 ///
-/// The peer decides how many certificates there are, so the work is bounded: a path has a longest length, and so many signatures are
-/// verified in all.
+/// The peer decides how many certificates there are, so the work is bounded: a path has a longest length, and signatures are verified as far
+/// as the budget allows.
 struct PathBuilder {
     private static let longestPath = 12
-    private static let mostSignatures = 60
 
     /// Where the search for a path ended, for telling why there is none.
     enum DeadEnd {
@@ -35,17 +34,19 @@ struct PathBuilder {
     private let trusted: [OpaquePointer]
     /// Whether any trusted certificate ends a path, and not only a self-signed one.
     private let acceptsPartialPaths: Bool
-    private var signaturesLeft = Self.mostSignatures
+    private let budget: VerificationBudget
     /// The one that is farthest from the peer's certificate.
     private(set) var deadEnd: (depth: Int, certificate: OpaquePointer, why: DeadEnd)?
 
     /// - Parameters:
     ///   - sent: What the peer has sent, besides its own certificate.
     ///   - trusted: The trusted certificates.
-    init(sent: [OpaquePointer], trusted: [OpaquePointer], acceptsPartialPaths: Bool) {
+    ///   - budget: What verifying signatures may cost.
+    init(sent: [OpaquePointer], trusted: [OpaquePointer], acceptsPartialPaths: Bool, budget: VerificationBudget) {
         self.sent = sent
         self.trusted = trusted
         self.acceptsPartialPaths = acceptsPartialPaths
+        self.budget = budget
     }
 
     /// Calls `isGood` with each path from `leaf` until it answers true.
@@ -109,7 +110,7 @@ struct PathBuilder {
         return candidates.enumerated().sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }.map(\.element)
     }
 
-    private mutating func refusal(of candidate: Candidate, asIssuerOf certificate: OpaquePointer) -> DeadEnd? {
+    private func refusal(of candidate: Candidate, asIssuerOf certificate: OpaquePointer) -> DeadEnd? {
         // Asking for the flags reads the extensions.
         if X509_get_extension_flags(candidate.certificate) & UInt32(EXFLAG_INVALID) != 0 { return .unreadableIssuer }
         if unsupportedSignatureAlgorithm(of: certificate) != nil { return .unsupportedSignature }
@@ -118,9 +119,8 @@ struct PathBuilder {
         return candidate.distance < 2 ? .badSignature : .otherKey(isTrusted: candidate.isTrusted)
     }
 
-    private mutating func verifies(_ certificate: OpaquePointer, signedBy issuer: OpaquePointer) -> Bool {
-        guard self.signaturesLeft > 0, let key = X509_get0_pubkey(issuer) else { return false }
-        self.signaturesLeft -= 1
+    private func verifies(_ certificate: OpaquePointer, signedBy issuer: OpaquePointer) -> Bool {
+        guard let key = X509_get0_pubkey(issuer), self.budget.spendSignature(with: key) else { return false }
         defer { ErrorQueue.clear() }
         return X509_verify(certificate, key) == 1
     }

@@ -39,11 +39,18 @@ private struct PeerVerification {
     let ssl: UnsafeMutableRawPointer
     let engine: TLSEngine
 
+    init(store: OpaquePointer, ssl: UnsafeMutableRawPointer, engine: TLSEngine) {
+        self.store = store
+        self.ssl = ssl
+        self.engine = engine
+    }
+
     private var settings: TLSSettings { self.engine.context.settings }
     private var trusted: [OpaquePointer] { self.settings.trust?.certificates.pointers ?? [] }
 
     /// Chains of one connection that are verified in full.
     private static let mostChains = 8
+    private let budget = VerificationBudget()
 
     func run() -> Verdict {
         guard let leaf = X509_STORE_CTX_get0_cert(self.store) else {
@@ -72,7 +79,7 @@ private struct PeerVerification {
         ChainRules(
             purpose: self.settings.role == .client ? .server : .client, allowing: self.settings.legacyCertificates,
             depth: self.settings.depth, needsDigitalSignature: !self.transportsKeys,
-            checksNameConstraints: self.engine.metUnknownConstraint)
+            checksNameConstraints: self.engine.metUnknownConstraint, budget: self.budget)
     }
 
     /// Whether the suite that was chosen encrypts a secret to the certificate's key, instead of having it sign.
@@ -105,7 +112,8 @@ private struct PeerVerification {
         let untrusted = X509_STORE_CTX_get0_untrusted(self.store)
         let sent = (0..<(untrusted.map { sk_X509_num($0) } ?? 0)).compactMap { sk_X509_value(untrusted, $0) }
         var builder = PathBuilder(
-            sent: sent, trusted: self.trusted, acceptsPartialPaths: self.settings.acceptsPartialChains)
+            sent: sent, trusted: self.trusted, acceptsPartialPaths: self.settings.acceptsPartialChains,
+            budget: self.budget)
         var good: [OpaquePointer]?
         var judged: [CertificateRefusal] = []
         _ = builder.firstPath(from: leaf) { path in
@@ -118,15 +126,21 @@ private struct PeerVerification {
         if let good { return .success(good) }
         // A chain that is complete and bad tells more than one that is not complete.
         guard first.isAboutMissingIssuer else { return .failure(Failure(refusal: first)) }
-        let refusal = judged.first ?? builder.deadEnd.map { self.refusal(at: $0, builder) } ?? first
+        let tooMuchWork = self.budget.isExhausted ? self.tooMuchWork(leaf) : nil
+        let refusal = judged.first ?? tooMuchWork ?? builder.deadEnd.map { self.refusal(at: $0, builder) } ?? first
         return .failure(Failure(refusal: refusal))
     }
 
     /// Has the library verify exactly this path.
     private func verdict(along path: [OpaquePointer]) -> Verdict {
         // The library does not find an issuer that is no authority; its refusal would be that there is none.
-        if let refusal = self.rules.refusal(of: path), refusal.detail == .notAuthority {
+        if let refusal = self.rules.authorities(path), refusal.detail == .notAuthority {
             return .failure(Failure(refusal: refusal))
+        }
+        for issuer in path.dropFirst() {
+            guard let key = X509_get0_pubkey(issuer), self.budget.spendSignature(with: key) else {
+                return .failure(Failure(refusal: self.tooMuchWork(path.first)))
+            }
         }
         let failure = Failure(refusal: CertificateRefusal(CertificateRefusal.outOfMemory, depth: 0, of: path.first))
         guard let context = X509_STORE_CTX_new(), let untrusted = sk_X509_new_null(), let anchors = sk_X509_new_null() else {
@@ -146,6 +160,10 @@ private struct PeerVerification {
         else { return .failure(failure) }
         X509_STORE_CTX_set0_trusted_stack(context, anchors)
         return self.verdict(context)
+    }
+
+    private func tooMuchWork(_ leaf: OpaquePointer?) -> CertificateRefusal {
+        CertificateRefusal(CertificateRefusal.ofThisEngine, .tooMuchWork, depth: 0, of: leaf)
     }
 
     private func refusal(
