@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 import SecureSockets
 import TestSupport
 import Testing
@@ -96,6 +97,19 @@ import Testing
         #expect(outcome.status == 0)
         let parts = outcome.output.split(separator: "\r\n\r\n", maxSplits: 1)
         #expect(parts.first?.contains("Content-Length: \(parts.last?.utf8.count ?? -1)") == true)
+    }
+
+    @Test func `an HTTP request is answered, whatever of its body is not read`() async throws {
+        let serving = try await Serving()
+        let client = try await SecureSocket.connect(
+            to: "127.0.0.1", port: serving.port, tls: .client(trust: .pem(serving.certificates.authority)))
+        try await client.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: \(4 << 20)\r\n\r\n")
+        try await client.send(ByteBuffer(repeating: UInt8(ascii: "x"), count: 4 << 20))
+        var answer = ByteBuffer()
+        for try await bytes in client.incoming { answer.writeImmutableBuffer(bytes) }
+        #expect(String(buffer: answer).hasPrefix("HTTP/1.1 200 OK\r\n"))
+        #expect(String(buffer: answer).contains("This is an echo server over TLS"))
+        client.close()
     }
 
     @Test func `a stream that only begins like HTTP is echoed`() async throws {
