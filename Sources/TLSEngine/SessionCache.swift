@@ -22,7 +22,8 @@ package enum Resumption: Sendable, Hashable {
     case declined
 }
 
-/// The sessions that clients of this process may resume: at most as many as the capacity and two for each server; the oldest go first.
+/// The sessions that clients of this process may resume: at most as many as the capacity, and 16 for each server; the oldest are dropped
+/// first.
 ///
 /// A session is found again only under the configuration that would have accepted its peer in a full handshake, for the same server
 /// and the same expected name. Tickets of TLS 1.3 are used once (RFC 8446 §C.4).

@@ -205,12 +205,17 @@ package final class TLSContext: @unchecked Sendable {
         switch self.settings.role {
         case .server:
             SSL_CTX_set_session_cache_mode(self.pointer, SSL_SESS_CACHE_SERVER)
+            SSL_CTX_sess_set_cache_size(self.pointer, Self.sessionsOfServer)
             try self.check(SSL_CTX_set_num_tickets(self.pointer, self.settings.ticketsGiven))
         case .client:
             SSL_CTX_set_session_cache_mode(self.pointer, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL)
             SSL_CTX_sess_set_new_cb(self.pointer, keepNewSession)
         }
     }
+
+    /// Sessions that a server keeps for clients of TLS 1.2 that take no tickets, each with its client's certificates. The library's default is
+    /// 20,480.
+    private static let sessionsOfServer: UInt = 1024
 
     /// A digest of everything that decides which peers are accepted and as whom this side appears.
     private static func digest(of settings: TLSSettings) -> [UInt8] {
