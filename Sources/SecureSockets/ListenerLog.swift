@@ -16,6 +16,7 @@ struct ListenerLog {
 
     private let logger: Logger
     private var handshakes = LogLimiter()
+    private var departures = LogLimiter()
     private var handlers = LogLimiter()
     private var shortages = LogLimiter()
     private var shortSince: NIODeadline?
@@ -26,11 +27,11 @@ struct ListenerLog {
     init(_ logger: Logger) { self.logger = logger }
 
     private func line(
-        _ limiter: inout LogLimiter, _ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata,
-        at now: NIODeadline
+        _ limiter: inout LogLimiter, _ level: Logger.Level, _ message: Logger.Message,
+        _ metadata: @autoclosure () -> Logger.Metadata, at now: NIODeadline
     ) -> [Line] {
-        guard case .log(let suppressed) = limiter.decide(at: now) else { return [] }
-        var metadata = metadata
+        guard self.logger.logLevel <= level, case .log(let suppressed) = limiter.decide(at: now) else { return [] }
+        var metadata = metadata()
         if suppressed > 0 { metadata["notLoggedBefore"] = "\(suppressed)" }
         return [Line(logger: self.logger, level: level, message: message, metadata: metadata)]
     }
@@ -38,11 +39,7 @@ struct ListenerLog {
     mutating func handshakeFailed(_ error: SecureSocketError, at now: NIODeadline) -> [Line] {
         // Health checks and port scans connect and say nothing.
         if error.code == .endedBeforeHandshake {
-            return [
-                Line(
-                    logger: self.logger, level: .debug, message: "a client left without a handshake",
-                    metadata: ["error": "\(error)"])
-            ]
+            return self.line(&self.departures, .debug, "a client left without a handshake", ["error": "\(error)"], at: now)
         }
         return self.line(
             &self.handshakes, .info, "a client did not complete its handshake",

@@ -63,6 +63,18 @@ import Testing
         #expect(lines.map(\.level) == [.debug, .debug, .debug])
     }
 
+    @Test func `does not grow with the number of health checks`() async throws {
+        let lines = try await self.log { port in
+            for _ in 0..<50 { try RawSocket.connect(to: port).close() }
+            let client = try await SecureSocket.connect(
+                to: "127.0.0.1", port: port, tls: TestCertificates.shared.get().clientConfiguration(), timeout: Encounter.patience
+            )
+            _ = try await client.receive()
+            client.close()
+        }
+        #expect((1...20).contains(lines.count))
+    }
+
     @Test func `does not grow with the number of clients that fail`() async throws {
         let lines = try await self.log { port in
             for _ in 0..<50 {
