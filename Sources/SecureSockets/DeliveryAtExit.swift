@@ -22,7 +22,13 @@ final class DeliveryAtExit: Sendable {
     private static let longest = TimeAmount.seconds(20)
 
     /// Installs the function, once, when it is first read.
-    static let isInstalled = atexit { DeliveryAtExit.run() } == 0
+    static let isInstalled = {
+        _ = DeliveryAtExit.process
+        return atexit { DeliveryAtExit.run() } == 0
+    }()
+
+    /// A process that it forks has copies of its connections, but not its threads: what they would send would spoil the streams.
+    private static let process = getpid()
 
     private struct State {
         var loopsLeft: Int
@@ -40,6 +46,7 @@ final class DeliveryAtExit: Sendable {
     }
 
     private static func run() {
+        guard getpid() == self.process else { return }
         let turns = LoopTurn.allWithConnections
         guard !turns.isEmpty else { return }
         let delivery = DeliveryAtExit(loops: turns.count)
@@ -131,7 +138,14 @@ private struct AwaitedDelivery {
         self.target = acknowledged == 0 ? nil : acknowledged + UInt64(accepted)
     }
 
-    var remaining: Int { self.connection.undelivered + self.connection.transport.unacknowledgedBytes }
+    /// Does not grow, whatever the program goes on sending.
+    var remaining: Int {
+        if let target, self.connection.phase == .open {
+            let acknowledged = self.connection.transport.acknowledgedBytes
+            return target > acknowledged ? Int(clamping: target - acknowledged) : 0
+        }
+        return self.connection.undelivered + self.connection.transport.unacknowledgedBytes
+    }
 
     var isDelivered: Bool {
         let transport = self.connection.transport
