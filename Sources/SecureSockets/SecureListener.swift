@@ -116,6 +116,8 @@ public final class SecureListener: Sendable {
     ///
     /// Handshakes run side by side; one that fails does not affect the others. Returns when the listener is closed and all handlers have
     /// returned, which is the graceful way to stop: clients that were connected before are still served, those in their handshake as well.
+    /// (Not those beyond `maximumConnections` or ``SocketOptions/maximumHandshakes``, which wait in the operating system's queue, nor, on loops
+    /// of NIO's, any that do: closing the port resets them.)
     /// **Cancelling** the task cancels the handlers and drops handshakes. In both cases the listener is closed, and what the handlers sent
     /// has been delivered or given up, when this returns.
     ///
