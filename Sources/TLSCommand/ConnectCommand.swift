@@ -85,9 +85,8 @@ struct Connect: AsyncParsableCommand, SpeaksJSON {
         } catch let error as ToolError where error == .readerGone {
             throw error
         } catch {
-            // What the lines before the bad one said is still delivered.
+            // What the lines before the bad one said is still delivered, while the error is reported and when the program ends.
             socket.close()
-            try? await socket.waitUntilClosed()
             throw error
         }
         socket.close()
