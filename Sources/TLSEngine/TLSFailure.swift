@@ -102,7 +102,7 @@ package struct TLSAlert: Sendable, Hashable, CustomStringConvertible {
         case 115: "unknown_psk_identity"
         case 116: "certificate_required"
         case 120: "no_application_protocol"
-        default: "alert \(self.code)"
+        default: "number \(self.code)"
         }
     }
 }

@@ -147,7 +147,7 @@ import Testing
             (86, "it has a newer version of TLS than the one offered in a second attempt (inappropriate_fallback)"),
             (109, "it requires an extension that this client does not send (missing_extension)"),
             (112, "it does not know the server name that was asked for (unrecognized_name)"),
-            (200, "it sent a fatal alert (alert 200)"),
+            (200, "it sent a fatal alert (number 200)"),
         ] as [(UInt8, String)])
     func `an alert is explained`(_ code: UInt8, _ text: String) throws {
         let engine = try TLSEngine(client: self.certificates.clientConfiguration().context, serverName: nil, expecting: nil)
