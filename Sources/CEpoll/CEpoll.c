@@ -104,6 +104,11 @@ long cepoll_unacknowledged(int descriptor) {
     return ioctl(descriptor, SIOCOUTQ, &count) < 0 ? -errno : count;
 }
 
+long cepoll_unread(int descriptor) {
+    int count = 0;
+    return ioctl(descriptor, FIONREAD, &count) < 0 ? -errno : count;
+}
+
 void cepoll_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 #endif

@@ -71,6 +71,7 @@ final class Acceptor: Sendable {
         case wake(any ListeningPort)
         case begin(Connection, AcceptMachine.ID)
         case abandon(Connection, isCrowded: Bool)
+        case abandonIfSilent(Connection, AcceptMachine.ID, isCrowded: Bool)
         case drop(Connection)
         case close(SecureSocket)
         case answer(CallState, Result<SecureSocket, SecureSocketError>)
@@ -91,8 +92,16 @@ final class Acceptor: Sendable {
             switch work {
             case .wake(let port): port.wake()
             case .begin(let connection, let id): connection.onLoop { self.beginHandshake(connection, id) }
-            case .abandon(let connection, let isCrowded):
-                connection.onLoop { connection.abandonHandshake(isCrowded ? .crowdedOut(connection.peerText) : .listenerClosed) }
+            case .abandon(let connection, let isCrowded): connection.onLoop { Self.abandon(connection, isCrowded) }
+            case .abandonIfSilent(let connection, let id, let isCrowded):
+                // Its loop may have been busy for longer than it has been waited for.
+                connection.onLoop {
+                    if connection.hasSpoken || connection.transport.hasUnreadBytes {
+                        self.state.withLock { $0.machine.hasSpoken(id) }
+                    } else {
+                        Self.abandon(connection, isCrowded)
+                    }
+                }
             case .drop(let connection): connection.onLoop { connection.drop() }
             case .close(let socket): socket.close()
             case .answer(let call, let result): Self.end(call, result)
@@ -103,6 +112,10 @@ final class Acceptor: Sendable {
             case .resume(let waiters): for waiter in waiters { waiter.resume() }
             }
         }
+    }
+
+    private static func abandon(_ connection: Connection, _ isCrowded: Bool) {
+        connection.abandonHandshake(isCrowded ? .crowdedOut(connection.peerText) : .listenerClosed)
     }
 
     private static func end(_ call: CallState, _ result: Result<SecureSocket, SecureSocketError>) {
@@ -461,6 +474,8 @@ extension Acceptor.State {
         case .wake: return self.port.map { .wake($0) }
         case .begin(let id): return self.connections[id].map { .begin($0, id) }
         case .abandon(let id, let isCrowded): return self.connections[id].map { .abandon($0, isCrowded: isCrowded) }
+        case .abandonIfSilent(let id, let isCrowded):
+            return self.connections[id].map { .abandonIfSilent($0, id, isCrowded: isCrowded) }
         case .drop(let id):
             if let socket = self.sockets.removeValue(forKey: id) { return .close(socket) }
             return self.connections[id].map { .drop($0) }

@@ -19,6 +19,8 @@ protocol Transport: AnyObject {
     /// An upper bound of the bytes that the operating system has taken and the peer's has not acknowledged, the end of the stream counted as
     /// one; 0 only if there are none, or if the operating system does not tell.
     var unacknowledgedBytes: Int { get }
+    /// Whether bytes have arrived that were not handed to the connection; false where the operating system is not asked.
+    var hasUnreadBytes: Bool { get }
     /// Queues bytes and sends what is queued.
     func write(_ bytes: ByteBuffer)
     /// Queues bytes, if there are any, sends what is queued, and then ends this side's stream; `completion` runs when all of it
@@ -29,4 +31,8 @@ protocol Transport: AnyObject {
     func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void)
     /// Drops everything at once.
     func close()
+}
+
+extension Transport {
+    var hasUnreadBytes: Bool { false }
 }

@@ -75,6 +75,8 @@ package struct AcceptMachine {
         case begin(ID)
         /// Give up a handshake: others need its place, or nobody waits for its end.
         case abandon(ID, isCrowded: Bool)
+        /// The same, unless the connection has sent something that its loop has not read yet; then `hasSpoken` follows.
+        case abandonIfSilent(ID, isCrowded: Bool)
         /// Drop a connection that waits or lingers.
         case drop(ID)
         /// The call has its connection.
@@ -172,7 +174,7 @@ package struct AcceptMachine {
             }
             if serving.handshakes + underway >= self.limits.handshakes {
                 switch self.victim(now: now, hasSpoken) {
-                case .now: break
+                case .silent, .slow: break
                 case .later(let deadline): return .refuse(until: deadline)
                 }
             }
@@ -231,14 +233,14 @@ package struct AcceptMachine {
         self.shortageUntil = retryAt
         var effects: [Effect] = []
         while effects.count < Self.roomPerShortage, let id = self.serving?.lingering.popFirst() { effects.append(.drop(id)) }
-        while effects.count < Self.roomPerShortage, case .now(let id) = self.victim(now: now, hasSpoken) {
-            effects += self.abandon(id, isCrowded: true)
+        while effects.count < Self.roomPerShortage, let effect = self.abandonVictim(now: now, hasSpoken) {
+            effects.append(effect)
         }
         guard effects.isEmpty, !canMakeRoom, !self.calls.isEmpty else { return (effects, nil) }
         return ([], self.calls.removeFirst().call)
     }
 
-    private enum Victim { case now(ID), later(NIODeadline?) }
+    private enum Victim { case silent(ID), slow(ID), later(NIODeadline?) }
 
     /// Who has to leave if there are too many handshakes.
     private mutating func victim(now: NIODeadline, _ hasSpoken: (ID) -> Bool) -> Victim {
@@ -250,13 +252,13 @@ package struct AcceptMachine {
                 continue
             }
             let end = (self.handshakes[id]?.begun ?? now) + Self.silentPatience
-            if end <= now { return .now(id) }
+            if end <= now { return .silent(id) }
             earliest = end
             break
         }
         if let id = self.serving?.speaking.first {
             let end = (self.handshakes[id]?.begun ?? now) + Self.slowPatience
-            if end <= now { return .now(id) }
+            if end <= now { return .slow(id) }
             earliest = min(earliest ?? end, end)
         }
         return .later(earliest)
@@ -282,8 +284,8 @@ package struct AcceptMachine {
             return (.wait(id), self.endOfChange([]))
         }
         var effects: [Effect] = []
-        if serving.handshakes >= self.limits.handshakes, case .now(let victim) = self.victim(now: now, hasSpoken) {
-            effects = self.abandon(victim, isCrowded: true)
+        if serving.handshakes >= self.limits.handshakes, let effect = self.abandonVictim(now: now, hasSpoken) {
+            effects = [effect]
         }
         self.beginServing(id, now: now)
         return (.handshake(id), self.endOfChange(effects))
@@ -301,12 +303,29 @@ package struct AcceptMachine {
         self.serving?.present.insert(id)
     }
 
-    /// Gives up a handshake. Its failure is reported as any other when it comes.
-    private mutating func abandon(_ id: ID, isCrowded: Bool) -> [Effect] {
-        // From here on it does not count: its place is another's.
+    private mutating func abandonVictim(now: NIODeadline, _ hasSpoken: (ID) -> Bool) -> Effect? {
+        switch self.victim(now: now, hasSpoken) {
+        case .later: return nil
+        case .silent(let id):
+            self.leavePlace(id)
+            return .abandonIfSilent(id, isCrowded: true)
+        case .slow(let id):
+            self.leavePlace(id)
+            return .abandon(id, isCrowded: true)
+        }
+    }
+
+    /// A handshake is to be given up. Its failure is reported as any other when it comes; from here on it does not count, because its place is
+    /// another's.
+    private mutating func leavePlace(_ id: ID) {
         _ = self.serving?.silent.remove(id)
         _ = self.serving?.speaking.remove(id)
-        return [.abandon(id, isCrowded: isCrowded)]
+    }
+
+    /// One that was to be given up because it was silent has sent something. It has a place again, although that may be one too many.
+    package mutating func hasSpoken(_ id: ID) {
+        guard case .serve? = self.handshakes[id]?.purpose else { return }
+        self.serving?.speaking.append(id)
     }
 
     package mutating func handshakeCompleted(_ id: ID) -> [Effect] {
@@ -460,7 +479,12 @@ package struct AcceptMachine {
         var silent = serving.silent
         for id in silent.removeAll() where !hasSpoken(id) {
             let end = (self.handshakes[id]?.begun ?? now) + Self.silentPatience
-            if end <= now { effects += self.abandon(id, isCrowded: false) } else { next = min(next ?? end, end) }
+            if end > now {
+                next = min(next ?? end, end)
+            } else {
+                self.leavePlace(id)
+                effects.append(.abandonIfSilent(id, isCrowded: false))
+            }
         }
         // What a loop has not taken yet may be silent as well.
         if next == nil, self.loops.contains(where: { $0.underway > 0 }) { next = now + Self.silentPatience }

@@ -127,9 +127,22 @@ import Testing
         #expect(machine.admit(now: self.at(100)) { $0 == 2 } == .take(loop: 0))
         let (arrival, effects) = machine.arrived(loop: 0, now: self.at(101)) { $0 == 2 }
         #expect(arrival == .handshake(4))
-        #expect(effects == [.abandon(1, isCrowded: true)])
+        #expect(effects == [.abandonIfSilent(1, isCrowded: true)])
         #expect(machine.handshakeFailed(1) == [.report(1)])
         #expect(machine.admit(now: self.at(119)) { $0 == 2 } == .refuse(until: self.at(120)))
+    }
+
+    @Test func `one that was to leave as silent has a place again when it turns out to have spoken`() {
+        var machine = self.machine(handshakes: 1)
+        _ = machine.serve(maximumConnections: 10, now: self.at(0))
+        #expect(self.arrive(&machine).arrival == .handshake(1))
+        #expect(self.admit(&machine, at: 100) == .take(loop: 0))
+        let (_, effects) = machine.arrived(loop: 0, now: self.at(100), hasSpoken: self.silent)
+        #expect(effects == [.abandonIfSilent(1, isCrowded: true)])
+        machine.hasSpoken(1)
+        // Two have places where one is allowed, so no other is taken until the silent one has had its time.
+        #expect(self.admit(&machine, at: 100) == .refuse(until: self.at(200)))
+        #expect(machine.handshakeCompleted(1) == [.run(1), .wake])
     }
 
     @Test func `if all have spoken the slowest leaves, after two seconds`() {
@@ -189,7 +202,7 @@ import Testing
         _ = machine.handlerEnded(1)
         #expect(self.admit(&machine, at: 200) == .take(loop: 0))
         let short = machine.ranShort(loop: 0, now: self.at(200), retryAt: self.at(250), hasSpoken: self.silent)
-        #expect(short.effects == [.drop(1), .abandon(3, isCrowded: true)])
+        #expect(short.effects == [.drop(1), .abandonIfSilent(3, isCrowded: true)])
         #expect(short.refused == nil)
         #expect(self.admit(&machine, at: 201) == .refuse(until: self.at(250)))
         // A descriptor is free before that.
@@ -276,7 +289,7 @@ import Testing
         #expect(effects == [])
         #expect(next == self.at(100))
         (effects, next) = machine.dropSilent(now: self.at(100), hasSpoken: self.silent)
-        #expect(effects == [.abandon(4, isCrowded: false)])
+        #expect(effects == [.abandonIfSilent(4, isCrowded: false)])
         #expect(next == nil)
         #expect(machine.handshakeFailed(4) == [.report(4), .allAreServed])
         #expect(machine.handlerEnded(3) == [])

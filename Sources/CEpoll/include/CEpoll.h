@@ -51,6 +51,8 @@ int cepoll_close(int descriptor);
 uint64_t cepoll_acknowledged(int descriptor);
 // How many bytes the kernel has taken and the peer has not acknowledged, the end of the stream among them.
 long cepoll_unacknowledged(int descriptor);
+// How many bytes have arrived and were not received.
+long cepoll_unread(int descriptor);
 
 void cepoll_name_thread(const char *name);
 

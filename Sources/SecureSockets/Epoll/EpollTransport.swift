@@ -181,6 +181,8 @@
 
         var unacknowledgedBytes: Int { self.isClosed ? 0 : max(cepoll_unacknowledged(self.descriptor), 0) }
 
+        var hasUnreadBytes: Bool { !self.isClosed && cepoll_unread(self.descriptor) > 0 }
+
         func write(_ bytes: ByteBuffer) {
             guard !self.isClosed, !self.isWritingBroken, !self.hasFinishedWriting, bytes.readableBytes > 0 else { return }
             guard self.unsent.isEmpty else { return self.keep(bytes) }
