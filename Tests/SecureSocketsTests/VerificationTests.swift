@@ -624,4 +624,24 @@ extension String {
         guard let range = self.range(of: ": ") else { return ("", self) }
         return (String(self[..<range.lowerBound]), String(self[range.upperBound...]))
     }
+
+    @Test(arguments: TLSConfiguration.Version.allCases)
+    func `a server can have more client authorities than a request for a certificate can name`(
+        version: TLSConfiguration.Version
+    ) async throws {
+        let authorities = try (0..<900).map { try authority(String(repeating: "a", count: 60) + "\($0)") }
+        let own = try client(by: authorities[899])
+        let pair = try await SecureSocket.connectedPair(
+            client: .client(
+                verification: .dangerouslyNone,
+                identity: TLSIdentity(certificateChain: .text(own.pem), privateKey: .text(own.key.pem)),
+                parameters: .init(version)),
+            server: .server(
+                TestCertificates.shared.get().serverIdentity, clients: .required,
+                trust: .certificates(.text(authorities.map(\.pem).joined()))),
+            timeout: Encounter.patience)
+        #expect(pair.server.information.peerCertificates.first?.subject == "CN=Client")
+        pair.client.close()
+        pair.server.close()
+    }
 }
