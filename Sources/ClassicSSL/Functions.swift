@@ -25,7 +25,7 @@ extension SSL {
             let isForCaller = !Process.current.passesSocketsOn && !Process.current.mailbox.ownsSockets
             return try await Self.own(try await secureListener.accept(timeout: duration, isForCaller: isForCaller))
         } catch {
-            throw Reason(error, call: "accept")
+            throw Reason(error, call: .accept)
         }
     }
 
@@ -62,7 +62,7 @@ extension SSL {
                 to: host, port: port, tls: tls, options: options.socketOptions, timeout: duration)
             return try await Self.own(socket)
         } catch {
-            throw Reason(error, call: "connect")
+            throw Reason(error, call: .connect)
         }
     }
 
@@ -82,7 +82,7 @@ extension SSL {
                 if newOwner.mailbox !== caller { Process.current.passesSocketsOn = true }
             }
         } catch {
-            throw Reason(error, call: "controlling_process")
+            throw Reason(error, call: .controllingProcess)
         }
     }
 
@@ -104,7 +104,7 @@ extension SSL {
             try listener.setOwner(Process.current.mailbox)
             return Socket(listener)
         } catch {
-            throw Reason(error, call: "listen")
+            throw Reason(error, call: .listen)
         }
     }
 
@@ -140,11 +140,12 @@ extension SSL {
         let isBinary = stream.classicRules?.isBinary ?? true
         let duration = try timeout.duration()
         if length < 0 || (length > 0 && (isBinary || stream.packetHeader != .none)) { throw .einval }
+        if length > SecureSocket.largestExactCount { throw .enomem }
         do {
             if length > 0 { return Bytes(try await stream.receive(exactly: length, timeout: duration), isBinary: isBinary) }
             if let bytes = try await stream.receive(timeout: duration) { return Bytes(bytes, isBinary: isBinary) }
         } catch {
-            throw Reason(error, call: "recv")
+            throw Reason(error, call: .recv)
         }
         throw .closed
     }

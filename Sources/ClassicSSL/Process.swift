@@ -20,7 +20,7 @@ extension SSL {
             case .received(let socket, let bytes):
                 self = .ssl(Socket(socket), Bytes(bytes, isBinary: socket.classicRules?.isBinary ?? true))
             case .ended(let socket): self = .sslClosed(Socket(socket))
-            case .failed(let socket, let error): self = .sslError(Socket(socket), Reason(error, call: "recv"))
+            case .failed(let socket, let error): self = .sslError(Socket(socket), Reason(error, call: .recv))
             case .posted(let value): self = value as? Message ?? .user(value)
             }
         }
@@ -127,7 +127,7 @@ extension SSL {
                 }
                 return Message(try await self.mailbox.next(timeout: duration))
             } catch {
-                throw Reason(error, call: "receive")
+                throw Reason(error, call: .receive)
             }
         }
 

@@ -88,10 +88,6 @@ extension SSL {
         }
 
         private static let names = Dictionary(uniqueKeysWithValues: Self.atoms.map { ($1, $0) })
-
-        init(_ error: SecureSocketError, call: String) {
-            self = error.classicReason == "badcall" ? .badcall(call) : Reason(atom: error.classicReason)
-        }
     }
 }
 

@@ -284,7 +284,7 @@ final class Acceptor: Sendable {
         if self.tls.context.settings.identity?.hasCertificate != true {
             return SecureSocketError(
                 .identityMissing, blame: .configuration, step: .accepting, "this listener has no certificate",
-                advice: "Give the server an identity", classicReason: "enoservercert")
+                advice: "Give the server an identity")
         }
         // No handshake takes no time: a client that was taken would only be dropped.
         if let timeout, timeout <= .zero { return Self.timedOut(timeout) }
@@ -340,7 +340,7 @@ final class Acceptor: Sendable {
             if state.machine.isClosed { return (.listenerClosed, []) }
             if state.machine.isServed {
                 let error = SecureSocketError(
-                    .wrongMode, blame: .caller, step: .accepting, "this listener is being served already", classicReason: "einval"
+                    .wrongMode, blame: .caller, step: .accepting, "this listener is being served already"
                 )
                 return (error, [])
             }
@@ -541,7 +541,7 @@ extension Acceptor.State {
 
 extension SecureSocketError {
     static let listenerClosed = SecureSocketError(
-        .closed, blame: .caller, step: .accepting, "the listener has been closed", classicReason: "closed")
+        .closed, blame: .caller, step: .accepting, "the listener has been closed")
 
     fileprivate static func crowdedOut(_ peer: String) -> SecureSocketError {
         .timedOut(.handshake, "\(peer) did not complete the handshake, and others were waiting")

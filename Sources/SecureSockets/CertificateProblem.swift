@@ -75,6 +75,9 @@ public struct CertificateProblem: Sendable, Hashable {
     /// The name or address that was asked for, if the problem is that the certificate is for another.
     public var expectedName: String? { self.refusal.expectedName }
 
+    /// The chain may be good: there was no memory to judge it.
+    package var isLackOfMemory: Bool { self.code == CertificateRefusal.outOfMemory }
+
     public var kind: Kind {
         switch self.refusal.detail {
         case .notAuthority: return .notAuthority
@@ -107,18 +110,6 @@ public struct CertificateProblem: Sendable, Hashable {
         case CertificateRefusal.unknownCriticalExtension: return .unknownExtension
         case CertificateRefusal.invalidExtension: return .malformed
         default: return .other
-        }
-    }
-
-    /// The classic reason (specification §6.2).
-    var classicReason: String {
-        switch self.kind {
-        case .issuerUnknown: "enoissuercert"
-        case .expired: "epeercertexpired"
-        case .notYetValid: "epeercertinvalid"
-        case .selfSigned, .untrustedRoot: "eselfsignedcert"
-        case .chainTooLong: "echaintoolong"
-        default: self.code == CertificateRefusal.outOfMemory ? "enomem" : "epeercert"
         }
     }
 }

@@ -117,8 +117,7 @@ final class ConnectAttempt: @unchecked Sendable {
         self.end(
             .failure(
                 SecureSocketError(
-                    .timedOut, blame: .network, step: self.step, "\(doing) within \(timeout)", advice: advice,
-                    classicReason: "timeout")))
+                    .timedOut, blame: .network, step: self.step, "\(doing) within \(timeout)", advice: advice)))
     }
 
     private func connected(_ result: Result<ConnectedTransport, any Error>) {
@@ -191,7 +190,7 @@ final class ConnectAttempt: @unchecked Sendable {
             return SecureSocketError(
                 .tooManyLookups, blame: .system, step: .resolving,
                 "the host name \(self.host) was not looked up: \(rejection.text)",
-                advice: "Check that the name servers answer, and connect to fewer hosts at a time", classicReason: "nxdomain")
+                advice: "Check that the name servers answer, and connect to fewer hosts at a time")
         }
         let errors = failures.compactMap { if case .resolver(let number) = $0 { number } else { nil } }
         // A name that does not exist has addresses of neither family.
@@ -199,12 +198,12 @@ final class ConnectAttempt: @unchecked Sendable {
             return SecureSocketError(
                 .unreachable, blame: .network, step: .resolving,
                 "the host name \(self.host) could not be looked up (\(SystemResolver.text(of: temporary)))",
-                advice: "Check that this machine's name server can be reached, and try again", classicReason: "nxdomain")
+                advice: "Check that this machine's name server can be reached, and try again")
         }
         let text = errors.first.map { " (\(SystemResolver.text(of: $0)))" } ?? ""
         return SecureSocketError(
             .nameNotFound, blame: .configuration, step: .resolving, "the host name \(self.host) is not known\(text)",
-            advice: "Check its spelling, and that this machine can resolve names", classicReason: "nxdomain")
+            advice: "Check its spelling, and that this machine can resolve names")
     }
 }
 
@@ -269,8 +268,7 @@ extension SocketEndpoint {
         if let host = try? ConnectTarget.Host(self.host, port: self.port), case .address(let address) = host { return address }
         throw SecureSocketError(
             .invalidArgument, blame: .caller, step: .configuring, "\(self.host.escapedForDisplay) is not an internet address",
-            advice: "Here names are not looked up: give an address of this machine, such as 127.0.0.1 or ::1",
-            classicReason: "eoptions")
+            advice: "Here names are not looked up: give an address of this machine, such as 127.0.0.1 or ::1")
     }
 }
 
@@ -302,8 +300,7 @@ extension SecureSocket {
     ) async throws(SecureSocketError) -> SecureSocket {
         guard (1...65_535).contains(port) else {
             throw SecureSocketError(
-                .invalidArgument, blame: .caller, step: .connecting, "\(port) is not a port; 1 to 65535 are",
-                classicReason: "einval")
+                .invalidArgument, blame: .caller, step: .connecting, "\(port) is not a port; 1 to 65535 are")
         }
         let address = try ConnectTarget.Host(host, port: port)
         let options = try options.validated()
@@ -324,7 +321,6 @@ extension TLSConfiguration {
             role == .client
                 ? "a server's TLS configuration was given for connecting"
                 : "a client's TLS configuration was given for listening",
-            advice: role == .client ? "Use TLSConfiguration.client()" : "Use TLSConfiguration.server(identity)",
-            classicReason: "eoptions")
+            advice: role == .client ? "Use TLSConfiguration.client()" : "Use TLSConfiguration.server(identity)")
     }
 }

@@ -224,22 +224,20 @@ extension Connection {
             .failure(
                 SecureSocketError(
                     .truncated, blame: .peer, step: .receiving, "\(self.peerText) finished in the middle of a packet",
-                    advice: "Do both sides use the same packet header?", classicReason: "closed"))
+                    advice: "Do both sides use the same packet header?"))
         case .truncated:
             .failure(
                 SecureSocketError(
                     .truncated, blame: .peer, step: .receiving,
                     "\(self.peerText) ended the connection without saying that it had finished; data may be missing",
-                    advice: "If the protocol has its own way to tell a complete message, this can be ignored",
-                    classicReason: "closed"))
+                    advice: "If the protocol has its own way to tell a complete message, this can be ignored"))
         case .reset, .failed: .failure(self.readFailure ?? self.connectionLost(.receiving))
         case .oversized(let announced):
             .failure(
                 SecureSocketError(
                     .packetTooLarge, blame: .peer, step: .receiving,
                     "\(self.peerText) announced a packet of \(announced) bytes; \(self.options.maximumPacketSize) are allowed",
-                    advice: "Raise maximumPacketSize, or check that both sides use the same packet header",
-                    classicReason: "emsgsize"))
+                    advice: "Raise maximumPacketSize, or check that both sides use the same packet header"))
         }
     }
 
@@ -249,17 +247,16 @@ extension Connection {
         case .active:
             SecureSocketError(
                 .wrongMode, blame: .caller, step: step, "this socket delivers to a mailbox; it cannot be received from",
-                advice: "Take its messages from the mailbox", classicReason: "badcall")
+                advice: "Take its messages from the mailbox")
         case .framed:
             SecureSocketError(
                 .wrongMode, blame: .caller, step: step, "this socket receives whole packets, not a number of bytes",
-                advice: "Use receive()", classicReason: "einval")
+                advice: "Use receive()")
         case .writingEnded:
             self.writeFailure
                 ?? (self.machine.isWritingBroken ? self.connectionLost(.sending) : nil)
                 ?? SecureSocketError(
-                    .writingEnded, blame: .caller, step: step, "nothing more can be sent: writing has ended",
-                    classicReason: "closed")
+                    .writingEnded, blame: .caller, step: step, "nothing more can be sent: writing has ended")
         }
     }
 
@@ -350,7 +347,7 @@ extension ConnectionMachine.StreamEnd {
 
 extension SecureSocketError {
     static let notOwner = SecureSocketError(
-        .notOwner, blame: .caller, step: .receiving, "only the present owner can pass it on", classicReason: "badcall")
+        .notOwner, blame: .caller, step: .receiving, "only the present owner can pass it on")
 }
 
 extension Connection: WaitingPlace {

@@ -56,7 +56,7 @@ extension Connection {
             return SecureSocketError(
                 .packetTooLarge, blame: .caller, step: .sending,
                 "a packet of \(payload.readableBytes) bytes is longer than its header can say (\(framing.largestPayload))",
-                advice: "Send it in parts, or use a longer packet header", classicReason: "emsgsize")
+                advice: "Send it in parts, or use a longer packet header")
         }
         return nil
     }

@@ -352,16 +352,14 @@ final class Connection: @unchecked Sendable {
                 SecureSocketError(
                     .invalidConfiguration, blame: .peer, step: .handshake,
                     "keying material of this connection is not its own: \(self.peerText) speaks TLS 1.2 without the extended master secret",
-                    advice: "Have the peer use TLS 1.3, or TLS 1.2 with the extended master secret (RFC 7627)",
-                    classicReason: "einval"))
+                    advice: "Have the peer use TLS 1.3, or TLS 1.2 with the extended master secret (RFC 7627)"))
         }
         guard length >= 0, length <= 1 << 16,
             let material = self.engine.exportKeyingMaterial(label: label, context: context, length: length)
         else {
             return .failure(
                 SecureSocketError(
-                    .invalidArgument, blame: .caller, step: .handshake, "\(length) bytes of keying material cannot be derived",
-                    classicReason: "einval"))
+                    .invalidArgument, blame: .caller, step: .handshake, "\(length) bytes of keying material cannot be derived"))
         }
         return .success(material)
     }
@@ -369,8 +367,7 @@ final class Connection: @unchecked Sendable {
     func connectionLost(_ step: SecureSocketError.Step) -> SecureSocketError {
         if let readFailure, step != .sending { return readFailure }
         return SecureSocketError(
-            .connectionReset, blame: .network, step: step, "the connection to \(self.peerText) was lost",
-            classicReason: "econnreset")
+            .connectionReset, blame: .network, step: step, "the connection to \(self.peerText) was lost")
     }
 
     // MARK: Turns

@@ -17,18 +17,17 @@ extension SecureSocketError {
             self = .system(number, step: .configuring, "\(message.place): cannot be read")
             return
         }
-        let code: Code
-        let classicReason: String
-        switch error.item {
-        case .certificateChain: (code, classicReason) = (.certificateUnusable, "ecertfile")
-        case .privateKey: (code, classicReason) = (.privateKeyUnusable, "ekeyfile")
-        case .trustedCertificates: (code, classicReason) = (.trustUnusable, "ecacertfile")
-        }
+        let code: Code =
+            switch error.item {
+            case .certificateChain: .certificateUnusable
+            case .privateKey: .privateKeyUnusable
+            case .trustedCertificates: .trustUnusable
+            }
         let isMismatch = if case .keyMismatch = error.problem { true } else { false }
         self.init(
             isMismatch ? .privateKeyMismatch : code, blame: .configuration, step: .configuring,
             "\(message.place): \(message.text)", advice: message.advice, errorNumber: message.errorNumber,
-            libraryReason: message.reason?.name, classicReason: isMismatch ? "ekeymismatch" : classicReason)
+            libraryReason: message.reason?.name)
     }
 }
 

@@ -2,27 +2,26 @@ package import TLSEngine
 
 extension SecureSocketError {
     package init(_ error: TLSSettingsError) {
-        func make(_ code: Code, _ text: String, _ classic: String, reason: LibraryReason?) -> SecureSocketError {
+        func make(_ code: Code, _ text: String, reason: LibraryReason?) -> SecureSocketError {
             SecureSocketError(
-                code, blame: .configuration, step: .configuring, text, libraryReason: reason?.name, classicReason: classic)
+                code, blame: .configuration, step: .configuring, text, libraryReason: reason?.name)
         }
         switch error {
         case .credential(let error): self.init(error)
         case .ciphers(let list, let reason):
             self = make(
-                .ciphersUnusable, "the cipher list \"\(list.escapedForDisplay)\" is empty or names an unknown cipher", "ecipher",
+                .ciphersUnusable, "the cipher list \"\(list.escapedForDisplay)\" is empty or names an unknown cipher",
                 reason: reason)
         case .groups(let reason):
-            self = make(.invalidConfiguration, "the list of groups is empty or names one twice", "eoptions", reason: reason)
+            self = make(.invalidConfiguration, "the list of groups is empty or names one twice", reason: reason)
         case .applicationProtocol(let name):
             self = make(
                 .invalidConfiguration,
                 name.utf8.contains(0)
                     ? "the application protocol \"\(name.escapedForDisplay)\" must not contain a NUL character"
-                    : "the application protocol \"\(name.abbreviatedForDisplay)\" must be 1 to 255 bytes long",
-                "eoptions", reason: nil)
+                    : "the application protocol \"\(name.abbreviatedForDisplay)\" must be 1 to 255 bytes long", reason: nil)
         case .library(let reason):
-            self = make(.invalidConfiguration, "the TLS library refused the configuration", "enomem", reason: reason)
+            self = make(.invalidConfiguration, "the TLS library refused the configuration", reason: reason)
         }
     }
 
@@ -37,32 +36,31 @@ extension SecureSocketError {
             let problem = CertificateProblem(refusal)
             self.init(
                 .certificateRefused, blame: .peer, step: step, "\(peer): \(problem)", advice: problem.advice,
-                certificateProblem: problem, libraryReason: reason, classicReason: problem.classicReason)
+                certificateProblem: problem, libraryReason: reason)
         case .alertReceived(let alert):
             let message = FailureMessage(alert, receivedBy: role, failure.explanation)
             self.init(
                 .refusedByPeer, blame: .peer, step: step, "\(peer) refused the connection: \(message.text)",
                 advice: message.advice, alert: alert.description, isClientCertificateMissing: failure.lacksClientCertificate,
-                libraryReason: reason, classicReason: "esslerrssl")
+                libraryReason: reason)
         case .endedInHandshake:
             let message = FailureMessage(endedInHandshake: role, failure.explanation)
             self.init(
-                .endedInHandshake, blame: .peer, step: step, "\(peer) \(message.text)", advice: message.advice,
-                classicReason: role == .client ? "esslconnect" : "esslaccept")
+                .endedInHandshake, blame: .peer, step: step, "\(peer) \(message.text)", advice: message.advice)
         case .peerUnacceptable:
             let message = FailureMessage(libraryReason: reason, role, isOpen: step != .handshake, failure.explanation)
             self.init(
                 .protocolError, blame: .peer, step: step, "\(peer): \(message.text)", advice: message.advice,
-                isClientCertificateMissing: failure.lacksClientCertificate, libraryReason: reason, classicReason: "esslerrssl")
+                isClientCertificateMissing: failure.lacksClientCertificate, libraryReason: reason)
         case .unexpectedWait(let code):
             self.init(
                 .protocolError, blame: .system, step: step, "\(peer): the TLS library waits for something unexpected (\(code))",
-                libraryReason: reason, classicReason: "esslerrssl")
+                libraryReason: reason)
         case .setup:
             self.init(
                 .invalidConfiguration, blame: .configuration, step: .configuring,
                 "\(peer): the TLS library refused the connection's settings (is the name a valid host name?)",
-                libraryReason: reason, classicReason: "einval")
+                libraryReason: reason)
         }
     }
 }

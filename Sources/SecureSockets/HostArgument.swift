@@ -10,7 +10,7 @@ extension ConnectTarget.Host {
             do {
                 self = .name(try HostName(text))
             } catch {
-                throw SecureSocketError(error, of: "host name", text, step: .resolving, classicReason: "nxdomain")
+                throw SecureSocketError(error, of: "host name", text, step: .resolving)
             }
             return
         }
@@ -35,22 +35,22 @@ extension SecureSocketError {
         do {
             _ = try HostName(name)
         } catch {
-            throw SecureSocketError(error, of: "server name", name, step: .configuring, classicReason: "eoptions")
+            throw SecureSocketError(error, of: "server name", name, step: .configuring)
         }
     }
 
-    fileprivate init(_ problem: HostName.Problem, of noun: String, _ name: String, step: Step, classicReason: String) {
+    fileprivate init(_ problem: HostName.Problem, of noun: String, _ name: String, step: Step) {
         let (fault, advice) = problem.explanation
         self.init(
             .invalidArgument, blame: .caller, step: step, "the \(noun)\(name.isEmpty ? "" : " \(name.quoted)") \(fault)",
-            advice: advice, classicReason: classicReason)
+            advice: advice)
     }
 
     fileprivate init(unknownZoneOf address: String) {
         self.init(
             .addressNotAvailable, blame: .caller, step: .resolving,
             "the address \(address.quoted) has a zone that is not a network interface of this machine",
-            advice: "Give the interface's name after the percent sign, as in fe80::1%eth0", classicReason: "nxdomain")
+            advice: "Give the interface's name after the percent sign, as in fe80::1%eth0")
     }
 }
 

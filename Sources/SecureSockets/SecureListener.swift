@@ -55,15 +55,14 @@ public final class SecureListener: Sendable {
     ) async throws(SecureSocketError) -> SecureListener {
         guard (0...65_535).contains(port) else {
             throw SecureSocketError(
-                .invalidArgument, blame: .caller, step: .listening, "\(port) is not a port; 0 to 65535 are",
-                classicReason: "einval")
+                .invalidArgument, blame: .caller, step: .listening, "\(port) is not a port; 0 to 65535 are")
         }
         let options = try options.validated()
         try tls.require(.server)
         if let host { return try await self.bind(to: SocketEndpoint(host: host, port: port), tls, options, group, logger) }
         do {
             return try await self.bind(to: SocketEndpoint(host: "::", port: port), tls, options, group, logger)
-        } catch  where error.code == .addressNotAvailable || error.classicReason == "eafnosupport" {
+        } catch  where error.code == .addressNotAvailable || error.isAddressFamilyUnsupported {
             // A machine without IPv6.
             return try await self.bind(to: SocketEndpoint(host: "0.0.0.0", port: port), tls, options, group, logger)
         }
@@ -139,7 +138,7 @@ public final class SecureListener: Sendable {
         guard maximumConnections > 0 else {
             throw SecureSocketError(
                 .invalidArgument, blame: .caller, step: .accepting,
-                "maximumConnections is \(maximumConnections); it must be positive", classicReason: "einval")
+                "maximumConnections is \(maximumConnections); it must be positive")
         }
         let acceptor = self.acceptor
         if let refusal = acceptor.beginServing(maximumConnections: maximumConnections, failed: handshakeFailed) { throw refusal }

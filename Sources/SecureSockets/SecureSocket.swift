@@ -71,15 +71,14 @@ public final class SecureSocket: Sendable {
         guard count >= 0, count <= Self.largestExactCount else {
             throw SecureSocketError(
                 .invalidArgument, blame: .caller, step: .receiving,
-                "\(count) bytes cannot be received in one call; 0 to \(Self.largestExactCount) can",
-                classicReason: count < 0 ? "einval" : "enomem")
+                "\(count) bytes cannot be received in one call; 0 to \(Self.largestExactCount) can")
         }
         if count == 0 { return ByteBuffer() }
         if let bytes = try await self.connection.receive(.exactly(count), timeout: timeout) { return bytes }
         throw SecureSocketError(
             .endOfStream, blame: .peer, step: .receiving,
             "\(self.connection.peerText) finished before \(count) bytes had come",
-            advice: "Receive without a count to get the rest", classicReason: "closed")
+            advice: "Receive without a count to get the rest")
     }
 
     /// The most bytes that ``receive(exactly:timeout:)`` takes (specification §2, `recv`).
@@ -149,8 +148,7 @@ public final class SecureSocket: Sendable {
     nonisolated(nonsending) public func deliver(to mailbox: Mailbox, count: Int? = nil) async throws(SecureSocketError) {
         if let count, count < 1 {
             throw SecureSocketError(
-                .invalidArgument, blame: .caller, step: .receiving, "\(count) messages cannot be delivered",
-                classicReason: "einval")
+                .invalidArgument, blame: .caller, step: .receiving, "\(count) messages cannot be delivered")
         }
         let connection = self.connection
         let storage = mailbox.storage

@@ -122,12 +122,11 @@ public struct SecureSocketError: Error, Sendable {
         let isClientCertificateMissing: Bool
         let errorNumber: Int32?
         let libraryReason: String?
-        let classicReason: String
 
         init(
             code: Code, blame: Blame, step: Step, message: String, advice: String?,
             certificateProblem: CertificateProblem?, alert: String?, isClientCertificateMissing: Bool, errorNumber: Int32?,
-            libraryReason: String?, classicReason: String
+            libraryReason: String?
         ) {
             self.code = code
             self.blame = blame
@@ -139,7 +138,6 @@ public struct SecureSocketError: Error, Sendable {
             self.isClientCertificateMissing = isClientCertificateMissing
             self.errorNumber = errorNumber
             self.libraryReason = libraryReason
-            self.classicReason = classicReason
         }
     }
 
@@ -168,8 +166,6 @@ public struct SecureSocketError: Error, Sendable {
     public var errorNumber: Int32? { self.details.errorNumber }
     /// The TLS library's own name of the reason, for example `WRONG_VERSION_NUMBER`; for bug reports and searches.
     public var libraryReason: String? { self.details.libraryReason }
-    /// The reason that the classic interface gives for this, for example `epeercertexpired` (specification §6).
-    public var classicReason: String { self.details.classicReason }
 
     package init(
         _ code: Code,
@@ -181,13 +177,12 @@ public struct SecureSocketError: Error, Sendable {
         alert: String? = nil,
         isClientCertificateMissing: Bool = false,
         errorNumber: Int32? = nil,
-        libraryReason: String? = nil,
-        classicReason: String
+        libraryReason: String? = nil
     ) {
         self.details = Details(
             code: code, blame: blame, step: step, message: message, advice: advice,
             certificateProblem: certificateProblem, alert: alert, isClientCertificateMissing: isClientCertificateMissing,
-            errorNumber: errorNumber, libraryReason: libraryReason, classicReason: classicReason)
+            errorNumber: errorNumber, libraryReason: libraryReason)
     }
 }
 
@@ -195,7 +190,7 @@ extension SecureSocketError {
     static func endedBeforeHandshake(_ peer: String) -> SecureSocketError {
         SecureSocketError(
             .endedBeforeHandshake, blame: .peer, step: .handshake, "\(peer) connected and left without sending anything",
-            advice: "Health checks and port scans do this", classicReason: "esslaccept")
+            advice: "Health checks and port scans do this")
     }
 }
 
@@ -210,7 +205,7 @@ extension SecureSocketError: CustomStringConvertible {
 extension SecureSocketError: Equatable {
     /// Two errors are equal if a program could not tell them apart: code, step, and what the code refers to.
     public static func == (left: SecureSocketError, right: SecureSocketError) -> Bool {
-        left.code == right.code && left.step == right.step && left.classicReason == right.classicReason
+        left.code == right.code && left.step == right.step
             && left.alert == right.alert && left.errorNumber == right.errorNumber
             && left.certificateProblem == right.certificateProblem
             && left.isClientCertificateMissing == right.isClientCertificateMissing

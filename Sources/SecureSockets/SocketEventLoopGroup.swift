@@ -61,8 +61,7 @@ public final class SocketEventLoopGroup: EventLoopGroup {
     ) throws(SecureSocketError) -> Started {
         guard numberOfLoops > 0 else {
             throw SecureSocketError(
-                .invalidArgument, blame: .caller, step: .configuring, "\(numberOfLoops) event loops are too few; 1 is the least",
-                classicReason: "einval")
+                .invalidArgument, blame: .caller, step: .configuring, "\(numberOfLoops) event loops are too few; 1 is the least")
         }
         #if os(Linux)
             var loops: [EpollEventLoop] = []

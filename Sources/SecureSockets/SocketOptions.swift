@@ -119,7 +119,7 @@ extension SocketOptions {
         func check(_ holds: Bool, _ message: String) throws(SecureSocketError) {
             guard !holds else { return }
             throw SecureSocketError(
-                .invalidArgument, blame: .caller, step: .configuring, message, classicReason: "eoptions")
+                .invalidArgument, blame: .caller, step: .configuring, message)
         }
         // Buffers cannot hold more than 4 GiB, and none of these wants to be near that.
         let largest = 1 << 30

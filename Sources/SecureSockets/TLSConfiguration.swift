@@ -286,7 +286,7 @@ public struct TLSConfiguration: Sendable {
             throw SecureSocketError(
                 .invalidConfiguration, blame: .configuration, step: .configuring,
                 "clients are asked for certificates, but no authority is trusted to issue them",
-                advice: "Give `trust`, for example `.pem(\"clients-ca.pem\")`", classicReason: "eoptions")
+                advice: "Give `trust`, for example `.pem(\"clients-ca.pem\")`")
         }
         let configuration = try TLSConfiguration(settings: settings, verification: .chainOnly)
         if case .store? = trust?.origin, clients != .none, !configuration.context.namesAuthorities {
@@ -303,7 +303,7 @@ public struct TLSConfiguration: Sendable {
         guard parameters.depth >= 0 else {
             throw SecureSocketError(
                 .invalidArgument, blame: .caller, step: .configuring,
-                "depth is \(parameters.depth); it must not be negative", classicReason: "eoptions")
+                "depth is \(parameters.depth); it must not be negative")
         }
         var settings = TLSSettings(role: role)
         settings.versions = parameters.versions.lowerBound.version...parameters.versions.upperBound.version

@@ -76,15 +76,15 @@ final class Waiter<Success: Sendable>: @unchecked Sendable {
 extension SecureSocketError {
     static func cancelled(_ step: Step) -> SecureSocketError {
         SecureSocketError(
-            .cancelled, blame: .caller, step: step, "the task was cancelled while it waited", classicReason: "closed")
+            .cancelled, blame: .caller, step: step, "the task was cancelled while it waited")
     }
 
     static func timedOut(_ step: Step, _ message: String) -> SecureSocketError {
-        SecureSocketError(.timedOut, blame: .network, step: step, message, classicReason: "timeout")
+        SecureSocketError(.timedOut, blame: .network, step: step, message)
     }
 
     static func closed(_ step: Step) -> SecureSocketError {
-        SecureSocketError(.closed, blame: .caller, step: step, "the socket has been closed here", classicReason: "closed")
+        SecureSocketError(.closed, blame: .caller, step: step, "the socket has been closed here")
     }
 }
 

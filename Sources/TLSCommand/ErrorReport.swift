@@ -22,7 +22,6 @@ struct ErrorReport: Report {
     var alert: String?
     var errorNumber: Int32?
     var libraryReason: String?
-    var classicReason: String?
     var certificateProblem: Problem?
     var exitStatus: Int32
 
@@ -51,7 +50,6 @@ struct ErrorReport: Report {
         self.alert = error.alert
         self.errorNumber = error.errorNumber
         self.libraryReason = error.libraryReason
-        self.classicReason = error.classicReason
         self.certificateProblem = error.certificateProblem.map { problem in
             Problem(
                 kind: problem.kind.rawValue, code: problem.code, position: problem.position,

@@ -1,9 +1,9 @@
-import ClassicSSL
 import DevelopmentCertificates
 import Foundation
 import TestSupport
 import Testing
 
+@testable import ClassicSSL
 @testable import SecureSockets
 @testable import TLSEngine
 
@@ -193,7 +193,7 @@ struct CertificateReasonsTests {
         for code in codes {
             let refusal = CertificateRefusal(
                 code: Int32(code), depth: 0, certificate: nil, expectedName: nil, depthLimit: nil)
-            #expect([CertificateProblem(refusal).classicReason] == reason, "\(code)")
+            #expect([SSL.Reason(CertificateProblem(refusal)).atom] == reason, "\(code)")
         }
     }
 }
@@ -305,7 +305,7 @@ struct HandshakeReasonsTests {
             try await body()
             return nil
         } catch {
-            return (error as? SecureSocketError)?.classicReason
+            return (error as? SecureSocketError).map { SSL.Reason($0, call: .connect).atom }
         }
     }
 }
@@ -428,15 +428,15 @@ struct OtherReasonsTests {
 
     /// The names of what this operating system can report.
     static let system = (Int32(1)...200).filter { !SystemError.text(of: $0).hasPrefix("Unknown error") }
-        .map { SystemError.name(of: $0) }
+        .map { ErrorNumber.name(of: $0) }
 
     @Test func `6_6: the names of all numbers are known`() {
         #expect(Self.system.count > 90)
         #expect(!Self.system.contains { $0.hasPrefix("errno") })
-        #expect(SystemError.name(of: ECONNREFUSED) == "econnrefused")
-        #expect(SystemError.name(of: EAGAIN) == "eagain")
-        #expect(SystemError.name(of: EOPNOTSUPP) == "eopnotsupp")
-        #expect(SystemError.name(of: 0) == "errno0")
+        #expect(ErrorNumber.name(of: ECONNREFUSED) == "econnrefused")
+        #expect(ErrorNumber.name(of: EAGAIN) == "eagain")
+        #expect(ErrorNumber.name(of: EOPNOTSUPP) == "eopnotsupp")
+        #expect(ErrorNumber.name(of: 0) == "errno0")
     }
 
     @Test(arguments: Set(Self.atoms + Self.inet + Self.system).sorted())

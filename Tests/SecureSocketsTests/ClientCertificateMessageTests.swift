@@ -23,7 +23,6 @@ import Testing
         #expect(client.code == .refusedByPeer)
         #expect(client.alert == alert)
         #expect(client.isClientCertificateMissing)
-        #expect(client.classicReason == "esslerrssl")
         #expect(
             self.text(client)
                 == "PEER refused the connection: it asked for a client certificate issued by CN=Test authority and got none (\(alert)). "
@@ -142,7 +141,6 @@ import Testing
         guard case .failed(let failure) = client.handshake() else { return try #require(nil, "the end was not seen") }
         let error = SecureSocketError(failure, role: .client, step: .handshake, peer: "PEER")
         #expect(error.code == .endedInHandshake)
-        #expect(error.classicReason == "esslconnect")
         #expect(
             error.description
                 == "PEER ended the connection in mid-handshake, after it had asked for a client certificate and got "

@@ -170,7 +170,7 @@ import Testing
                 certificateChain: chain, privateKey: .text(key), password: String(repeating: "x", count: 1025))
         }
         self.expect(
-            error, .privateKeyUnusable, "ekeyfile",
+            error, .privateKeyUnusable,
             "private key: is encrypted, and the password is longer than 1024 bytes, which is the most that is supported. "
                 + "Encrypt the key with a shorter password")
     }
@@ -214,7 +214,7 @@ import Testing
             try TLSIdentity(certificateChain: chain, privateKey: .file(key))
         }
         self.expect(
-            missing, .privateKeyUnusable, "ekeyfile",
+            missing, .privateKeyUnusable,
             "private key \(key): is encrypted, and no password was given. Give the password")
 
         for password in ["wrong", ""] {
@@ -222,7 +222,7 @@ import Testing
                 try TLSIdentity(certificateChain: chain, privateKey: .file(key), password: password)
             }
             self.expect(
-                wrong, .privateKeyUnusable, "ekeyfile",
+                wrong, .privateKeyUnusable,
                 "private key \(key): is encrypted, and the password is wrong. Check the password")
         }
     }
@@ -237,7 +237,7 @@ import Testing
             try TLSIdentity(certificateChain: .text(self.server.certificateChainPEM), privateKey: .file(key))
         }
         self.expect(
-            error, .privateKeyMismatch, "ekeymismatch",
+            error, .privateKeyMismatch,
             "private key \(key): does not belong to the certificate (CN=server). Give the key that the certificate was issued for"
         )
     }
@@ -260,14 +260,14 @@ import Testing
             try TLSIdentity(certificateChain: .file(key), privateKey: .file(chain))
         }
         self.expect(
-            swapped, .certificateUnusable, "ecertfile",
+            swapped, .certificateUnusable,
             "certificate chain \(key): contains no certificate, only PRIVATE KEY. \(advice)")
 
         let twice = try #require(throws: SecureSocketError.self) {
             try TLSIdentity(certificateChain: .file(chain), privateKey: .file(chain))
         }
         self.expect(
-            twice, .privateKeyUnusable, "ekeyfile",
+            twice, .privateKeyUnusable,
             "private key \(chain): contains no private key, only CERTIFICATE. \(advice)")
     }
 
@@ -292,13 +292,6 @@ import Testing
             }
         }
 
-        var classicReason: String {
-            switch self {
-            case .chain: "ecertfile"
-            case .key: "ekeyfile"
-            case .trust: "ecacertfile"
-            }
-        }
     }
 
     @Test(arguments: Item.allCases)
@@ -445,7 +438,6 @@ import Testing
         let loaded = try #require(throws: CredentialError.self) { try TrustStore.system { made.environment[$0] } }
         let error = SecureSocketError(loaded)
         #expect(error.code == .trustUnusable)
-        #expect(error.classicReason == "ecacertfile")
         #expect(error.blame == .configuration)
         #expect(error.description == made.description)
     }
@@ -482,7 +474,6 @@ import Testing
                 #expect(error.code == .tooManyOpenFiles)
                 #expect(error.blame == .system)
                 #expect(error.step == .configuring)
-                #expect(error.classicReason == "emfile")
                 #expect(error.errorNumber == EMFILE)
                 #expect(
                     error.description
@@ -544,17 +535,16 @@ import Testing
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         self.expect(
-            error, item.code, item.classicReason, "\(item.noun) \(path): \(text)", sourceLocation: sourceLocation)
+            error, item.code, "\(item.noun) \(path): \(text)", sourceLocation: sourceLocation)
     }
 
     private func expect(
-        _ error: SecureSocketError, _ code: SecureSocketError.Code, _ classicReason: String, _ text: String,
+        _ error: SecureSocketError, _ code: SecureSocketError.Code, _ text: String,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         #expect(error.code == code, sourceLocation: sourceLocation)
         #expect(error.blame == .configuration, sourceLocation: sourceLocation)
         #expect(error.step == .configuring, sourceLocation: sourceLocation)
-        #expect(error.classicReason == classicReason, sourceLocation: sourceLocation)
         #expect(error.description == text, sourceLocation: sourceLocation)
     }
 }

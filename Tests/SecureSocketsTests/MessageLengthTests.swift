@@ -30,7 +30,6 @@ import Testing
         let error = try #require(await encounter.clientRefusal)
         #expect(error.code == .protocolError)
         #expect(error.libraryReason == "EXCESSIVE_MESSAGE_SIZE")
-        #expect(error.classicReason == "esslerrssl")
         // With TLS 1.3 the message comes encrypted.
         let text =
             version == .tls12

@@ -103,7 +103,6 @@ import Testing
         #expect(error.description == "\(Self.notTLS) \(text)")
         #expect(error.code == .protocolError)
         #expect(error.libraryReason == "WRONG_VERSION_NUMBER")
-        #expect(error.classicReason == "esslerrssl")
     }
 
     @Test(arguments: [

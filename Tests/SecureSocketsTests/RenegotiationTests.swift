@@ -19,7 +19,6 @@ struct `Renegotiation` {
         #expect(error.blame == .peer)
         #expect(error.step == .receiving)
         #expect(error.libraryReason == "NO_RENEGOTIATION")
-        #expect(error.classicReason == "esslerrssl")
         #expect(
             error.description
                 == "127.0.0.1:\(server.port): it asked to renegotiate, which is refused here. "

@@ -223,7 +223,6 @@ import Testing
                     #expect(error?.code == .tooManyOpenFiles)
                     #expect(error?.blame == .system)
                     #expect(error?.step == step)
-                    #expect(error?.classicReason == "emfile")
                 }
                 let early = try await DescriptorLimit.withNoneLeft {
                     for _ in 1...3 {

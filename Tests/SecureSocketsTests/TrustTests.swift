@@ -17,7 +17,6 @@ import Testing
         #expect(refusal.certificateProblem?.code == 24)
         #expect(refusal.certificateProblem?.position == 1)
         #expect(refusal.certificateProblem?.certificate?.subject == "CN=a server")
-        #expect(refusal.classicReason == "epeercert")
     }
 
     @Test func `in an intermediate does not let it have more authorities below it than it says`() async throws {

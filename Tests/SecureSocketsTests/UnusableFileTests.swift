@@ -14,16 +14,12 @@ import Testing
         switch file.item {
         case _ where file.isMismatch:
             #expect(error.code == .privateKeyMismatch)
-            #expect(error.classicReason == "ekeymismatch")
         case .chain:
             #expect(error.code == .certificateUnusable)
-            #expect(error.classicReason == "ecertfile")
         case .key:
             #expect(error.code == .privateKeyUnusable)
-            #expect(error.classicReason == "ekeyfile")
         case .trust:
             #expect(error.code == .trustUnusable)
-            #expect(error.classicReason == "ecacertfile")
         }
     }
 

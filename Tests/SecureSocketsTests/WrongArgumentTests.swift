@@ -19,7 +19,7 @@ import Testing
         let error = try await #require(throws: SecureSocketError.self) {
             _ = try await SecureSocket.connect(to: "localhost", port: port, tls: self.client)
         }
-        self.expect(error, .connecting, "\(port) is not a port; 1 to 65535 are", "einval")
+        self.expect(error, .connecting, "\(port) is not a port; 1 to 65535 are")
     }
 
     @Test(arguments: [-1, 65_536, Int.max])
@@ -27,7 +27,7 @@ import Testing
         let error = try await #require(throws: SecureSocketError.self) {
             _ = try await SecureListener.bind(host: "127.0.0.1", port: port, tls: self.server)
         }
-        self.expect(error, .listening, "\(port) is not a port; 0 to 65535 are", "einval")
+        self.expect(error, .listening, "\(port) is not a port; 0 to 65535 are")
     }
 
     /// Texts that are no names, and what is said of them.
@@ -67,7 +67,7 @@ import Testing
         let error = try await #require(throws: SecureSocketError.self) {
             _ = try await SecureSocket.connect(to: host, port: 443, tls: self.client)
         }
-        self.expect(error, .resolving, "the host name \(fault)", "nxdomain")
+        self.expect(error, .resolving, "the host name \(fault)")
         let inMemory = try await #require(throws: SecureSocketError.self) {
             _ = try await SecureSocket.connectedPair(client: self.client, server: self.server, host: host)
         }
@@ -79,7 +79,7 @@ import Testing
         let error = try #require(throws: SecureSocketError.self) {
             _ = try TLSConfiguration.client(trust: TestCertificates.shared.get().trust, serverName: name)
         }
-        self.expect(error, .configuring, "the server name \(fault)", "eoptions")
+        self.expect(error, .configuring, "the server name \(fault)")
     }
 
     @Test(arguments: ["localhost.", "_dns.resolver.example", "xn--mnchen-3ya.example", "127.0.0.1", "::1"])
@@ -103,7 +103,7 @@ import Testing
         let error = try await #require(throws: SecureSocketError.self) {
             _ = try await SecureListener.bind(host: host, port: 0, tls: self.server)
         }
-        self.expect(error, .configuring, "\(shown) is not an internet address", "eoptions")
+        self.expect(error, .configuring, "\(shown) is not an internet address")
     }
 
     @Test func `a NUL character does not end an address, a protocol or a list of ciphers`() async throws {
@@ -112,7 +112,7 @@ import Testing
         let connecting = try await #require(throws: SecureSocketError.self) {
             _ = try await SecureSocket.connect(to: "127.0.0.1", port: 443, tls: self.client, options: options)
         }
-        self.expect(connecting, .configuring, "127.0.0.1\\u{0} is not an internet address", "eoptions")
+        self.expect(connecting, .configuring, "127.0.0.1\\u{0} is not an internet address")
 
         let trust = try TestCertificates.shared.get().trust
         var parameters = TLSConfiguration.Parameters()
@@ -181,7 +181,7 @@ import Testing
         let connecting = try await #require(throws: SecureSocketError.self) {
             _ = try await SecureSocket.connect(to: "localhost", port: 443, tls: self.client, options: bad.options)
         }
-        self.expect(connecting, .configuring, bad.testDescription, "eoptions")
+        self.expect(connecting, .configuring, bad.testDescription)
         let listening = try await #require(throws: SecureSocketError.self) {
             _ = try await SecureListener.bind(port: 0, tls: self.server, options: bad.options)
         }
@@ -194,7 +194,7 @@ import Testing
         let error = try await #require(throws: SecureSocketError.self) {
             _ = try await SecureSocket.connect(to: "127.0.0.1", port: 443, tls: self.client, options: options)
         }
-        self.expect(error, .configuring, "localhost is not an internet address", "eoptions")
+        self.expect(error, .configuring, "localhost is not an internet address")
     }
 
     @Test func `TLS settings are checked when the configuration is made`() throws {
@@ -204,7 +204,7 @@ import Testing
         let depth = try #require(throws: SecureSocketError.self) {
             try TLSConfiguration.client(trust: trust, parameters: .init(depth: -1))
         }
-        self.expect(depth, .configuring, "depth is -1; it must not be negative", "eoptions")
+        self.expect(depth, .configuring, "depth is -1; it must not be negative")
 
         var unknownCipher = TLSConfiguration.Parameters()
         unknownCipher.cipherList = "ECDHE-RSA-AES128-GCM-SHA256:NOT-A-CIPHER"
@@ -212,7 +212,6 @@ import Testing
             try TLSConfiguration.server(identity, parameters: unknownCipher)
         }
         #expect(cipher.code == .ciphersUnusable)
-        #expect(cipher.classicReason == "ecipher")
         #expect(cipher.message.contains("NOT-A-CIPHER"))
 
         var noGroups = TLSConfiguration.Parameters()
@@ -248,8 +247,7 @@ import Testing
         let (client, server) = try (encounter.client.get(), encounter.server.get())
         let error = try await #require(throws: SecureSocketError.self) { _ = try await client.receive(exactly: count) }
         self.expect(
-            error, .receiving, "\(count) bytes cannot be received in one call; 0 to 16777216 can",
-            count < 0 ? "einval" : "enomem")
+            error, .receiving, "\(count) bytes cannot be received in one call; 0 to 16777216 can")
         try await server.send("good")
         #expect(try await client.receive(exactly: 4).readableBytes == 4)
     }
@@ -259,7 +257,7 @@ import Testing
         let none = try await #require(throws: SecureSocketError.self) {
             try await listener.serve(maximumConnections: 0) { _ in }
         }
-        self.expect(none, .accepting, "maximumConnections is 0; it must be positive", "einval")
+        self.expect(none, .accepting, "maximumConnections is 0; it must be positive")
 
         listener.close()
         await listener.waitUntilClosed()
@@ -270,13 +268,12 @@ import Testing
     }
 
     private func expect(
-        _ error: SecureSocketError, _ step: SecureSocketError.Step, _ message: String, _ classicReason: String,
+        _ error: SecureSocketError, _ step: SecureSocketError.Step, _ message: String,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         #expect(error.code == .invalidArgument, sourceLocation: sourceLocation)
         #expect(error.blame == .caller, sourceLocation: sourceLocation)
         #expect(error.step == step, sourceLocation: sourceLocation)
         #expect([error.message, error.description].contains(message), sourceLocation: sourceLocation)
-        #expect(error.classicReason == classicReason, sourceLocation: sourceLocation)
     }
 }
