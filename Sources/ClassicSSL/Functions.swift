@@ -136,8 +136,9 @@ extension SSL {
         _ socket: Socket, _ length: Int, _ timeout: Timeout = .infinity
     ) async throws(Reason) -> Bytes {
         let stream = try socket.openStream()
-        if stream.classicRules?.isActive ?? false { throw .badcall("recv") }
-        let isBinary = stream.classicRules?.isBinary ?? true
+        let mode = stream.mode
+        if mode.isActive { throw .badcall("recv") }
+        let isBinary = mode.isBinary
         let duration = try timeout.duration()
         if length < 0 || (length > 0 && (isBinary || stream.packetHeader != .none)) { throw .einval }
         if length > SecureSocket.largestExactCount { throw .enomem }
@@ -229,7 +230,7 @@ extension SSL {
         _ socket: SecureSocket
     ) async throws(SecureSocketError) -> Socket {
         let mailbox = Process.current.mailbox
-        if socket.classicRules?.isActive ?? true {
+        if socket.mode.isActive {
             try await socket.deliver(to: mailbox)
         } else {
             try await socket.setOwner(mailbox)

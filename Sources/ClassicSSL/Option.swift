@@ -102,7 +102,8 @@ extension SSL {
             options.addressFamily = .v4
             // The classic calls have a deadline of their own, for everything.
             options.handshakeTimeout = nil
-            options.classic = SocketOptions.ClassicRules(isBinary: self.isBinary, isActive: self.isActive)
+            options.streamRules = .classic
+            options.tag = SocketMode(isBinary: self.isBinary, isActive: self.isActive).rawValue
             return options
         }
 

@@ -18,7 +18,7 @@ extension SSL {
         init(_ message: consuming Mailbox.Message) {
             switch message {
             case .received(let socket, let bytes):
-                self = .ssl(Socket(socket), Bytes(bytes, isBinary: socket.classicRules?.isBinary ?? true))
+                self = .ssl(Socket(socket), Bytes(bytes, isBinary: socket.mode.isBinary))
             case .ended(let socket): self = .sslClosed(Socket(socket))
             case .failed(let socket, let error): self = .sslError(Socket(socket), Reason(error, call: .recv))
             case .posted(let value): self = value as? Message ?? .user(value)

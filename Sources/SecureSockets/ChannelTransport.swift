@@ -171,7 +171,7 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
     }
 
     /// Runs `body` while the channel reads. A channel whose write fails takes what the operating system still has for it only then, and
-    /// throws it away otherwise: nobody would receive what the peer sent before it reset the connection (specification §4.4).
+    /// throws it away otherwise: nobody would receive what the peer sent before it reset the connection.
     private func whileReading(_ body: () -> Void) {
         if self.isReading { return body() }
         try? self.channel.syncOptions?.setOption(.autoRead, value: true)

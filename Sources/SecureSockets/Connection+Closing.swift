@@ -55,7 +55,7 @@ extension Connection {
     }
 
     /// Ends the calls that wait to send. One that has begun goes on without its caller, so that the peer gets the whole unit; it is as
-    /// if it had been accepted just before. In the classic interface every call in progress ends with `closed` (specification §2).
+    /// if it had been accepted just before. With `closingFailsSends` its call ends with `closed` all the same.
     private func endSenders() {
         let dropped = Set(self.sendQueue.dropUnbegun())
         let waiting = self.senders
@@ -63,7 +63,7 @@ extension Connection {
         self.senders.removeAll()
         self.finishers.removeAll()
         for sender in waiting {
-            let isAccepted = self.options.classic == nil && !dropped.contains(sender.id)
+            let isAccepted = !self.options.streamRules.contains(.closingFailsSends) && !dropped.contains(sender.id)
             sender.resume(isAccepted ? .success(()) : .failure(.closed(.sending)))
         }
         for finisher in finishing { finisher.resume(.failure(.closed(.sending))) }

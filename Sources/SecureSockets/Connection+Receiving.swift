@@ -262,9 +262,9 @@ extension Connection {
 
     /// The outcome of an end for one more call.
     private func report(_ end: ConnectionMachine.StreamEnd) -> Result<ByteBuffer?, SecureSocketError> {
-        guard self.options.classic != nil else { return self.outcome(of: end) }
-        defer { self.hasReportedFailure = true }
-        return self.hasReportedFailure || end.isOrdinaryInTheClassicInterface ? .success(nil) : self.outcome(of: end)
+        let wasReported = self.hasReportedFailure && self.options.streamRules.contains(.failureIsReportedOnce)
+        self.hasReportedFailure = true
+        return wasReported || self.isOrdinary(end) ? .success(nil) : self.outcome(of: end)
     }
 
     // MARK: Messages
@@ -312,6 +312,10 @@ extension Connection {
         self.deliverWhatIsDue()
     }
 
+    private func isOrdinary(_ end: ConnectionMachine.StreamEnd) -> Bool {
+        end.isPeers && self.options.streamRules.contains(.truncationIsAnEnd)
+    }
+
     private func post(_ bytes: ByteBuffer) {
         guard let owner, let handle else { return }
         if owner.put(.received(handle, bytes)) { self.machine.mailboxIsFull(true) }
@@ -319,8 +323,7 @@ extension Connection {
 
     private func postEnd(_ end: ConnectionMachine.StreamEnd) {
         guard let owner, let handle else { return }
-        let isOrdinary = self.options.classic != nil && end.isOrdinaryInTheClassicInterface
-        if !isOrdinary, case .failure(let error) = self.outcome(of: end) { _ = owner.put(.failed(handle, error)) }
+        if !self.isOrdinary(end), case .failure(let error) = self.outcome(of: end) { _ = owner.put(.failed(handle, error)) }
         _ = owner.put(.ended(handle))
     }
 
@@ -336,8 +339,8 @@ extension Connection {
 }
 
 extension ConnectionMachine.StreamEnd {
-    /// Whether the classic interface calls it the end of the stream, and no error (specification §4.4).
-    fileprivate var isOrdinaryInTheClassicInterface: Bool {
+    /// Whether the peer or the network has ended the stream, and nothing was wrong with what came.
+    fileprivate var isPeers: Bool {
         switch self {
         case .finished, .finishedInMidPacket, .truncated, .reset: true
         case .failed, .oversized: false

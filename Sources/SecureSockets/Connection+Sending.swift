@@ -48,7 +48,7 @@ extension Connection {
         return cancellation == .dropped ? .failure(error) : .success(())
     }
 
-    /// The state comes before the argument (specification §7).
+    /// The state comes before the argument.
     private func refusal(of payload: ByteBuffer) -> SecureSocketError? {
         if let refusal = self.machine.sendRefusal { return self.error(for: refusal, .sending) }
         let framing = self.options.packetHeader.framing

@@ -67,7 +67,7 @@ final class Connection: @unchecked Sendable {
     var writeFailure: SecureSocketError?
     /// The transport will deliver nothing more, and why.
     var transportEnd: ConnectionMachine.StreamEnd?
-    /// The classic interface reports an error once.
+    /// With `failureIsReportedOnce`: it was.
     var hasReportedFailure = false
     @exclusivity(unchecked) private var isReading = false
     /// This connection has had its share of the loop's round, and what is due is handed out in the next.
@@ -110,7 +110,7 @@ final class Connection: @unchecked Sendable {
             queue: ReceiveQueue(
                 framing: options.packetHeader.framing, maximumPacketSize: options.maximumPacketSize,
                 readAhead: options.readAhead),
-            endsWritingWithReading: options.classic != nil)
+            endsWritingWithReading: options.streamRules.contains(.writingEndsWithReading))
     }
 
     // MARK: From other threads

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// A task of ours that runs on an event loop: a handler of `serve`, or a classic process.
+/// A task of ours that runs on an event loop: a handler of `serve`, or one of another interface over this one.
 ///
 /// Whoever waits installs a cancellation handler, as a rule, and that is a tenth of what a small message costs. Such a task needs none: its
 /// waits on its own loop are noted here, and whoever cancels it says so here as well. That holds for this very task and not for its

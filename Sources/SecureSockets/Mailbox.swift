@@ -17,7 +17,7 @@ public import NIOCore
 ///
 /// A mailbox owns the sockets that deliver to it: it keeps them alive, and when it is closed or nobody refers to it any more, they
 /// are closed. A socket of which more than `mailboxHighWaterMark` bytes wait in its mailbox reads no further until half of them
-/// have been taken; others are not held up. (Classic: the owner's message queue, specification §7.)
+/// have been taken; others are not held up.
 public final class Mailbox: Sendable {
     /// What a socket has to say.
     public enum Message: Sendable {

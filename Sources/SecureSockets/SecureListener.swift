@@ -17,7 +17,7 @@ import TLSEngine
 public final class SecureListener: Sendable {
     let acceptor: Acceptor
     private let group: any EventLoopGroup
-    /// Unlike any other socket's, listener's or classic process's of this program.
+    /// Unlike any other's in this program, also of a socket or of what another interface numbers.
     package let id = SecureSocket.nextID()
     private let closing = Atomic<Bool>(false)
     private let owner = Mutex(Owner())

@@ -23,7 +23,7 @@ import TLSEngine
 /// rest will follow.
 public final class SecureSocket: Sendable {
     let connection: Connection
-    /// Unlike any other socket's, listener's or classic process's of this program.
+    /// Unlike any other's in this program, also of a listener or of what another interface numbers.
     package let id = SecureSocket.nextID()
     private let closing = Atomic<Bool>(false)
 
@@ -81,7 +81,7 @@ public final class SecureSocket: Sendable {
             advice: "Receive without a count to get the rest")
     }
 
-    /// The most bytes that ``receive(exactly:timeout:)`` takes (specification §2, `recv`).
+    /// The most bytes that ``receive(exactly:timeout:)`` takes.
     package static let largestExactCount = 16 << 20
 
     /// What arrives, until the peer has finished: chunks of a plain stream, packets of a framed one. A chunk may end inside a character.
@@ -165,7 +165,7 @@ public final class SecureSocket: Sendable {
     ///
     /// The owner keeps the socket alive, and the socket is closed when the owner is. Messages of this socket that wait with the
     /// former owner are moved to the new one, first; those that arrive meanwhile follow; none is lost, doubled, or out of order. A
-    /// mailbox that has been closed closes the socket. (Classic: `controlling_process`, specification §2.)
+    /// mailbox that has been closed closes the socket.
     ///
     /// - Parameters:
     ///   - mailbox: The new owner.
@@ -235,7 +235,7 @@ public final class SecureSocket: Sendable {
 
     // Of the options, without a copy of all of them.
     package var packetHeader: PacketHeader { self.connection.options.packetHeader }
-    package var classicRules: SocketOptions.ClassicRules? { self.connection.options.classic }
+    package var tag: UInt8 { self.connection.options.tag }
 }
 
 extension SecureSocket {
@@ -283,8 +283,7 @@ extension SecureSocket {
         let connection = self.connection
         try await connection.wait(.configuring) { (waiter: Waiter<Void>) in
             if connection.machine.isClosedHere { return waiter.resume(.failure(.closed(.configuring))) }
-            if connection.options.classic != nil, let refusal = connection.machine.sendRefusal {
-                // A connection that is gone (specification §7).
+            if connection.options.streamRules.contains(.optionsEndWithWriting), let refusal = connection.machine.sendRefusal {
                 return waiter.resume(.failure(connection.error(for: refusal, .configuring)))
             }
             if connection.isTransportGone { return waiter.resume(.failure(connection.connectionLost(.configuring))) }

@@ -3,7 +3,7 @@ package import SocketCore
 /// How a stream is cut into packets; each end chooses on its own, and both should choose the same.
 ///
 /// A packet is sent as its length, an unsigned big-endian number of that many bytes, followed by its bytes. An empty packet
-/// is a packet. (Classic `{packet, N}`; specification §4.1.)
+/// is a packet.
 public enum PacketHeader: Int, Sendable, Hashable, CaseIterable {
     /// A plain stream without boundaries.
     case none = 0
@@ -89,22 +89,28 @@ public struct SocketOptions: Sendable, Hashable {
     /// The kinds of internet addresses.
     public enum AddressFamily: Sendable, Hashable { case any, v4, v6 }
 
-    /// The rules of the classic interface, where they differ (specification §4.4).
-    package struct ClassicRules: Sendable, Hashable {
-        /// Data is given to the caller as a binary, not as a list.
-        package var isBinary: Bool
-        /// Data comes by message, for life.
-        package var isActive: Bool
+    /// How ends and failures are told where another interface over this one has rules of its own.
+    package struct StreamRules: OptionSet, Sendable, Hashable {
+        package let rawValue: UInt8
 
-        package init(isBinary: Bool, isActive: Bool) {
-            self.isBinary = isBinary
-            self.isActive = isActive
-        }
+        package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        /// Nothing more can be sent once the end of the peer's stream has been reported.
+        package static let writingEndsWithReading = StreamRules(rawValue: 1 << 0)
+        /// An end without `close_notify`, or by a reset, is an ordinary end.
+        package static let truncationIsAnEnd = StreamRules(rawValue: 1 << 1)
+        /// A failure is reported to one call; to later ones the stream has ended.
+        package static let failureIsReportedOnce = StreamRules(rawValue: 1 << 2)
+        /// `close` fails every call of `send` that has not returned, also if the peer will get what was given to it.
+        package static let closingFailsSends = StreamRules(rawValue: 1 << 3)
+        /// Options cannot be set when nothing more can be sent.
+        package static let optionsEndWithWriting = StreamRules(rawValue: 1 << 4)
     }
 
-    /// Sending ends when the end of the peer's stream has been reported, an end without `close_notify` or by a reset is an ordinary
-    /// one, and an error is reported once.
-    package var classic: ClassicRules?
+    package var streamRules: StreamRules = []
+
+    /// What the interface over this one remembers of a socket; without a meaning here.
+    package var tag: UInt8 = 0
 
     public init() {}
 }

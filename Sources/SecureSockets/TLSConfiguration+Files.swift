@@ -1,7 +1,7 @@
 import TLSEngine
 
 extension TLSConfiguration {
-    /// Settings as the classic interface has them: paths and numbers, and any of them may be missing (specification §3).
+    /// Settings as options give them: paths and numbers, and any of them may be missing.
     package struct Files: Sendable {
         package var certificate: String?
         /// nil: the certificate's file.
@@ -9,7 +9,7 @@ extension TLSConfiguration {
         package var password: String?
         /// nil: the system's, if anything is to be verified.
         package var trust: String?
-        /// 0, 1 or 2 (specification §5).
+        /// Whether a certificate of the peer is verified: 0 no, 1 if it gives one, 2 it has to give one.
         package var verify = 0
         package var depth = 1
         package var ciphers: String?
@@ -27,7 +27,7 @@ extension TLSConfiguration {
         try Self.load(files, .server)
     }
 
-    /// The order of the loads is the specification's (§3.4): trust, certificate, key, whether they match, ciphers.
+    /// The order decides which of several faults is reported: trust, certificate, key, whether they match, ciphers.
     private static func load(_ files: Files, _ role: TLSSettings.Role) throws(SecureSocketError) -> TLSConfiguration {
         var settings = TLSSettings(role: role)
         if let trust = files.trust {

@@ -52,7 +52,7 @@ public struct TLSIdentity: Sendable {
         try self.init(chain: certificateChain.source, privateKey: privateKey.source, password: password, allowing: legacy)
     }
 
-    /// Loads what there is; the classic interface knows identities with a part missing.
+    /// Loads what there is; a part may be missing.
     package init(
         chain: PEMInput?, privateKey: PEMInput?, password: String?, allowing legacy: LegacyCertificates = []
     ) throws(SecureSocketError) {

@@ -13,7 +13,7 @@ package import NIOCore
 ///     finishWriting      once                 once             once                        nothing to do    nothing to do
 ///     close              what was accepted still goes out; waiting calls are refused                        nothing to do
 ///
-/// ¹ refused after the end has been reported, if the socket was opened so (`endsWritingWithReading`; specification §4.4).
+/// ¹ refused after the end has been reported, if the socket was opened so (`endsWritingWithReading`).
 package struct ConnectionMachine: ~Copyable {
     package typealias ID = UInt64
 

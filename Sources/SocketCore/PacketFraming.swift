@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// How a stream of bytes is cut into packets: `{packet, 0|1|2|4}` of the classic interface (specification §4.1).
+/// How a stream of bytes is cut into packets: by a header that says their length, or not at all.
 ///
 /// A packet is a header, the payload's length as an unsigned big-endian number, and then exactly that many bytes. The framing
 /// is inside TLS; neither TLS records nor calls of `send` have a meaning for it. Each end chooses on its own.

@@ -33,7 +33,7 @@ package struct ReceiveQueue: Sendable {
 
     /// How many bytes the queue may hold when `request` is the next to be served: read-ahead, or all that the request needs.
     ///
-    /// A whole packet is gathered even if it is larger than the read-ahead (specification §4.5); memory grows with what has
+    /// A whole packet is gathered even if it is larger than the read-ahead; memory grows with what has
     /// come, not with what is announced.
     package func limit(for request: Request?) -> Int {
         var needed = 0

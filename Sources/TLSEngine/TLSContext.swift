@@ -127,7 +127,7 @@ package final class TLSContext: @unchecked Sendable {
         }
     }
 
-    /// Completes a chain that stops short with intermediates from the trusted certificates (specification §3, `certfile`).
+    /// Completes a chain that stops short with intermediates from the trusted certificates.
     ///
     /// The self-signed end is left out: the peer has it or does not trust it.
     private func issuersFromTrust(of chain: [OpaquePointer]) -> [OpaquePointer] {

@@ -10,8 +10,8 @@ internal import CNIOBoringSSL
 
 /// The certificates that a verified chain may end in.
 ///
-/// A chain ends in a self-signed certificate of the store; an intermediate in it helps to build the chain but does not end it
-/// (specification §5).
+/// A chain ends in a self-signed certificate of the store; an intermediate in it helps to build the chain but does not end it,
+/// unless partial chains are accepted.
 ///
 /// Sendable without a check because the store is filled while it is built and only looked up afterwards, which BoringSSL
 /// guards with a lock of its own.

@@ -32,7 +32,8 @@ struct OptionsTests {
             for socket in [pair.accepted, pair.connected] {
                 let options = try #require(socket.secureSocket?.options)
                 #expect(options.packetHeader == .none && !options.noDelay && options.backlog == 5)
-                #expect(options.classic == .init(isBinary: false, isActive: true))
+                #expect(options.streamRules == .classic)
+                #expect(socket.secureSocket?.mode == [.active, .list])
             }
         }
     }

@@ -17,7 +17,7 @@
     /// Pausing is therefore only not to read. Writing is tried at once; whatever the kernel does not take waits in `unsent` until it says
     /// that there is room, and only from then on is the descriptor watched for that.
     ///
-    /// Reading and writing fail on their own: after a failed write what the peer had sent can still be received (specification §4.4).
+    /// Reading and writing fail on their own: after a failed write what the peer had sent can still be received.
     final class EpollTransport: Transport, PolledDescriptor {
         let loop: EpollEventLoop
         private let descriptor: Int32

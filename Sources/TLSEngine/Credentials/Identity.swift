@@ -2,14 +2,14 @@ internal import CNIOBoringSSL
 
 /// The certificate chain and the private key of one side.
 ///
-/// Either part may be absent: the classic interface allows a key without a certificate (specification §3, rule 3.5).
+/// Either part may be absent.
 package final class Identity: Sendable {
     let chain: CertificateList?
     let key: PrivateKey?
 
     /// Loads and checks both parts; nothing is read later.
     ///
-    /// Errors are reported in the order of the specification (§3.4): certificate, key, mismatch. There is one exception: if the key
+    /// Errors are reported in this order: certificate, key, mismatch. There is one exception: if the key
     /// belongs to another certificate of the chain, the mismatch takes precedence over faults of the first certificate, which is then
     /// not the intended one.
     package init(
