@@ -6,8 +6,8 @@
 /// while case .ssl(socket, let data) = try await SSL.receive() { try await SSL.send(socket, data) }
 /// ```
 ///
-/// `{ok, X}` is what a function returns and `{error, Reason}` is what it throws, always an ``SSL/Reason``. The rules are those of the
-/// behavioural specification, section by section; the module adds words to `SecureSockets`, and no behaviour.
+/// `{ok, X}` is what a function returns and `{error, Reason}` is what it throws, always an ``SSL/Reason``. The rules are those of
+/// <doc:Specification>, section by section; the module adds words to `SecureSockets`, and no behaviour.
 public enum SSL {
     /// How much of one active socket's data may wait in its owner's mailbox: 64 MiB. Above it, reading pauses until half has been taken.
     ///

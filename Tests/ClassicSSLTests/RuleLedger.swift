@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Every rule of the behavioural specification, and the test that covers it.
+/// Every rule of the specification (`Sources/ClassicSSL/Documentation.docc/Specification.md`), and the test that covers it.
 ///
 /// A rule's name is its section, and the row or the item in it: `2.recv.3` is the third row of the table of `recv`.
 enum RuleLedger {
@@ -287,6 +287,23 @@ enum RuleLedger {
 
 @Suite("The specification's rules and their tests")
 struct RuleLedgerTests {
+    @Test(arguments: [
+        ("## 1. ", "1"), ("### accept/1", "2.accept"), ("### connect/3", "2.connect"), ("### listen/2", "2.listen"),
+        ("### close/1", "2.close"), ("### controlling_process/2", "2.controlling_process"), ("### peername/1", "2.names"),
+        ("### recv/2", "2.recv"), ("### send/2", "2.send"), ("### setopts/2", "2.setopts"), ("## 9. ", "9"),
+    ])
+    func `each row of a table of the specification is a rule`(heading: String, section: String) throws {
+        let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../Sources/ClassicSSL/Documentation.docc/Specification.md")
+        let lines = try String(contentsOf: page, encoding: .utf8).split(separator: "\n", omittingEmptySubsequences: false)
+        let start = try #require(lines.firstIndex { $0.hasPrefix(heading) })
+        let rows = lines[(start + 1)...].prefix { !$0.hasPrefix("#") }.filter { $0.hasPrefix("| ") }.dropFirst()
+        let rules = RuleLedger.specification.filter {
+            $0.hasPrefix("\(section).") && $0.split(separator: ".").last?.first?.isNumber == true
+        }
+        #expect(rows.count == rules.count)
+    }
+
     @Test func `every rule is listed once, and its test exists`() throws {
         let rules = RuleLedger.entries.map(\.rule)
         #expect(Set(RuleLedger.specification).count == RuleLedger.specification.count)
