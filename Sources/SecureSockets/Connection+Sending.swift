@@ -31,7 +31,7 @@ extension Connection {
         if let outcome = self.sendAtOnce(payload) { return waiter.resume(outcome) }
         self.name(waiter)
         self.senders.append(waiter)
-        self.sendQueue.append(waiter.id, self.framed(payload), hasBegun: false)
+        self.sendQueue.append(waiter.id, self.framed(payload))
         self.pump()
         guard waiter.isWaiting, let timeout else { return }
         waiter.limit(to: timeout, on: self.turn) {

@@ -27,7 +27,8 @@ final class MemoryTransport: Transport, @unchecked Sendable {
     /// There is no operating system between the two ends.
     let unacknowledgedBytes = 0
     private var wasFull = false
-    private var finishing: [(untilUnsentIsBelow: Int, run: () -> Void)] = []
+    /// To be run when the peer has read everything.
+    private var finishing: [() -> Void] = []
 
     init(on loop: any EventLoop, cut: SecureSocket.MemoryCut, capacity: Int) {
         self.eventLoop = loop
@@ -60,7 +61,7 @@ final class MemoryTransport: Transport, @unchecked Sendable {
         self.hasFinishedWriting = true
         peer.eventLoop.execute { peer.peerFinished() }
         // Handed over is read by the peer here: there is no operating system between that would keep it.
-        self.finishing.append((1, completion))
+        self.finishing.append(completion)
         self.runFinished()
     }
 
@@ -81,7 +82,7 @@ final class MemoryTransport: Transport, @unchecked Sendable {
         self.peer = nil
         let finishing = self.finishing
         self.finishing.removeAll()
-        for entry in finishing { entry.run() }
+        for finish in finishing { finish() }
         // As with a channel, the last report comes after the call that closes.
         self.eventLoop.execute {
             self.connection?.transportClosed()
@@ -135,10 +136,10 @@ final class MemoryTransport: Transport, @unchecked Sendable {
     }
 
     private func runFinished() {
-        while let first = self.finishing.first, self.unsentBytes < first.untilUnsentIsBelow {
-            self.finishing.removeFirst()
-            first.run()
-        }
+        guard self.unsentBytes == 0 else { return }
+        let finishing = self.finishing
+        self.finishing.removeAll()
+        for finish in finishing { finish() }
     }
 }
 

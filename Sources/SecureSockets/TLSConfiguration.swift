@@ -213,8 +213,6 @@ public struct TLSConfiguration: Sendable {
     package let context: TLSContext
     let verification: Verification
     let serverName: String?
-    /// Where trust came from, for people.
-    package let trustOrigin: String?
 
     package init(
         settings: TLSSettings, verification: Verification, serverName: String? = nil
@@ -226,7 +224,6 @@ public struct TLSConfiguration: Sendable {
         }
         self.verification = verification
         self.serverName = serverName
-        self.trustOrigin = settings.trust?.origin
     }
 
     /// Settings for connecting.

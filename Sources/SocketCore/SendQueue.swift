@@ -11,7 +11,7 @@ package struct SendQueue {
     private struct Unit {
         let id: ID
         var bytes: ByteBuffer
-        var hasBegun: Bool
+        var hasBegun = false
     }
 
     private var units = Deque<Unit>()
@@ -23,9 +23,8 @@ package struct SendQueue {
     /// All bytes that wait.
     package var byteCount: Int { self.units.reduce(0) { $0 + $1.bytes.readableBytes } }
 
-    /// Adds a unit; `hasBegun` says that its first bytes have gone already.
-    package mutating func append(_ id: ID, _ bytes: ByteBuffer, hasBegun: Bool) {
-        self.units.append(Unit(id: id, bytes: bytes, hasBegun: hasBegun))
+    package mutating func append(_ id: ID, _ bytes: ByteBuffer) {
+        self.units.append(Unit(id: id, bytes: bytes))
     }
 
     /// Takes up to `limit` bytes of the first unit; `completed` names the unit if these were its last.

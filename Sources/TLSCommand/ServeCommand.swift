@@ -25,9 +25,6 @@ struct Serve: AsyncParsableCommand, SpeaksJSON {
     @Option(help: ArgumentHelp("The local address to listen on. (default: all, IPv6 and IPv4)", valueName: "address"))
     var host: String?
 
-    @Flag(help: "Send back what arrives. The default, and the only thing to do so far.")
-    var echo = false
-
     @OptionGroup var identity: IdentityOptions
 
     @Option(

@@ -91,21 +91,6 @@ final class Session: @unchecked Sendable {
     var lifetime: UInt64 { UInt64(SSL_SESSION_get_timeout(self.pointer)) }
 }
 
-/// How the handshakes of a context have gone; BoringSSL's own counters always say 0.
-package struct ResumptionCounts: Sendable, Hashable {
-    package var resumed = 0
-    package var notOffered = 0
-    package var declined = 0
-
-    mutating func count(_ resumption: Resumption) {
-        switch resumption {
-        case .resumed: self.resumed += 1
-        case .notOffered: self.notOffered += 1
-        case .declined: self.declined += 1
-        }
-    }
-}
-
 // MARK: The library's callbacks
 
 /// Keeps a session that a server has given; answers 1 for taking it over.

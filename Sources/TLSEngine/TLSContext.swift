@@ -1,5 +1,4 @@
 internal import CNIOBoringSSL
-import Synchronization
 
 /// The settings of one side, checked, loaded and ready: immutable and shared by all of its connections.
 ///
@@ -18,7 +17,6 @@ package final class TLSContext: @unchecked Sendable {
 
     /// What sessions of this context are tied to: identity, trust, verification and what else decides whether a peer is accepted.
     let digest: [UInt8]
-    private let counts = Mutex(ResumptionCounts())
     /// The protocol names as they stand in the extension: each behind its length.
     let encodedApplicationProtocols: [UInt8]
 
@@ -109,11 +107,10 @@ package final class TLSContext: @unchecked Sendable {
         SSL_CTX_set_mode(self.pointer, UInt32(SSL_MODE_NO_AUTO_CHAIN))
         if self.settings.role == .client { SSL_CTX_set_cert_cb(self.pointer, noteCertificateRequest, nil) }
         guard let identity = self.settings.identity else { return }
-        let path: String? = nil
         if let chain = identity.chain, let leaf = chain.pointers.first {
             guard SSL_CTX_use_certificate(self.pointer, leaf) == 1 else {
                 throw .credential(
-                    CredentialError(item: .certificateChain, path: path, problem: .refused(ErrorQueue.drain().first)))
+                    CredentialError(item: .certificateChain, path: nil, problem: .refused(ErrorQueue.drain().first)))
             }
             for issuer in chain.pointers.dropFirst() + self.issuersFromTrust(of: chain.pointers) {
                 try self.check(SSL_CTX_add1_chain_cert(self.pointer, issuer))
@@ -123,7 +120,7 @@ package final class TLSContext: @unchecked Sendable {
         guard identity.chain != nil, let key = identity.key else { return }
         guard SSL_CTX_use_PrivateKey(self.pointer, key.pointer) == 1 else {
             throw .credential(
-                CredentialError(item: .privateKey, path: path, problem: .refused(ErrorQueue.drain().first)))
+                CredentialError(item: .privateKey, path: nil, problem: .refused(ErrorQueue.drain().first)))
         }
     }
 
@@ -234,13 +231,6 @@ package final class TLSContext: @unchecked Sendable {
         SHA256(text, text.count, &digest)
         return digest
     }
-
-    func count(_ resumption: Resumption) {
-        self.counts.withLock { $0.count(resumption) }
-    }
-
-    /// How the handshakes that were completed under this context have gone.
-    package var resumptionCounts: ResumptionCounts { self.counts.withLock { $0 } }
 }
 
 private func isSelfIssued(_ certificate: OpaquePointer) -> Bool {

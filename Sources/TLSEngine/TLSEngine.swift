@@ -248,7 +248,6 @@ package final class TLSEngine {
             self.clientHello = []
             if !self.hasCounted {
                 self.hasCounted = true
-                self.context.count(self.resumption)
             }
             return .complete
         }

@@ -195,8 +195,8 @@ import Testing
 @Suite struct `What waits to be sent` {
     @Test func `units go out in their order and are named when they are complete`() {
         var queue = SendQueue()
-        queue.append(1, ByteBuffer(string: "hello"), hasBegun: false)
-        queue.append(2, ByteBuffer(string: "you"), hasBegun: false)
+        queue.append(1, ByteBuffer(string: "hello"))
+        queue.append(2, ByteBuffer(string: "you"))
         let first = queue.takeChunk(limit: 3)
         #expect(first?.bytes == ByteBuffer(string: "hel"))
         #expect(first?.completed == nil)
@@ -209,8 +209,8 @@ import Testing
 
     @Test func `a unit that has begun is sent to its end`() {
         var queue = SendQueue()
-        queue.append(1, ByteBuffer(string: "hello"), hasBegun: false)
-        queue.append(2, ByteBuffer(string: "you"), hasBegun: false)
+        queue.append(1, ByteBuffer(string: "hello"))
+        queue.append(2, ByteBuffer(string: "you"))
         _ = queue.takeChunk(limit: 1)
         #expect(queue.cancel(1) == .tooLate)
         #expect(queue.cancel(2) == .dropped)
@@ -221,8 +221,9 @@ import Testing
 
     @Test func `what has not begun is dropped when no more is accepted`() {
         var queue = SendQueue()
-        queue.append(1, ByteBuffer(string: "hello"), hasBegun: true)
-        queue.append(2, ByteBuffer(string: "you"), hasBegun: false)
+        queue.append(1, ByteBuffer(string: "hello"))
+        queue.append(2, ByteBuffer(string: "you"))
+        _ = queue.takeChunk(limit: 1)
         #expect(queue.dropUnbegun() == [2])
         #expect(queue.dropAll() == [1])
         #expect(queue.isEmpty)

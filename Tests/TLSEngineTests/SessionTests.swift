@@ -70,9 +70,6 @@ import Testing
         #expect(try world.meet(client, server) == (.notOffered, .notOffered))
         #expect(try world.meet(client, server) == (.resumed, .resumed))
         #expect(try world.meet(client, server) == (.resumed, .resumed))
-        #expect(client.resumptionCounts.resumed == 2)
-        #expect(server.resumptionCounts.resumed == 2)
-        #expect(server.resumptionCounts.notOffered == 1)
     }
 
     @Test(arguments: TLSVersion.allCases)
@@ -101,7 +98,6 @@ import Testing
         #expect(try world.meet(client, server) == (.notOffered, .notOffered))
         world.pass(seconds: 101)
         #expect(try world.meet(client, server) == (.declined, .declined))
-        #expect(server.resumptionCounts.declined == 1)
     }
 
     @Test(arguments: TLSVersion.allCases)
