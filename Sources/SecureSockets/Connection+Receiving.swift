@@ -88,7 +88,7 @@ extension Connection {
     }
 
     private func waitForBytes(_ waiter: Waiter<ByteBuffer?>, _ request: ReceiveQueue.Request, _ timeout: Duration?) {
-        self.name(waiter)
+        self.assignID(to: waiter)
         self.machine.wait(waiter.id, request)
         self.receivers.append(waiter)
         // A request for more than is read ahead lets the connection read on.

@@ -29,7 +29,7 @@ extension Connection {
 
     private func startSending(_ waiter: Waiter<Void>, _ payload: ByteBuffer, _ timeout: Duration?) {
         if let outcome = self.sendAtOnce(payload) { return waiter.resume(outcome) }
-        self.name(waiter)
+        self.assignID(to: waiter)
         self.senders.append(waiter)
         self.sendQueue.append(waiter.id, self.framed(payload))
         self.pump()

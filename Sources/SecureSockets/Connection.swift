@@ -143,7 +143,7 @@ final class Connection: @unchecked Sendable {
         return try outcome.get()
     }
 
-    func name<Success>(_ waiter: Waiter<Success>) {
+    func assignID<Success>(to waiter: Waiter<Success>) {
         self.lastWaiterID &+= 1
         waiter.id = self.lastWaiterID
     }

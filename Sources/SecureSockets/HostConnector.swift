@@ -9,7 +9,7 @@ import SocketCore
     import Glibc
 #endif
 
-/// Connects to a host: resolves its name, and races its addresses (`AddressRace`).
+/// Connects to a host: resolves its name, and races its addresses (`HappyEyeballs`).
 ///
 /// Sendable without a check because it is touched on its event loop only.
 final class HostConnector: @unchecked Sendable {
@@ -17,7 +17,7 @@ final class HostConnector: @unchecked Sendable {
     private let family: SocketOptions.AddressFamily
     private let resolver: HostResolver
     private let connector: any AddressConnector
-    private var race = AddressRace<SocketAddress>(families: [])
+    private var race = HappyEyeballs<SocketAddress>(families: [])
     private var queries: [IPFamily: HostResolver.Query] = [:]
     private var attempts: [ObjectIdentifier: any AddressAttempt] = [:]
     private var failure = ConnectFailure()
@@ -53,11 +53,11 @@ final class HostConnector: @unchecked Sendable {
         switch target.host {
         case .address(let address):
             let family: IPFamily = address.protocol == .inet6 ? .v6 : .v4
-            self.race = AddressRace(families: [family])
+            self.race = HappyEyeballs(families: [family])
             self.perform(self.race.resolved(family, [address]))
         case .name(let name):
             let families = self.family.families
-            self.race = AddressRace(families: Set(families))
+            self.race = HappyEyeballs(families: Set(families))
             for family in families where self.completion != nil { self.lookUp(name, target.port, family) }
             if !self.queries.isEmpty { self.watchLoop() }
         }
@@ -118,16 +118,16 @@ final class HostConnector: @unchecked Sendable {
     // MARK: Addresses
 
     /// Performs an action of the race, and those that follow from it at once: a name may have thousands of addresses that all fail so.
-    private func perform(_ action: AddressRace<SocketAddress>.Action) {
-        var next: AddressRace<SocketAddress>.Action? = action
+    private func perform(_ action: HappyEyeballs<SocketAddress>.Action) {
+        var next: HappyEyeballs<SocketAddress>.Action? = action
         while let action = next, self.completion != nil {
             next = nil
             switch action {
             case .none: break
             case .waitForPreferredFamily:
-                self.after(AddressRaceTiming.resolutionDelay) { self.perform(self.race.resolutionDelayPassed()) }
+                self.after(HappyEyeballsTiming.resolutionDelay) { self.perform(self.race.resolutionDelayPassed()) }
             case .attempt(let address):
-                self.after(AddressRaceTiming.attemptDelay) { self.perform(self.race.attemptDelayPassed()) }
+                self.after(HappyEyeballsTiming.attemptDelay) { self.perform(self.race.attemptDelayPassed()) }
                 do {
                     try self.attempt(address)
                 } catch {

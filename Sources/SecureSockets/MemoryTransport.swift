@@ -10,7 +10,7 @@ final class MemoryTransport: Transport, @unchecked Sendable {
     let localAddress: SocketAddress? = nil
     let remoteAddress: SocketAddress? = nil
 
-    private let cut: SecureSocket.MemoryCut
+    private let fragmentation: SecureSocket.Fragmentation
     private let capacity: Int
     private var connection: Connection?
     private var peer: MemoryTransport?
@@ -30,9 +30,9 @@ final class MemoryTransport: Transport, @unchecked Sendable {
     /// To be run when the peer has read everything.
     private var finishing: [() -> Void] = []
 
-    init(on loop: any EventLoop, cut: SecureSocket.MemoryCut, capacity: Int) {
+    init(on loop: any EventLoop, fragmentation: SecureSocket.Fragmentation, capacity: Int) {
         self.eventLoop = loop
-        self.cut = cut
+        self.fragmentation = fragmentation
         self.capacity = capacity
     }
 
@@ -94,7 +94,7 @@ final class MemoryTransport: Transport, @unchecked Sendable {
 
     private func arrived(_ bytes: ByteBuffer) {
         guard !self.isClosed else { return }
-        self.inbox.append(contentsOf: self.cut.pieces(of: bytes))
+        self.inbox.append(contentsOf: self.fragmentation.pieces(of: bytes))
         self.deliver()
     }
 
@@ -145,7 +145,7 @@ final class MemoryTransport: Transport, @unchecked Sendable {
 
 extension SecureSocket {
     /// How a connection in memory cuts what is written into what is delivered.
-    public enum MemoryCut: Sendable, Hashable {
+    public enum Fragmentation: Sendable, Hashable {
         /// As it was written.
         case whole
         /// One byte at a time.
@@ -176,7 +176,7 @@ extension SecureSocket {
     ///   - server: The listening side's configuration.
     ///   - host: The host that the client believes it connects to.
     ///   - options: Of both sockets.
-    ///   - cut: How bytes are cut on their way, in both directions.
+    ///   - fragmentation: How bytes are cut on their way, in both directions.
     ///   - timeout: For the handshake; nil: for ever.
     ///   - group: The event loops to choose two from.
     /// - Throws: ``SecureSocketError`` of the client's side, or else of the server's.
@@ -185,7 +185,7 @@ extension SecureSocket {
         server: TLSConfiguration,
         host: String = "localhost",
         options: SocketOptions = SocketOptions(),
-        cut: MemoryCut = .whole,
+        fragmentation: Fragmentation = .whole,
         timeout: Duration? = .seconds(30),
         on group: any EventLoopGroup = SocketEventLoopGroup.shared
     ) async throws(SecureSocketError) -> (client: SecureSocket, server: SecureSocket) {
@@ -195,8 +195,8 @@ extension SecureSocket {
         try SecureSocketError.check(host: host)
         let group = try group.started(for: .connecting)
         let ends = (
-            MemoryTransport(on: group.next(), cut: cut, capacity: options.outputLimit),
-            MemoryTransport(on: group.next(), cut: cut, capacity: options.outputLimit)
+            MemoryTransport(on: group.next(), fragmentation: fragmentation, capacity: options.outputLimit),
+            MemoryTransport(on: group.next(), fragmentation: fragmentation, capacity: options.outputLimit)
         )
         MemoryTransport.join(ends.0, ends.1)
         let sides: (Connection, Connection)

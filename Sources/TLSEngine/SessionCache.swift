@@ -111,7 +111,7 @@ func keepNewSession(ssl: OpaquePointer?, session: OpaquePointer?) -> Int32 {
 }
 
 /// Notes, before the server has chosen anything, whether the client offers a session.
-func noteClientsOffer(
+func selectCertificateCallback(
     hello: UnsafePointer<SSL_CLIENT_HELLO>?
 ) -> ssl_select_cert_result_t {
     guard let hello, let ssl = hello.pointee.ssl, let engine = TLSEngine.of(ssl) else { return ssl_select_cert_success }
@@ -133,12 +133,12 @@ func noteClientsOffer(
 /// A clock that stands still until it is set, so that tests need not wait for a session to expire.
 ///
 /// The library asks for the time without saying for whom, and so there is one for the process; only contexts with `hasOwnClock` go by it.
-package enum StandingClock {
+package enum ManualClock {
     /// Seconds since 1970.
     package static let time = Atomic<UInt64>(0)
 }
 
-func tellStandingTime(ssl: OpaquePointer?, time: UnsafeMutablePointer<timeval>?) {
-    time?.pointee.tv_sec = time_t(StandingClock.time.load(ordering: .relaxed))
+func tellManualTime(ssl: OpaquePointer?, time: UnsafeMutablePointer<timeval>?) {
+    time?.pointee.tv_sec = time_t(ManualClock.time.load(ordering: .relaxed))
     time?.pointee.tv_usec = 0
 }

@@ -187,8 +187,8 @@ package final class TLSContext: @unchecked Sendable {
     private func setSessions() throws(TLSSettingsError) {
         // Without it, a session made under weaker rules could be resumed under stricter ones (RFC 8446 §4.6.1).
         try self.check(SSL_CTX_set_session_id_context(self.pointer, self.digest, self.digest.count))
-        if self.settings.hasOwnClock { SSL_CTX_set_current_time_cb(self.pointer, tellStandingTime) }
-        SSL_CTX_set_select_certificate_cb(self.pointer, noteClientsOffer)
+        if self.settings.hasOwnClock { SSL_CTX_set_current_time_cb(self.pointer, tellManualTime) }
+        SSL_CTX_set_select_certificate_cb(self.pointer, selectCertificateCallback)
         switch self.settings.sessionLifetime {
         case .library: break
         case .seconds(let seconds):

@@ -73,12 +73,12 @@ package struct TLSSettings: Sendable {
     package var ticketsGiven = 1
     /// Where a client's sessions are kept.
     package var sessionCache = SessionCache.shared
-    /// Whether sessions expire by `StandingClock` instead of the system's clock; for tests.
+    /// Whether sessions expire by `ManualClock` instead of the system's clock; for tests.
     package var hasOwnClock = false
 
     /// Seconds since 1970.
     func now() -> UInt64 {
-        self.hasOwnClock ? StandingClock.time.load(ordering: .relaxed) : UInt64(max(time(nil), 0))
+        self.hasOwnClock ? ManualClock.time.load(ordering: .relaxed) : UInt64(max(time(nil), 0))
     }
 
     package init(role: Role) {

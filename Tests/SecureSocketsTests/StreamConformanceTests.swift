@@ -16,18 +16,18 @@ import Testing
             let certificates = try TestCertificates.shared.get()
             let client = try certificates.clientConfiguration()
             let server = try certificates.serverConfiguration()
-            let cut: SecureSocket.MemoryCut
+            let fragmentation: SecureSocket.Fragmentation
             switch self {
-            case .memory: cut = .whole
-            case .memoryByteByByte: cut = .oneByteAtATime
-            case .memoryInSmallPieces: cut = .pieces(of: 777)
+            case .memory: fragmentation = .whole
+            case .memoryByteByByte: fragmentation = .oneByteAtATime
+            case .memoryInSmallPieces: fragmentation = .pieces(of: 777)
             case .loopback: return try await .overLoopback(client: client, server: server, options: options)
             case .loopbackOverNIO:
                 return try await .overLoopback(
                     client: client, server: server, options: options, on: .singletonMultiThreadedEventLoopGroup)
             }
             let (one, other) = try await SecureSocket.connectedPair(
-                client: client, server: server, options: options, cut: cut)
+                client: client, server: server, options: options, fragmentation: fragmentation)
             return StreamPair(client: one, server: other)
         }
 

@@ -6,7 +6,7 @@ import TLSEngine
 import TestSupport
 import Testing
 
-// Serialized: there is one standing clock.
+// Serialized: there is one manual clock.
 @Suite(.serialized) struct `Sessions` {
     /// A world in which two engines meet again and again, with a clock that stands still until it is set.
     private final class World: Sendable {
@@ -14,10 +14,10 @@ import Testing
 
         init(capacity: Int = 100) {
             self.cache = SessionCache(capacity: capacity)
-            StandingClock.time.store(UInt64(Date().timeIntervalSince1970), ordering: .relaxed)
+            ManualClock.time.store(UInt64(Date().timeIntervalSince1970), ordering: .relaxed)
         }
 
-        func pass(seconds: UInt64) { StandingClock.time.wrappingAdd(seconds, ordering: .relaxed) }
+        func pass(seconds: UInt64) { ManualClock.time.wrappingAdd(seconds, ordering: .relaxed) }
 
         func settings(_ role: TLSSettings.Role, _ lifetime: SessionLifetime) throws -> TLSSettings {
             let certificates = try TestCertificates.shared.get()

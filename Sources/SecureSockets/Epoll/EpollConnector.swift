@@ -94,7 +94,7 @@
             completion?(.success(self.descriptor))
         }
 
-        func goOn() {}
+        func resume() {}
 
         func loopStops() {
             let completion = self.completion

@@ -171,7 +171,7 @@
             let count = cepoll_wait(self.epoll, events.baseAddress, Int32(Self.eventsPerWait), self.timeout())
             // Interrupted by a signal, and nothing else can go wrong here.
             for index in 0..<Int(max(count, 0)) { self.dispatch(events[index]) }
-            self.goOn()
+            self.resumeUnfinished()
             self.runDeferred()
             self.runTimers()
         }
@@ -226,11 +226,11 @@
             while let body = self.timers.takeDue(at: now) { body() }
         }
 
-        private func goOn() {
+        private func resumeUnfinished() {
             guard !self.unfinished.isEmpty else { return }
             let unfinished = self.unfinished
             self.unfinished.removeAll(keepingCapacity: true)
-            for descriptor in unfinished { descriptor.goOn() }
+            for descriptor in unfinished { descriptor.resume() }
         }
 
         private func runDeferred() {
@@ -381,7 +381,7 @@
         }
 
         /// Lets a descriptor go on in the next round.
-        func again(_ descriptor: any PolledDescriptor) {
+        func reschedule(_ descriptor: any PolledDescriptor) {
             self.unfinished.append(descriptor)
         }
 
@@ -474,7 +474,7 @@
         private func roundAfterEnd() {
             self.threadID.store(Self.currentThreadID, ordering: .relaxed)
             self.runTasks()
-            self.goOn()
+            self.resumeUnfinished()
             self.runDeferred()
             self.runTimers()
             self.threadID.store(0, ordering: .relaxed)
@@ -492,7 +492,7 @@
         /// What has become possible, as epoll's events.
         func ready(_ events: UInt32)
         /// The next round has begun; see `EpollEventLoop.again`.
-        func goOn()
+        func resume()
         /// The loop watches no descriptors any more.
         func loopStops()
         /// The connection that the descriptor carries, if it carries one.

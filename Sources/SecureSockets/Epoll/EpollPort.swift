@@ -265,7 +265,7 @@
                 self.take()
             }
 
-            func goOn() {
+            func resume() {
                 self.isUnfinished = false
                 self.take()
             }
@@ -278,7 +278,7 @@
             func takeSoon() {
                 guard self.mayTake, !self.isUnfinished else { return }
                 self.isUnfinished = true
-                self.loop.again(self)
+                self.loop.reschedule(self)
             }
 
             private func take() {

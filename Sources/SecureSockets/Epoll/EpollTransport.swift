@@ -102,7 +102,7 @@
             }
         }
 
-        func goOn() {
+        func resume() {
             self.isUnfinished = false
             self.receive()
         }
@@ -113,10 +113,10 @@
 
         var servedConnection: Connection? { self.connection }
 
-        private func goOnSoon() {
+        private func resumeSoon() {
             guard !self.isUnfinished else { return }
             self.isUnfinished = true
-            self.loop.again(self)
+            self.loop.reschedule(self)
         }
 
         // MARK: Receiving
@@ -127,7 +127,7 @@
         func setReading(_ isReading: Bool) {
             self.isReading = isReading
             // Not now: whoever asks is in the middle of something.
-            if isReading, self.mayReceive, !self.isReceiving { self.goOnSoon() }
+            if isReading, self.mayReceive, !self.isReceiving { self.resumeSoon() }
         }
 
         private func receive() {
@@ -136,7 +136,7 @@
             defer { self.isReceiving = false }
             var rounds = Self.receivesPerRound
             while self.isReading, self.mayReceive, !self.isClosed {
-                if rounds == 0 { return self.goOnSoon() }
+                if rounds == 0 { return self.resumeSoon() }
                 rounds -= 1
                 let buffer = self.loop.inputBuffer
                 let result = cepoll_receive(self.descriptor, buffer.baseAddress, UInt(buffer.count))

@@ -7,14 +7,14 @@ import DequeModule
 ///
 /// Events come in as method calls, what is to be done goes out as a value. The caller keeps the clock, and stops when something has
 /// connected.
-package struct AddressRace<Address> {
+package struct HappyEyeballs<Address> {
     package typealias Family = IPFamily
 
     package enum Action {
         case none
-        /// Call `resolutionDelayPassed` after `AddressRaceTiming.resolutionDelay`.
+        /// Call `resolutionDelayPassed` after `HappyEyeballsTiming.resolutionDelay`.
         case waitForPreferredFamily
-        /// Try this address, and call `attemptDelayPassed` after `AddressRaceTiming.attemptDelay`.
+        /// Try this address, and call `attemptDelayPassed` after `HappyEyeballsTiming.attemptDelay`.
         case attempt(Address)
         /// Everything has failed.
         case exhausted
@@ -81,10 +81,10 @@ package struct AddressRace<Address> {
     }
 }
 
-extension AddressRace.Action: Equatable where Address: Equatable {}
+extension HappyEyeballs.Action: Equatable where Address: Equatable {}
 
 /// The delays that RFC 8305 recommends (§8), in milliseconds.
-package enum AddressRaceTiming {
+package enum HappyEyeballsTiming {
     /// How long the preferred family is waited for when the other is known (§3).
     package static let resolutionDelay: Int64 = 50
     /// How long an attempt is waited for before the next begins beside it (§5).

@@ -2,7 +2,7 @@ import SocketCore
 import Testing
 
 @Suite struct `A race of addresses` {
-    typealias Race = AddressRace<String>
+    typealias Race = HappyEyeballs<String>
 
     @Test func `tries the preferred family first, and then in turns`() {
         var race = Race(families: [.v6, .v4])
