@@ -24,8 +24,8 @@ extension SSL.Reason {
     ///     ciphersUnusable, identityMissing              ecipher, enoservercert
     ///     invalidConfiguration                          eoptions; enomem if the TLS library refused it
     ///     invalidArgument                               eoptions while configuring, nxdomain for a host, otherwise einval
-    ///     certificateRefused                            by the certificate problem's kind (§6.2)
-    ///     refusedByPeer, protocolError                  esslerrssl
+    ///     certificateVerificationFailed                 by the certificate problem's kind (§6.2)
+    ///     alertReceived, protocolError                  esslerrssl
     ///     endedInHandshake, endedBeforeHandshake        esslconnect, or esslaccept in `accept`
     ///     closed, cancelled, writingEnded               closed
     ///     truncated, endOfStream                        closed
@@ -50,8 +50,8 @@ extension SSL.Reason {
             case .resolving: self = .nxdomain
             default: self = .einval
             }
-        case .certificateRefused: self = error.certificateProblem.map(Self.init) ?? .epeercert
-        case .refusedByPeer, .protocolError: self = .esslerrssl
+        case .certificateVerificationFailed: self = error.certificateProblem.map(Self.init) ?? .epeercert
+        case .alertReceived, .protocolError: self = .esslerrssl
         case .endedInHandshake, .endedBeforeHandshake: self = call == .accept ? .esslaccept : .esslconnect
         case .closed, .cancelled, .writingEnded, .truncated, .endOfStream: self = .closed
         case .timedOut: self = .timeout

@@ -288,8 +288,8 @@ extension SecureSocket {
     ///   - timeout: For everything together; nil: for ever. Default: 30 seconds.
     ///   - group: The event loops to choose one from. A group of SwiftNIO's must not be shut down before its sockets are
     ///     closed: nothing that is asked of them after that is answered.
-    /// - Throws: ``SecureSocketError``: `nameNotFound`, `tooManyLookups`, `connectionRefused`, `unreachable`, `timedOut`, `certificateRefused` with the
-    ///   reason, `refusedByPeer`, `protocolError`, `endedInHandshake`, `cancelled`, and others. Nothing is left open.
+    /// - Throws: ``SecureSocketError``: `nameNotFound`, `tooManyLookups`, `connectionRefused`, `unreachable`, `timedOut`, `certificateVerificationFailed` with the
+    ///   reason, `alertReceived`, `protocolError`, `endedInHandshake`, `cancelled`, and others. Nothing is left open.
     nonisolated(nonsending) public static func connect(
         to host: String,
         port: Int,

@@ -32,15 +32,15 @@ extension SecureSocketError {
         let reason = failure.reason?.name
         let peer = peer.escapedForDisplay
         switch failure.kind {
-        case .certificateRefused(let refusal):
+        case .certificateVerificationFailed(let refusal):
             let problem = CertificateProblem(refusal)
             self.init(
-                .certificateRefused, blame: .peer, step: step, "\(peer): \(problem)", advice: problem.advice,
+                .certificateVerificationFailed, blame: .peer, step: step, "\(peer): \(problem)", advice: problem.advice,
                 certificateProblem: problem, libraryReason: reason)
         case .alertReceived(let alert):
             let message = FailureMessage(alert, receivedBy: role, failure.explanation)
             self.init(
-                .refusedByPeer, blame: .peer, step: step, "\(peer) refused the connection: \(message.text)",
+                .alertReceived, blame: .peer, step: step, "\(peer) refused the connection: \(message.text)",
                 advice: message.advice, alert: alert.description, isClientCertificateMissing: failure.lacksClientCertificate,
                 libraryReason: reason)
         case .endedInHandshake:

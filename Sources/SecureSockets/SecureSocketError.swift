@@ -77,9 +77,9 @@ public struct SecureSocketError: Error, Sendable {
         // MARK: The peer
 
         /// The peer's certificate was refused; see ``SecureSocketError/certificateProblem``.
-        public static let certificateRefused = Code("certificateRefused")
+        public static let certificateVerificationFailed = Code("certificateVerificationFailed")
         /// The peer refused us by a TLS alert; see ``SecureSocketError/alert``.
-        public static let refusedByPeer = Code("refusedByPeer")
+        public static let alertReceived = Code("alertReceived")
         /// The peer does not speak TLS, breaks its rules, or has no version, cipher or group in common with us.
         public static let protocolError = Code("protocolError")
         /// A client connected and left without having sent anything, as health checks and port scans do.

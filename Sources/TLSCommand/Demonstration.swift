@@ -102,7 +102,7 @@ struct Demonstration: Sendable {
         do {
             let socket = try await self.connect(trusting: stranger)
             socket.close()
-        } catch let error as SecureSocketError where error.code == .certificateRefused {
+        } catch let error as SecureSocketError where error.code == .certificateVerificationFailed {
             let seen = await observer.refusal(within: Self.timeout)
             return try self.tell(DemoReports.Refused(trusted: stranger, error: ErrorReport(error), serverSaw: seen?.error))
         }

@@ -104,14 +104,14 @@ extension TLSEngine {
 
     private func unexplainedFailure(_ code: Int32) -> TLSFailure {
         let reasons = ErrorQueue.drain()
-        if let refusal = self.refusal { return TLSFailure(.certificateRefused(refusal), reason: reasons.first) }
+        if let refusal = self.refusal { return TLSFailure(.certificateVerificationFailed(refusal), reason: reasons.first) }
         switch code {
         case SSL_ERROR_SSL:
             if let reason = reasons.first(where: { $0.isOfTLS(SSL_R_KEY_USAGE_BIT_INCORRECT) }) {
                 // The library looks at this before the chain is verified, and also where nothing is verified.
                 let refusal = CertificateRefusal(
                     CertificateRefusal.wrongPurpose, .lacksDigitalSignature, depth: 0, of: nil)
-                return TLSFailure(.certificateRefused(refusal), reason: reason)
+                return TLSFailure(.certificateVerificationFailed(refusal), reason: reason)
             }
             let failure = TLSFailure.sorted(reasons)
             guard failure.kind == .peerUnacceptable, let alert = self.alertInTheClear else { return failure }

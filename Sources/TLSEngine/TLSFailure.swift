@@ -4,7 +4,7 @@ internal import CNIOBoringSSL
 package struct TLSFailure: Error, Sendable, Equatable {
     package enum Kind: Sendable, Equatable {
         /// The peer's certificate chain was refused by us.
-        case certificateRefused(CertificateRefusal)
+        case certificateVerificationFailed(CertificateRefusal)
         /// The peer refused us, by a fatal alert (RFC 8446 §6.2).
         case alertReceived(TLSAlert)
         /// The peer ended the connection before the handshake was complete.

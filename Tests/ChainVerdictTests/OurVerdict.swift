@@ -77,7 +77,7 @@ enum OurVerdict: Sendable, Equatable, CustomStringConvertible {
             switch engine.handshake() {
             case .complete: return .accepted
             case .failed(let failure):
-                guard case .certificateRefused(let refusal) = failure.kind else {
+                guard case .certificateVerificationFailed(let refusal) = failure.kind else {
                     return .failed(reason: failure.reason?.name, text: "\(failure)")
                 }
                 let problem = CertificateProblem(refusal)

@@ -35,7 +35,7 @@ import Testing
             let error = try await #require(throws: SecureSocketError.self) {
                 _ = try await self.connect(to: server.port, as: name)
             }
-            #expect(error.code == .certificateRefused)
+            #expect(error.code == .certificateVerificationFailed)
             #expect(error.certificateProblem?.kind == (name == nil ? .wrongAddress : .wrongName))
             #expect(
                 error.message.hasSuffix(
@@ -76,7 +76,7 @@ import Testing
             let socket = try await self.connect(to: server.port)
             _ = try await socket.receive(timeout: Encounter.patience)
         }
-        #expect(error.code == .refusedByPeer)
+        #expect(error.code == .alertReceived)
         #expect(error.alert == (version == .tls13 ? "certificate_required" : "handshake_failure"))
     }
 

@@ -368,7 +368,7 @@ import Testing
             try client.send([21, 3, 3, 0, 2, 2, alert.code])
             try client.receiveUntilEnd()
         }
-        #expect(error.code == .refusedByPeer)
+        #expect(error.code == .alertReceived)
         #expect(error.alert == alert.name)
         #expect(error.blame == .peer)
         #expect(error.step == .handshake)

@@ -20,7 +20,7 @@ import Testing
             with: .server(own.serverIdentity, clients: .required, trust: own.trust))
         let client = try #require(await encounter.clientRefusal)
         let alert = version == .tls12 ? "handshake_failure" : "certificate_required"
-        #expect(client.code == .refusedByPeer)
+        #expect(client.code == .alertReceived)
         #expect(client.alert == alert)
         #expect(client.isClientCertificateMissing)
         #expect(

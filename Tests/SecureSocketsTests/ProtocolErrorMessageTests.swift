@@ -155,6 +155,6 @@ import Testing
         guard case .failed(let failure) = engine.handshake() else { return try #require(nil, "the alert was not fatal") }
         let error = SecureSocketError(failure, role: .client, step: .handshake, peer: "PEER")
         #expect(error.message == "PEER refused the connection: \(text)")
-        #expect(error.code == .refusedByPeer)
+        #expect(error.code == .alertReceived)
     }
 }

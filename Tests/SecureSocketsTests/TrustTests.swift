@@ -13,7 +13,7 @@ import Testing
 
         let another = try await Encounter(of: tls, with: .server(other))
         let refusal = try #require(await another.clientRefusal)
-        #expect(refusal.code == .certificateRefused)
+        #expect(refusal.code == .certificateVerificationFailed)
         #expect(refusal.certificateProblem?.code == 24)
         #expect(refusal.certificateProblem?.position == 1)
         #expect(refusal.certificateProblem?.certificate?.subject == "CN=a server")
@@ -30,7 +30,7 @@ import Testing
 
         let bad = try TLSIdentity(below.issue(commonName: "bad", names: ["127.0.0.1"]))
         let refusal = try #require(await Encounter(of: tls, with: .server(bad)).clientRefusal)
-        #expect(refusal.code == .certificateRefused)
+        #expect(refusal.code == .certificateVerificationFailed)
         #expect(refusal.certificateProblem?.code == 25)
     }
 }

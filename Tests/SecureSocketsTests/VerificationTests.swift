@@ -20,7 +20,7 @@ import Testing
         row.expect(try #require(await encounter.clientRefusal), from: .handshake)
 
         let server = try #require(encounter.serverRefusal)
-        #expect(server.code == .refusedByPeer)
+        #expect(server.code == .alertReceived)
         #expect(server.alert == row.alert)
         #expect(server.blame == .peer)
         #expect(server.step == .handshake)
@@ -39,7 +39,7 @@ import Testing
 
         // With TLS 1.3 the client's handshake is complete before the server has seen its certificate.
         let client = try #require(await encounter.clientRefusal)
-        #expect(client.code == .refusedByPeer)
+        #expect(client.code == .alertReceived)
         #expect(client.alert == row.alert)
         #expect(client.blame == .peer)
         #expect(client.step == (version == .tls12 ? .handshake : .receiving))
@@ -159,7 +159,7 @@ import Testing
 
         let stranger = try await Encounter(
             of: .client(trust: CertificateAuthority.root().trust, verification: .chainOnly), with: .server(server))
-        #expect(await stranger.clientRefusal?.code == .certificateRefused)
+        #expect(await stranger.clientRefusal?.code == .certificateVerificationFailed)
     }
 
     @Test func `without any check everybody is believed, and the information says that nothing was verified`() async throws {
@@ -246,7 +246,7 @@ import Testing
         let error = await #expect(throws: SecureSocketError.self) {
             while true { try await socket.send("more", timeout: Encounter.patience) }
         }
-        #expect(error?.code == .refusedByPeer)
+        #expect(error?.code == .alertReceived)
         #expect(error?.alert == "certificate_required")
         #expect(error?.step == .sending)
         // Once it has ended, it has ended in both directions, and for every call.
@@ -275,7 +275,7 @@ import Testing
                 tls: certificates.clientConfiguration(parameters: .init(version)))
             _ = try await socket.receive(timeout: Encounter.patience)
         }
-        #expect(atClient?.code == .refusedByPeer)
+        #expect(atClient?.code == .alertReceived)
         #expect(atClient?.alert == (version == .tls13 ? "certificate_required" : "handshake_failure"))
         #expect(atClient?.advice == "Give the configuration an identity that the server accepts")
 
@@ -347,7 +347,7 @@ struct VerificationRow: Sendable, CustomTestStringConvertible {
     func expect(
         _ error: SecureSocketError, from step: SecureSocketError.Step, sourceLocation: SourceLocation = #_sourceLocation
     ) {
-        #expect(error.code == .certificateRefused, sourceLocation: sourceLocation)
+        #expect(error.code == .certificateVerificationFailed, sourceLocation: sourceLocation)
         #expect(error.blame == .peer, sourceLocation: sourceLocation)
         #expect(error.step == step, sourceLocation: sourceLocation)
         #expect(error.alert == nil, sourceLocation: sourceLocation)

@@ -9,7 +9,8 @@ import Testing
         #expect(outcome.status == 0)
         #expect(outcome.errors == "")
         for part in [
-            "TLS 1.3", "X25519MLKEM768", "server name  localhost", "which is trusted", "1048576 bytes", "certificateRefused",
+            "TLS 1.3", "X25519MLKEM768", "server name  localhost", "which is trusted", "1048576 bytes",
+            "certificateVerificationFailed",
             "handshake, peer", "unknown_ca", "All went as it should",
         ] {
             #expect(outcome.output.contains(part), "\(part) in \(outcome.output)")
@@ -28,8 +29,8 @@ import Testing
         #expect(connected.version == "TLS 1.3")
         #expect(connected.certificates?.map(\.subject).first == "CN=localhost")
         let refused = try #require(lines.first { $0.event == "refused" })
-        #expect(refused.error?.code == "certificateRefused")
-        #expect(refused.serverSaw?.code == "refusedByPeer")
+        #expect(refused.error?.code == "certificateVerificationFailed")
+        #expect(refused.serverSaw?.code == "alertReceived")
     }
 
     @Test func `with --stay serves a client that trusts its file, until a signal ends it with 0`() async throws {

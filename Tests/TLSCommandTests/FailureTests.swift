@@ -59,7 +59,7 @@ import Testing
         let outcome = try await Tool.run("connect", serving.address, "--ca", stranger.authority)
         #expect(outcome.status == 1)
         #expect(outcome.errors.contains("--ca FILE"))
-        #expect(try await serving.log("handshakeFailed").error?.code == "refusedByPeer")
+        #expect(try await serving.log("handshakeFailed").error?.code == "alertReceived")
     }
 
     @Test func `the system's trust does not know a development authority`() async throws {
