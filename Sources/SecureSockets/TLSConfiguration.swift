@@ -197,7 +197,7 @@ public struct TLSConfiguration: Sendable {
         /// Application protocols in order of preference (ALPN, RFC 7301), for example `["h2", "http/1.1"]`. A server that has
         /// none in common with its client ends the handshake. Default: none, and no negotiation.
         public var applicationProtocols: [String] = []
-        /// The highest position in a chain at which a trusted root may stand: the peer's own certificate is at 0, its issuer at
+        /// The greatest depth in a chain at which a trusted root may stand: the peer's own certificate is at 0, its issuer at
         /// 1, and so on. Default: 10.
         public var depth: Int = 10
         /// How long a session may be resumed after the handshake that made it, which saves the certificates and half of the work;

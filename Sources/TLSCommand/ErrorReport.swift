@@ -10,7 +10,7 @@ struct ErrorReport: Report {
     struct Problem: Encodable {
         var kind: String
         var code: Int32
-        var position: Int
+        var depth: Int
         var subject: String?
     }
 
@@ -52,7 +52,7 @@ struct ErrorReport: Report {
         self.libraryReason = error.libraryReason
         self.certificateProblem = error.certificateProblem.map { problem in
             Problem(
-                kind: problem.kind.rawValue, code: problem.code, position: problem.position,
+                kind: problem.kind.rawValue, code: problem.code, depth: problem.depth,
                 subject: problem.certificate?.subject)
         }
     }

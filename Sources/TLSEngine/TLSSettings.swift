@@ -56,7 +56,7 @@ package struct TLSSettings: Sendable {
     package var identity: Identity?
     package var trust: TrustStore?
     package var verification: PeerVerification
-    /// The highest position at which a trusted certificate may stand; the peer's own certificate is at 0.
+    /// The greatest depth at which a trusted certificate may stand; the peer's own certificate is at 0.
     package var depth: Int
     /// Whether a chain may end in any trusted certificate, and not only in a self-signed one.
     package var acceptsPartialChains = false

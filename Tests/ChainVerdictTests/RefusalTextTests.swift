@@ -32,7 +32,7 @@ import Testing
                 + "but another key. The authority was probably made anew: trust its present certificate")
         #expect(
             try await self.refusal(Chain(sent: [server(by: new), new], trusted: [old]))
-                == "www.example.org (in memory): the certificate at position 1 of the chain (CN=Root) is the root of the chain and is not "
+                == "www.example.org (in memory): the certificate at depth 1 of the chain (CN=Root) is the root of the chain and is not "
                 + "trusted; a trusted certificate has this name, but another key. The authority was probably made anew: trust its present "
                 + "certificate")
     }
@@ -42,7 +42,7 @@ import Testing
         let issuer = try server(by: root)
         #expect(
             try await self.refusal(Chain(sent: [server(by: issuer), issuer], trusted: [root]))
-                == "www.example.org (in memory): the certificate at position 1 of the chain (CN=Server) is not an authority, but issued the "
+                == "www.example.org (in memory): the certificate at depth 1 of the chain (CN=Server) is not an authority, but issued the "
                 + "certificate below it (its basic constraints or its key usage do not allow that). Have the certificate issued by an "
                 + "authority")
     }
@@ -71,7 +71,7 @@ import Testing
         let chain = try Chain(sent: [server(by: intermediate), intermediate], trusted: [intermediate])
         #expect(
             try await self.refusal(chain)
-                == "www.example.org (in memory): the certificate at position 1 of the chain (CN=Intermediate) was issued by CN=Root, whose "
+                == "www.example.org (in memory): the certificate at depth 1 of the chain (CN=Intermediate) was issued by CN=Root, whose "
                 + "certificate is neither sent nor trusted. If you trust the authority that issued it, say so with TLSTrust; the peer has "
                 + "to send its whole chain")
         #expect(try await self.refusal(chain) { $0.acceptingPartialChains } == "accepted")

@@ -53,7 +53,7 @@ import Testing
             _ = try await self.connect(to: server.port, trusting: self.site.otherAuthority)
         }
         #expect(error.certificateProblem?.kind == .issuerUnknown)
-        #expect(error.certificateProblem?.position == 1)
+        #expect(error.certificateProblem?.depth == 1)
         #expect(error.certificateProblem?.certificate?.subject == "CN=Interop intermediate")
     }
 

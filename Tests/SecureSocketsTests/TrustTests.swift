@@ -15,7 +15,7 @@ import Testing
         let refusal = try #require(await another.clientRefusal)
         #expect(refusal.code == .certificateVerificationFailed)
         #expect(refusal.certificateProblem?.code == 24)
-        #expect(refusal.certificateProblem?.position == 1)
+        #expect(refusal.certificateProblem?.depth == 1)
         #expect(refusal.certificateProblem?.certificate?.subject == "CN=a server")
     }
 

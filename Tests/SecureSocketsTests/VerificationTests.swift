@@ -195,7 +195,7 @@ import Testing
             }
             let problem = try #require(refusal?.certificateProblem)
             #expect(problem.kind == .chainTooLong)
-            #expect(problem.position == position)
+            #expect(problem.depth == position)
             #expect(problem.certificate?.subject == "CN=root")
         }
     }
@@ -222,7 +222,7 @@ import Testing
             of: .client(trust: intermediate.trust, parameters: .init(depth: depth)), with: .server(alone))
         let refusal = try #require(await ended.clientRefusal)
         #expect(refusal.certificateProblem?.kind == .issuerUnknown)
-        #expect(refusal.certificateProblem?.position == 1)
+        #expect(refusal.certificateProblem?.depth == 1)
         #expect(refusal.certificateProblem?.certificate?.subject == "CN=intermediate")
 
         let both = try TLSTrust.certificates(.text(intermediate.certificatePEM + root.certificatePEM))
@@ -334,7 +334,7 @@ struct VerificationRow: Sendable, CustomTestStringConvertible {
     let kind: CertificateProblem.Kind
     /// `X509_V_ERR_*`.
     let code: Int32
-    let position: Int
+    let depth: Int
     let subject: String
     var expectedName: String?
     /// What the refused side is told (RFC 8446 §6.2).
@@ -354,7 +354,7 @@ struct VerificationRow: Sendable, CustomTestStringConvertible {
         let problem = error.certificateProblem
         #expect(problem?.kind == self.kind, sourceLocation: sourceLocation)
         #expect(problem?.code == self.code, sourceLocation: sourceLocation)
-        #expect(problem?.position == self.position, sourceLocation: sourceLocation)
+        #expect(problem?.depth == self.depth, sourceLocation: sourceLocation)
         #expect(problem?.certificate?.subject == self.subject, sourceLocation: sourceLocation)
         #expect(problem?.expectedName == self.expectedName, sourceLocation: sourceLocation)
         let (peer, text) = error.description.splitAfterPeer
@@ -369,7 +369,7 @@ extension VerificationRow {
     static let chains: [VerificationRow] = [
         VerificationRow(
             testDescription: "expired certificate",
-            kind: .expired, code: 10, position: 0, subject: "CN=leaf",
+            kind: .expired, code: 10, depth: 0, subject: "CN=leaf",
             alert: "certificate_expired",
             text: """
                 the peer's certificate (CN=leaf) has expired (it was valid until 2020-02-01 00:00:00 UTC). \
@@ -381,10 +381,10 @@ extension VerificationRow {
         },
         VerificationRow(
             testDescription: "expired intermediate",
-            kind: .expired, code: 10, position: 1, subject: "CN=intermediate",
+            kind: .expired, code: 10, depth: 1, subject: "CN=intermediate",
             alert: "certificate_expired",
             text: """
-                the certificate at position 1 of the chain (CN=intermediate) has expired \
+                the certificate at depth 1 of the chain (CN=intermediate) has expired \
                 (it was valid until 2020-02-01 00:00:00 UTC). \
                 The peer has to renew it; if it looks valid, check this machine's clock
                 """
@@ -395,7 +395,7 @@ extension VerificationRow {
         },
         VerificationRow(
             testDescription: "certificate of the future",
-            kind: .notYetValid, code: 9, position: 0, subject: "CN=leaf",
+            kind: .notYetValid, code: 9, depth: 0, subject: "CN=leaf",
             alert: "certificate_expired",
             text: """
                 the peer's certificate (CN=leaf) is not valid yet (it will be valid from 2400-02-29 12:34:56 UTC). \
@@ -407,7 +407,7 @@ extension VerificationRow {
         },
         VerificationRow(
             testDescription: "self-signed certificate",
-            kind: .selfSigned, code: 18, position: 0, subject: "CN=leaf",
+            kind: .selfSigned, code: 18, depth: 0, subject: "CN=leaf",
             alert: "unknown_ca",
             text: """
                 the peer's certificate (CN=leaf) is signed with its own key and is not trusted. \
@@ -419,7 +419,7 @@ extension VerificationRow {
         },
         VerificationRow(
             testDescription: "self-signed certificate that has expired: trust comes before dates",
-            kind: .selfSigned, code: 18, position: 0, subject: "CN=leaf",
+            kind: .selfSigned, code: 18, depth: 0, subject: "CN=leaf",
             alert: "unknown_ca",
             text: """
                 the peer's certificate (CN=leaf) is signed with its own key and is not trusted. \
@@ -431,7 +431,7 @@ extension VerificationRow {
         },
         VerificationRow(
             testDescription: "certificate of an unknown authority",
-            kind: .issuerUnknown, code: 20, position: 0, subject: "CN=leaf",
+            kind: .issuerUnknown, code: 20, depth: 0, subject: "CN=leaf",
             alert: "unknown_ca",
             text: """
                 the peer's certificate (CN=leaf) was issued by CN=foreign root, whose certificate is neither sent nor trusted. \
@@ -443,10 +443,10 @@ extension VerificationRow {
         },
         VerificationRow(
             testDescription: "certificate of an unknown authority that is sent along",
-            kind: .untrustedRoot, code: 19, position: 1, subject: "CN=foreign root",
+            kind: .untrustedRoot, code: 19, depth: 1, subject: "CN=foreign root",
             alert: "unknown_ca",
             text: """
-                the certificate at position 1 of the chain (CN=foreign root) is the root of the chain and is not trusted. \
+                the certificate at depth 1 of the chain (CN=foreign root) is the root of the chain and is not trusted. \
                 If you trust the authority that issued it, say so with TLSTrust; the peer has to send its whole chain
                 """
         ) { purpose in
@@ -459,7 +459,7 @@ extension VerificationRow {
         },
         VerificationRow(
             testDescription: "chain without its intermediate",
-            kind: .issuerUnknown, code: 20, position: 0, subject: "CN=leaf",
+            kind: .issuerUnknown, code: 20, depth: 0, subject: "CN=leaf",
             alert: "unknown_ca",
             text: """
                 the peer's certificate (CN=leaf) was issued by CN=intermediate, whose certificate is neither sent nor trusted. \
@@ -475,7 +475,7 @@ extension VerificationRow {
         },
         VerificationRow(
             testDescription: "certificate for the other side's use",
-            kind: .wrongPurpose, code: 26, position: 0, subject: "CN=leaf",
+            kind: .wrongPurpose, code: 26, depth: 0, subject: "CN=leaf",
             alert: "unsupported_certificate",
             text: """
                 the peer's certificate (CN=leaf) is not for this use (its extended key usage does not allow it). \
@@ -487,11 +487,11 @@ extension VerificationRow {
         },
         VerificationRow(
             testDescription: "chain that is too long",
-            kind: .chainTooLong, code: 22, position: 3, subject: "CN=Development authority",
+            kind: .chainTooLong, code: 22, depth: 3, subject: "CN=Development authority",
             alert: "unknown_ca",
             text: """
-                the certificate at position 3 of the chain (CN=Development authority) ends a chain that is too long: \
-                it stands at position 3, and 2 is the highest allowed. \
+                the certificate at depth 3 of the chain (CN=Development authority) ends a chain that is too long: \
+                it stands at depth 3, and 2 is the highest allowed. \
                 Allow a greater depth, or have the peer use a shorter chain
                 """
         ) { purpose in
@@ -501,10 +501,10 @@ extension VerificationRow {
         },
         VerificationRow(
             testDescription: "intermediate below an authority that allows none",
-            kind: .pathLengthExceeded, code: 25, position: 2, subject: "CN=upper",
+            kind: .pathLengthExceeded, code: 25, depth: 2, subject: "CN=upper",
             alert: "unknown_ca",
             text: """
-                the certificate at position 2 of the chain (CN=upper) has more authorities below it than its path length constraint \
+                the certificate at depth 2 of the chain (CN=upper) has more authorities below it than its path length constraint \
                 allows. Have the authority issue it directly, or raise its path length constraint
                 """
         ) { purpose in
@@ -514,10 +514,10 @@ extension VerificationRow {
         },
         VerificationRow(
             testDescription: "certificate that was issued by a certificate that is no authority's",
-            kind: .notAuthority, code: 24, position: 1, subject: "CN=no authority",
+            kind: .notAuthority, code: 24, depth: 1, subject: "CN=no authority",
             alert: "unknown_ca",
             text: """
-                the certificate at position 1 of the chain (CN=no authority) is not an authority, but issued the certificate below it \
+                the certificate at depth 1 of the chain (CN=no authority) is not an authority, but issued the certificate below it \
                 (its basic constraints or its key usage do not allow that). Have the certificate issued by an authority
                 """
         ) { purpose in
@@ -526,7 +526,7 @@ extension VerificationRow {
         },
         VerificationRow(
             testDescription: "certificate with a forged signature",
-            kind: .badSignature, code: 7, position: 0, subject: "CN=forged",
+            kind: .badSignature, code: 7, depth: 0, subject: "CN=forged",
             alert: "decrypt_error",
             text: """
                 the peer's certificate (CN=forged) has a signature that is not its issuer's. \
@@ -560,7 +560,7 @@ extension VerificationRow {
         let own = names.isEmpty ? "no name at all (it has no alternative names)" : names.joined(separator: ", ")
         return VerificationRow(
             testDescription: description,
-            kind: isAddress ? .wrongAddress : .wrongName, code: isAddress ? 64 : 62, position: 0, subject: "CN=leaf",
+            kind: isAddress ? .wrongAddress : .wrongName, code: isAddress ? 64 : 62, depth: 0, subject: "CN=leaf",
             expectedName: expected, alert: "bad_certificate",
             text: """
                 the peer's certificate (CN=leaf) is not for \(expected) but for \(own). \

@@ -50,7 +50,7 @@ import Testing
         let issuer = try server(by: root)
         self.expectRefusal(
             try await self.connect(Chain(sent: [server(by: issuer), issuer], trusted: [root])),
-            "the certificate at position 1 of the chain (CN=Server) is not an authority, but issued the certificate below it "
+            "the certificate at depth 1 of the chain (CN=Server) is not an authority, but issued the certificate below it "
                 + "(its basic constraints or its key usage do not allow that). Have the certificate issued by an authority.")
     }
 
@@ -76,7 +76,7 @@ import Testing
         let chain = try Chain(sent: [server(by: intermediate), intermediate], trusted: [intermediate])
         self.expectRefusal(
             try await self.connect(chain),
-            "the certificate at position 1 of the chain (CN=Intermediate) was issued by CN=Root, whose certificate is neither sent nor "
+            "the certificate at depth 1 of the chain (CN=Intermediate) was issued by CN=Root, whose certificate is neither sent nor "
                 + "trusted. If you trust its authority, pass that with --ca FILE; a server must send its whole chain.")
         #expect(try await self.connect(chain, "--partial-chain").status == 0)
     }

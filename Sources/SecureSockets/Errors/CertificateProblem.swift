@@ -69,7 +69,7 @@ public struct CertificateProblem: Sendable, Hashable {
     /// BoringSSL's code, `X509_V_ERR_*`.
     public var code: Int32 { self.refusal.code }
     /// Where in the chain: 0 is the peer's own certificate, 1 its issuer, and so on.
-    public var position: Int { self.refusal.depth }
+    public var depth: Int { self.refusal.depth }
     /// The certificate at fault, where there is one.
     public var certificate: PeerCertificate? { self.refusal.certificate.map(PeerCertificate.init) }
     /// The name or address that was asked for, if the problem is that the certificate is for another.
@@ -122,7 +122,7 @@ extension CertificateProblem: CustomStringConvertible {
     }
 
     private var subjectText: String {
-        let place = self.position == 0 ? "the peer's certificate" : "the certificate at position \(self.position) of the chain"
+        let place = self.depth == 0 ? "the peer's certificate" : "the certificate at depth \(self.depth) of the chain"
         guard let subject = self.certificate?.subject, !subject.isEmpty else { return place }
         return "\(place) (\(subject.abbreviatedForDisplay))"
     }
@@ -141,7 +141,7 @@ extension CertificateProblem: CustomStringConvertible {
             "is not an authority, but issued the certificate below it (its basic constraints or its key usage do not allow that)"
         case .pathLengthExceeded: "has more authorities below it than its path length constraint allows"
         case .chainTooLong:
-            "ends a chain that is too long: it stands at position \(self.position), and \(self.refusal.depthLimit ?? 0) is the highest allowed"
+            "ends a chain that is too long: it stands at depth \(self.depth), and \(self.refusal.depthLimit ?? 0) is the highest allowed"
         case .wrongName: "is not for \(self.expectedText) but for \(self.ownNames)"
         case .wrongAddress where self.hasAddressAsName:
             "has \(self.expectedText) as a DNS name, not as an address"
