@@ -62,7 +62,7 @@ let package = Package(
         .target(
             name: "ClassicSSL",
             dependencies: [
-                "SecureSockets", "SocketCore",
+                "SecureSockets", "SocketCore", "TLSEngine",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -54,12 +54,13 @@ extension SSL {
         guard (1...65_535).contains(port) else { throw .einval }
         let host = try address.host()
         do {
-            let tls = try await Self.load { () throws(SecureSocketError) in try .client(options.files) }
+            let tls = try await Self.load { () throws(SecureSocketError) in try options.clientConfiguration() }
             if options.verify == 0 {
                 Self.logger.warning("connecting without verification", metadata: ["host": "\(host)", "port": "\(port)"])
             }
             let socket = try await SecureSocket.connect(
-                to: host, port: port, tls: tls, options: options.socketOptions, timeout: duration)
+                to: host, port: port, tls: tls, options: options.socketOptions, connecting: options.connectOptions,
+                timeout: duration)
             return try await Self.own(socket)
         } catch {
             throw Reason(error, call: .connect)
@@ -98,9 +99,9 @@ extension SSL {
         let options = try Options(options, for: .listen)
         guard (0...65_535).contains(port) else { throw .einval }
         do {
-            let tls = try await Self.load { () throws(SecureSocketError) in try .server(options.files) }
+            let tls = try await Self.load { () throws(SecureSocketError) in try options.serverConfiguration() }
             let listener = try await SecureListener.bind(
-                host: options.ip, port: port, tls: tls, options: options.socketOptions)
+                host: options.ip, port: port, tls: tls, options: options.socketOptions, listening: options.listenerOptions)
             try listener.setOwner(Process.current.mailbox)
             return Socket(listener)
         } catch {
@@ -216,9 +217,9 @@ extension SSL {
     static let logger = Logger(label: "ClassicSSL")
 
     /// Reads files and derives keys from passwords, which takes its time: not on an event loop.
-    nonisolated(nonsending) private static func load(
-        _ make: @escaping @Sendable () throws(SecureSocketError) -> TLSConfiguration
-    ) async throws(SecureSocketError) -> TLSConfiguration {
+    nonisolated(nonsending) private static func load<Configuration: Sendable>(
+        _ make: @escaping @Sendable () throws(SecureSocketError) -> Configuration
+    ) async throws(SecureSocketError) -> Configuration {
         let loaded = await withTaskExecutorPreference(globalConcurrentExecutor) {
             Result { () throws(SecureSocketError) in try make() }
         }

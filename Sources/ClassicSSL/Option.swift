@@ -98,27 +98,25 @@ extension SSL {
             options.maximumPacketSize = SSL.maximumPacketSize
             options.mailboxHighWaterMark = SSL.mailboxHighWaterMark
             options.noDelay = self.noDelay
-            options.backlog = self.backlog
-            options.addressFamily = .v4
-            // The classic calls have a deadline of their own, for everything.
-            options.handshakeTimeout = nil
             options.streamRules = .classic
             options.tag = SocketMode(isBinary: self.isBinary, isActive: self.isActive).rawValue
             return options
         }
 
-        /// The files and numbers that are about TLS.
-        var files: TLSConfiguration.Files {
-            var files = TLSConfiguration.Files()
-            files.certificate = self.certfile
-            files.key = self.keyfile
-            files.password = self.password
-            files.trust = self.cacertfile
-            files.verify = self.verify
-            files.depth = self.depth
-            files.ciphers = self.ciphers
-            files.sessionLifetime = self.cachetimeout
-            return files
+        /// The options of a listener, apart from TLS.
+        var listenerOptions: ListenerOptions {
+            var options = ListenerOptions()
+            options.backlog = self.backlog
+            // `accept` has a deadline of its own, for everything.
+            options.handshakeTimeout = nil
+            return options
+        }
+
+        /// The options of `connect`, apart from TLS.
+        var connectOptions: ConnectOptions {
+            var options = ConnectOptions()
+            options.addressFamily = .v4
+            return options
         }
     }
 }

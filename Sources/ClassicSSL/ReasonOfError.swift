@@ -21,7 +21,7 @@ extension SSL.Reason {
     ///     code                                          reason
     ///     certificateUnusable, privateKeyUnusable       ecertfile, ekeyfile
     ///     privateKeyMismatch, trustUnusable             ekeymismatch, ecacertfile
-    ///     ciphersUnusable, identityMissing              ecipher, enoservercert
+    ///     cipherSuitesUnusable, identityMissing         ecipher, enoservercert
     ///     invalidConfiguration                          eoptions; enomem if the TLS library refused it
     ///     invalidArgument                               eoptions while configuring, nxdomain for a host, otherwise einval
     ///     certificateVerificationFailed                 by the certificate problem's kind (§6.2)
@@ -41,7 +41,7 @@ extension SSL.Reason {
         case .privateKeyUnusable: self = .ekeyfile
         case .privateKeyMismatch: self = .ekeymismatch
         case .trustUnusable: self = .ecacertfile
-        case .ciphersUnusable: self = .ecipher
+        case .cipherSuitesUnusable: self = .ecipher
         case .identityMissing: self = .enoservercert
         case .invalidConfiguration: self = error.libraryReason == nil ? .eoptions : .enomem
         case .invalidArgument:

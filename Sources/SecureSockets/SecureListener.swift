@@ -7,7 +7,7 @@ import TLSEngine
 ///
 /// ```swift
 /// let identity = try TLSIdentity(certificateChain: "server.pem", privateKey: "server.key")
-/// let listener = try await SecureListener.bind(port: 8443, tls: .server(identity))
+/// let listener = try await SecureListener.bind(port: 8443, tls: TLSServerConfiguration(identity: identity))
 /// try await listener.serve { socket in
 ///     for try await message in socket.incoming { try await socket.send(message) }
 /// }
@@ -38,8 +38,9 @@ public final class SecureListener: Sendable {
     /// - Parameters:
     ///   - host: The local address to listen on, for example `127.0.0.1`. Default: nil, all addresses of this machine, IPv6 and IPv4.
     ///   - port: 0 to 65535; 0 picks a free one, see ``localEndpoint``.
-    ///   - tls: A server's configuration.
-    ///   - options: Of the listener and of the sockets it accepts.
+    ///   - tls: The identity, and what is asked of clients.
+    ///   - options: The options of the sockets it accepts.
+    ///   - listening: The options of the listener itself.
     ///   - group: The event loops that connections are spread over. A group of SwiftNIO's must not be shut down before its sockets are
     ///     closed: nothing that is asked of them after that is answered.
     ///   - logger: Where failures of `serve` are logged, at most ten lines of a kind in ten seconds: handshakes and handlers at level
@@ -48,8 +49,9 @@ public final class SecureListener: Sendable {
     public static func bind(
         host: String? = nil,
         port: Int,
-        tls: TLSConfiguration,
+        tls: TLSServerConfiguration,
         options: SocketOptions = SocketOptions(),
+        listening: ListenerOptions = ListenerOptions(),
         on group: any EventLoopGroup = SocketEventLoopGroup.shared,
         logger: Logger = Logger(label: "SecureSockets")
     ) async throws(SecureSocketError) -> SecureListener {
@@ -58,25 +60,27 @@ public final class SecureListener: Sendable {
                 .invalidArgument, blame: .caller, step: .listening, "\(port) is not a port; 0 to 65535 are")
         }
         let options = try options.validated()
-        try tls.require(.server)
-        if let host { return try await self.bind(to: SocketEndpoint(host: host, port: port), tls, options, group, logger) }
+        let listening = try listening.validated()
+        if let host {
+            return try await self.bind(to: SocketEndpoint(host: host, port: port), tls, options, listening, group, logger)
+        }
         do {
-            return try await self.bind(to: SocketEndpoint(host: "::", port: port), tls, options, group, logger)
+            return try await self.bind(to: SocketEndpoint(host: "::", port: port), tls, options, listening, group, logger)
         } catch  where error.code == .addressNotAvailable || error.isAddressFamilyUnsupported {
             // A machine without IPv6.
-            return try await self.bind(to: SocketEndpoint(host: "0.0.0.0", port: port), tls, options, group, logger)
+            return try await self.bind(to: SocketEndpoint(host: "0.0.0.0", port: port), tls, options, listening, group, logger)
         }
     }
 
     private static func bind(
-        to endpoint: SocketEndpoint, _ tls: TLSConfiguration, _ options: SocketOptions, _ group: any EventLoopGroup,
-        _ logger: Logger
+        to endpoint: SocketEndpoint, _ tls: TLSServerConfiguration, _ options: SocketOptions, _ listening: ListenerOptions,
+        _ group: any EventLoopGroup, _ logger: Logger
     ) async throws(SecureSocketError) -> SecureListener {
         let address = try endpoint.socketAddress()
         let group = try group.started(for: .listening)
-        let acceptor = Acceptor.make(on: group, tls, options, logger)
+        let acceptor = Acceptor.make(on: group, tls, options, listening, logger)
         do {
-            let bound = try await acceptor.bind(to: address, spreadingOver: group)
+            let bound = try await acceptor.bind(to: address, options, listening, spreadingOver: group)
             return SecureListener(acceptor, group, SocketEndpoint(bound) ?? endpoint)
         } catch {
             throw .transport(error, step: .listening, "cannot listen on \(endpoint)")
@@ -90,7 +94,7 @@ public final class SecureListener: Sendable {
     /// Any number of tasks may call this at a time; clients go to them in the order of the calls, and one that stays silent holds up
     /// one call only. A failed handshake ends one call; the listener is unharmed.
     ///
-    /// - Parameter timeout: For client and handshake together; nil: for ever. `SocketOptions.handshakeTimeout` bounds the handshake in
+    /// - Parameter timeout: For client and handshake together; nil: for ever. ``ListenerOptions/handshakeTimeout`` bounds the handshake in
     ///   any case. A connection in its handshake is then dropped; one that still waits in the queue is left for the next call, as is every
     ///   one if the timeout is zero.
     /// - Throws: ``SecureSocketError``: `timedOut`, `closed`, `cancelled`, and the reasons of a failed handshake.
@@ -115,7 +119,7 @@ public final class SecureListener: Sendable {
     ///
     /// Handshakes run side by side; one that fails does not affect the others. Returns when the listener is closed and all handlers have
     /// returned, which is the graceful way to stop: clients that were connected before are still served, those in their handshake as well.
-    /// (Not those beyond `maximumConnections` or ``SocketOptions/maximumHandshakes``, which wait in the operating system's queue, nor, on loops
+    /// (Not those beyond `maximumConnections` or ``ListenerOptions/maximumHandshakes``, which wait in the operating system's queue, nor, on loops
     /// of NIO's, any that do: closing the port resets them.)
     /// **Cancelling** the task cancels the handlers and drops handshakes. In both cases the listener is closed, and what the handlers sent
     /// has been delivered or given up, when this returns.
@@ -215,7 +219,8 @@ public final class SecureListener: Sendable {
 
 extension Acceptor {
     fileprivate static func make(
-        on group: any EventLoopGroup, _ tls: TLSConfiguration, _ options: SocketOptions, _ logger: Logger
+        on group: any EventLoopGroup, _ tls: TLSServerConfiguration, _ options: SocketOptions, _ listening: ListenerOptions,
+        _ logger: Logger
     ) -> Acceptor {
         let loops = Array(group.makeIterator())
         #if os(Linux)
@@ -223,15 +228,18 @@ extension Acceptor {
         #else
             let canChooseLoop = false
         #endif
-        return Acceptor(loops: loops, canChooseLoop: canChooseLoop, tls: tls, options: options, logger: logger)
+        return Acceptor(
+            loops: loops, canChooseLoop: canChooseLoop, tls: tls, options: options, listening: listening, logger: logger)
     }
 
     /// Listens at an address; the local address is the answer.
-    fileprivate func bind(to address: SocketAddress, spreadingOver group: any EventLoopGroup) async throws -> SocketAddress? {
+    fileprivate func bind(
+        to address: SocketAddress, _ options: SocketOptions, _ listening: ListenerOptions, spreadingOver group: any EventLoopGroup
+    ) async throws -> SocketAddress? {
         #if os(Linux)
             let loops = self.places.compactMap { $0.loop as? EpollEventLoop }
             if loops.count == self.places.count {
-                let port = try EpollPort(at: address, on: loops, for: self, options: self.options)
+                let port = try EpollPort(at: address, on: loops, for: self, options: options, listening: listening)
                 self.listen(at: port)
                 do {
                     try await port.start()
@@ -242,7 +250,8 @@ extension Acceptor {
                 return port.localAddress
             }
         #endif
-        return try await ChannelPort.bind(to: address, on: group.next(), for: self, options: self.options, spreadingOver: group)
+        return try await ChannelPort.bind(
+            to: address, on: group.next(), for: self, options: options, listening: listening, spreadingOver: group)
     }
 }
 

@@ -24,9 +24,7 @@ public enum PacketHeader: Int, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// Settings of sockets and listeners that are not about TLS.
-///
-/// A listener's sockets inherit its options.
+/// Settings of a socket that are not about TLS. A listener gives its options to the sockets it accepts.
 public struct SocketOptions: Sendable, Hashable {
     /// How the stream is cut into packets. Default: a plain stream.
     public var packetHeader: PacketHeader = .none
@@ -42,13 +40,6 @@ public struct SocketOptions: Sendable, Hashable {
     /// Whether the operating system probes a silent connection (`SO_KEEPALIVE`). Default: false.
     public var keepAlive: Bool = false
 
-    /// How many connections may wait at a listener to be accepted. Default: 1024; the operating system may have a lower limit.
-    public var backlog: Int = 1024
-
-    /// Whether several listeners, also of other processes of the same user, may listen on one port; new connections are spread over them
-    /// (`SO_REUSEPORT`). Each of them has to ask for it. Default: false.
-    public var reusePort: Bool = false
-
     /// Bytes that are taken from the network before anybody receives them; then the peer has to wait. Default: 64 KiB.
     ///
     /// A whole packet is gathered even if it is larger.
@@ -62,32 +53,9 @@ public struct SocketOptions: Sendable, Hashable {
     /// Two active ends that both send more than their marks before they take messages wait for each other.
     public var mailboxHighWaterMark: Int = 1 << 20
 
-    /// How long an accepted connection may take for its handshake. Default: 10 seconds. nil: for ever.
-    public var handshakeTimeout: Duration? = .seconds(10)
-
-    /// How many connections of `serve` may be in their handshake. Default: 8192.
-    ///
-    /// At the limit, a client that waits takes the place of the one that has been connected longest without having sent anything (after 100
-    /// milliseconds), or, if all have, of the one whose handshake has taken longest (after 2 seconds). A client that stays silent takes
-    /// about 8 KiB of memory and a file descriptor.
-    public var maximumHandshakes: Int = 8192
-
-    /// How many connections of `serve` that are closed on this side may wait for their peers; beyond it the oldest is dropped. Default: 1024,
-    /// or fewer where `maximumConnections` is lower, but at least 64.
-    public var maximumLingering: Int = 1024
-
     /// How long a closed socket may go without progress in delivering what was accepted by `send`, and then in waiting for the
     /// peer's end, before it is dropped. In any case it is dropped after twelve times as long. Default: 10 seconds.
     public var lingerTimeout: Duration = .seconds(10)
-
-    /// The local port and address that a connecting socket uses. Default: nil, whatever the operating system chooses.
-    public var localEndpoint: SocketEndpoint?
-
-    /// Which addresses of a host name are tried. Default: both kinds.
-    public var addressFamily: AddressFamily = .any
-
-    /// The kinds of internet addresses.
-    public enum AddressFamily: Sendable, Hashable { case any, v4, v6 }
 
     /// How ends and failures are told where another interface over this one has rules of its own.
     package struct StreamRules: OptionSet, Sendable, Hashable {
@@ -120,33 +88,21 @@ extension SocketOptions {
     /// ciphertext under a mark that is a power of two fits into a buffer of the same size and not of twice that.
     var outputLimit: Int { self.sendHighWaterMark - self.sendHighWaterMark / 16 }
 
-    /// Says which option has a value that makes no sense.
+    /// Throws for an option whose value makes no sense.
     func validated() throws(SecureSocketError) -> SocketOptions {
-        func check(_ holds: Bool, _ message: String) throws(SecureSocketError) {
-            guard !holds else { return }
-            throw SecureSocketError(
-                .invalidArgument, blame: .caller, step: .configuring, message)
-        }
-        // Buffers cannot hold more than 4 GiB, and none of these wants to be near that.
+        // Buffers cannot hold more than 4 GiB, and no use of these options comes near it.
         let largest = 1 << 30
-        try check(
+        try OptionError.check(
             (0...largest).contains(self.maximumPacketSize),
             "maximumPacketSize is \(self.maximumPacketSize); 0 to \(largest) are possible")
-        try check(
-            self.maximumHandshakes > 0, "maximumHandshakes is \(self.maximumHandshakes); it must be positive")
-        try check(self.maximumLingering > 0, "maximumLingering is \(self.maximumLingering); it must be positive")
-        try check(self.backlog >= 0, "backlog is \(self.backlog); it must not be negative")
-        try check(
+        try OptionError.check(
             (1...largest).contains(self.readAhead), "readAhead is \(self.readAhead); 1 to \(largest) are possible")
-        try check(
+        try OptionError.check(
             (1...largest).contains(self.sendHighWaterMark),
             "sendHighWaterMark is \(self.sendHighWaterMark); 1 to \(largest) are possible")
-        try check(
+        try OptionError.check(
             self.mailboxHighWaterMark > 0, "mailboxHighWaterMark is \(self.mailboxHighWaterMark); it must be positive")
-        if let handshakeTimeout {
-            try check(handshakeTimeout > .zero, "handshakeTimeout is \(handshakeTimeout); it must be positive")
-        }
-        try check(self.lingerTimeout >= .zero, "lingerTimeout is \(self.lingerTimeout); it must not be negative")
+        try OptionError.check(self.lingerTimeout >= .zero, "lingerTimeout is \(self.lingerTimeout); it must not be negative")
         return self
     }
 }

@@ -21,7 +21,7 @@ enum Advice {
         if let problem = error.certificateProblem, let text = self.forCertificate(problem, trustOption: "--ca") { return text }
         if error.isClientCertificateMissing { return "Pass one with --cert FILE and --key FILE" }
         switch error.alert {
-        case "no_application_protocol": return "Pass others with --alpn LIST"
+        case .noApplicationProtocol?: return "Pass others with --alpn LIST"
         default: return nil
         }
     }

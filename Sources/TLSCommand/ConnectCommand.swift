@@ -69,9 +69,9 @@ struct Connect: AsyncParsableCommand, SpeaksJSON {
         }
     }
 
-    private func configuration() throws -> TLSConfiguration {
-        try .client(
-            trust: self.leniency.applied(to: try self.ca.map { try TLSTrust.pem($0) } ?? .system),
+    private func configuration() throws -> TLSClientConfiguration {
+        try TLSClientConfiguration(
+            trust: self.leniency.applied(to: try self.ca.map { try TLSTrust.only(.file($0)) } ?? .system),
             verification: self.insecure ? .dangerouslyNone : .full,
             identity: try self.identity.identity(self.leniency),
             serverName: self.serverName,

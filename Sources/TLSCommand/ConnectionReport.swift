@@ -11,10 +11,10 @@ struct ConnectionReport: Encodable, Sendable {
         var notBefore: String?
         var notAfter: String?
 
-        init(_ certificate: PeerCertificate) {
+        init(_ certificate: SecureSockets.Certificate) {
             self.subject = certificate.subject
             self.issuer = certificate.issuer
-            self.names = certificate.names
+            self.names = certificate.dnsNames + certificate.ipAddresses
             self.notBefore = certificate.notBefore.map(Self.date)
             self.notAfter = certificate.notAfter.map(Self.date)
         }
@@ -40,8 +40,8 @@ struct ConnectionReport: Encodable, Sendable {
         self.localAddress = socket.localEndpoint?.description
         self.remoteAddress = socket.remoteEndpoint?.description
         self.version = information.version.description
-        self.cipher = information.cipher
-        self.group = information.group
+        self.cipher = information.cipherSuite.description
+        self.group = information.group?.description
         self.applicationProtocol = information.applicationProtocol
         self.serverName = information.serverName
         self.isResumed = information.isResumed

@@ -25,7 +25,7 @@ struct Demonstration: Sendable {
         let identity = try TLSIdentity(
             certificateChain: .text(certificates.server.certificateChainPEM),
             privateKey: .text(certificates.server.privateKeyPEM))
-        self.listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: .server(identity))
+        self.listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: TLSServerConfiguration(identity: identity))
         try tell(DemoReports.Listening(self.listener.localEndpoint))
     }
 
@@ -52,8 +52,8 @@ struct Demonstration: Sendable {
     }
 
     private func connect(trusting authority: CertificateAuthority) async throws -> SecureSocket {
-        let tls = try TLSConfiguration.client(
-            trust: .certificates(.text(authority.certificatePEM)), serverName: Self.serverName)
+        let tls = try TLSClientConfiguration(
+            trust: .only(.text(authority.certificatePEM)), serverName: Self.serverName)
         return try await SecureSocket.connect(
             to: self.listener.localEndpoint.host, port: self.listener.localEndpoint.port, tls: tls, timeout: Self.timeout)
     }

@@ -47,7 +47,7 @@ struct ErrorReport: Report {
             error.step == .configuring ? .configuration : .failure)
         self.blame = error.blame.rawValue
         self.step = error.step.rawValue
-        self.alert = error.alert
+        self.alert = error.alert?.description
         self.errorNumber = error.errorNumber
         self.libraryReason = error.libraryReason
         self.certificateProblem = error.certificateProblem.map { problem in

@@ -85,12 +85,14 @@ struct Serve: AsyncParsableCommand, SpeaksJSON {
             """)
     }
 
-    private func configuration() throws -> TLSConfiguration {
+    private func configuration() throws -> TLSServerConfiguration {
         guard let identity = try self.identity.identity(self.leniency) else { throw self.identityMissing }
-        return try .server(
-            identity,
-            clients: self.clientCa == nil ? .none : self.requireClientCertificate ? .required : .optional,
-            trust: try self.clientCa.map { self.leniency.applied(to: try TLSTrust.pem($0)) },
-            parameters: self.stream.parameters)
+        return try TLSServerConfiguration(identity: identity, clients: self.clients(), parameters: self.stream.parameters)
+    }
+
+    private func clients() throws -> TLSServerConfiguration.ClientAuthentication {
+        guard let clientCa else { return .none }
+        let trust = self.leniency.applied(to: try .only(.file(clientCa)))
+        return self.requireClientCertificate ? .required(trust: trust) : .optional(trust: trust)
     }
 }

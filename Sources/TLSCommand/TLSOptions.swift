@@ -72,8 +72,8 @@ struct StreamOptions: ParsableArguments {
         return options
     }
 
-    var parameters: TLSConfiguration.Parameters {
-        var parameters = TLSConfiguration.Parameters()
+    var parameters: TLSParameters {
+        var parameters = TLSParameters()
         parameters.applicationProtocols = self.alpn ?? []
         return parameters
     }

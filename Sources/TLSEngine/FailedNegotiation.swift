@@ -62,7 +62,7 @@ extension FailedNegotiation {
     }
 
     /// A client's, from the alert that ended it before the server had chosen anything (RFC 8446 §6.2).
-    init?(alert: TLSAlert, context: TLSContext) {
+    init?(alert: AlertDescription, context: TLSContext) {
         switch alert.code {
         case UInt8(SSL_AD_HANDSHAKE_FAILURE): self.subject = .unknown
         case UInt8(SSL_AD_PROTOCOL_VERSION): self.subject = .versions

@@ -1,19 +1,18 @@
 internal import CNIOBoringSSL
-import Synchronization
 
 /// What a handshake has settled.
 package struct NegotiatedParameters: Sendable, Hashable {
     package let version: TLSVersion
-    /// The suite's name in RFC 8446 or its predecessors, for example `TLS_AES_256_GCM_SHA384`.
-    package let cipher: String
-    /// The key exchange group, for example `X25519MLKEM768`; nil where the handshake had no such exchange.
-    package let group: String?
+    /// The suite's number.
+    package let cipherSuite: UInt16
+    /// The key exchange group; nil where the handshake had no such exchange.
+    package let group: TLSGroup?
     package let applicationProtocol: String?
     /// The server name that the client asked for (RFC 6066 §3).
     package let serverName: String?
-    package let resumption: Resumption
+    package let resumption: ResumptionOutcome
     /// What the peer sent: own certificate first. Empty if it sent none.
-    package let peerCertificates: [Certificate]
+    package let peerCertificates: [DecodedCertificate]
     /// The number of certificates from the peer's to the trusted one, both included; nil if nothing was verified.
     package let verifiedChainLength: Int?
 }
@@ -23,11 +22,10 @@ extension TLSEngine {
     package var negotiated: NegotiatedParameters? {
         guard SSL_in_init(self.ssl) == 0, let version = TLSVersion(rawValue: UInt16(truncatingIfNeeded: SSL_version(self.ssl)))
         else { return nil }
-        let group = SSL_get_group_id(self.ssl)
         return NegotiatedParameters(
             version: version,
-            cipher: SSL_get_current_cipher(self.ssl).map(CipherNames.name) ?? "",
-            group: group == 0 ? nil : SSL_get_group_name(group).map { String(cString: $0) },
+            cipherSuite: SSL_get_current_cipher(self.ssl).map { SSL_CIPHER_get_protocol_id($0) } ?? 0,
+            group: TLSGroup(rawValue: SSL_get_group_id(self.ssl)),
             applicationProtocol: self.selectedApplicationProtocol,
             serverName: self.context.settings.role == .server
                 ? SSL_get_servername(self.ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) }
@@ -38,19 +36,6 @@ extension TLSEngine {
         )
     }
 
-    private enum CipherNames {
-        private static let known = Mutex<[UInt16: String]>([:])
-
-        /// The standard name of a suite: one string for all connections.
-        static func name(of cipher: OpaquePointer) -> String {
-            let number = SSL_CIPHER_get_protocol_id(cipher)
-            if let name = self.known.withLock({ $0[number] }) { return name }
-            let name = SSL_CIPHER_standard_name(cipher).map { String(cString: $0) } ?? ""
-            self.known.withLock { $0[number] = name }
-            return name
-        }
-    }
-
     private var selectedApplicationProtocol: String? {
         var start: UnsafePointer<UInt8>?
         var length: UInt32 = 0
@@ -59,10 +44,10 @@ extension TLSEngine {
         return String(decoding: UnsafeBufferPointer(start: start, count: Int(length)), as: UTF8.self)
     }
 
-    private var peerCertificates: [Certificate] {
+    private var peerCertificates: [DecodedCertificate] {
         guard let chain = SSL_get_peer_full_cert_chain(self.ssl) else { return [] }
         return (0..<sk_X509_num(chain)).compactMap { index in
-            sk_X509_value(chain, index).map { Certificate(borrowing: $0) }
+            sk_X509_value(chain, index).map { DecodedCertificate(borrowing: $0) }
         }
     }
 

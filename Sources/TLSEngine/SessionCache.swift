@@ -14,7 +14,7 @@ package enum SessionLifetime: Sendable, Hashable {
 }
 
 /// Whether a handshake resumed an earlier session, and why not.
-package enum Resumption: Sendable, Hashable {
+package enum ResumptionOutcome: Sendable, Hashable {
     case resumed
     /// The client had no session for this server that was still good, or did not offer it.
     case notOffered

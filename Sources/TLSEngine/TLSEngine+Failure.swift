@@ -5,10 +5,10 @@ internal import CNIOBoringSSL
 extension TLSEngine {
     /// The alert that the peer sent in the clear after the server's hello, where TLS 1.3 has everything encrypted. OpenSSL's clients say
     /// so why they refuse a certificate; the library takes it for a record that cannot be decrypted.
-    private var alertInTheClear: TLSAlert? {
+    private var alertInTheClear: AlertDescription? {
         // Content type 21, any version, length 2, level 2 (fatal), and the description.
         guard self.isInHandshake, self.lastHandshakeBytes & 0x00ff_ff00_ffff_ff00 == 0x0015_0300_0002_0200 else { return nil }
-        return TLSAlert(code: UInt8(truncatingIfNeeded: self.lastHandshakeBytes))
+        return AlertDescription(code: UInt8(truncatingIfNeeded: self.lastHandshakeBytes))
     }
 
     /// Returns why a call of the library has failed, and what explains it.
@@ -29,7 +29,7 @@ extension TLSEngine {
         }
     }
 
-    private func explanation(of alert: TLSAlert) -> TLSFailure.Explanation? {
+    private func explanation(of alert: AlertDescription) -> TLSFailure.Explanation? {
         let settings = self.context.settings
         switch settings.role {
         case .client:

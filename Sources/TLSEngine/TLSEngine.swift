@@ -258,7 +258,7 @@ package final class TLSEngine {
     }
 
     /// Whether the handshake resumed a session; to be asked when it is complete.
-    var resumption: Resumption {
+    var resumption: ResumptionOutcome {
         if SSL_session_reused(self.ssl) == 1 { return .resumed }
         return self.hasOfferedSession ? .declined : .notOffered
     }

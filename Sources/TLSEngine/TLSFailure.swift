@@ -6,7 +6,7 @@ package struct TLSFailure: Error, Sendable, Equatable {
         /// The peer's certificate chain was refused by us.
         case certificateVerificationFailed(CertificateRefusal)
         /// The peer refused us, by a fatal alert (RFC 8446 §6.2).
-        case alertReceived(TLSAlert)
+        case alertReceived(AlertDescription)
         /// The peer ended the connection before the handshake was complete.
         case endedInHandshake
         /// What the peer sent is not TLS, or not as TLS has it, or has nothing in common with what we offer.
@@ -55,7 +55,7 @@ package struct TLSFailure: Error, Sendable, Equatable {
 }
 
 /// A TLS alert description (RFC 8446 §6).
-package struct TLSAlert: Sendable, Hashable, CustomStringConvertible {
+package struct AlertDescription: Sendable, Hashable, CustomStringConvertible {
     package let code: UInt8
 
     package init(code: UInt8) { self.code = code }
@@ -114,7 +114,7 @@ extension TLSFailure {
         for reason in reasons where reason.library == Int32(ERR_LIB_SSL) {
             let alert = reason.code - SSL_AD_REASON_OFFSET
             if (0...255).contains(alert) {
-                return TLSFailure(.alertReceived(TLSAlert(code: UInt8(alert))), reason: reason)
+                return TLSFailure(.alertReceived(AlertDescription(code: UInt8(alert))), reason: reason)
             }
         }
         // Below a reason of the protocol there may be one of a cipher, which tells less.

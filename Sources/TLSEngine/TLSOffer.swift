@@ -190,17 +190,13 @@ package enum TLSNames {
 extension PrivateKey {
     /// Its kind and size, for example `RSA of 2048 bits`.
     var summary: String {
-        switch EVP_PKEY_id(self.pointer) {
-        case EVP_PKEY_RSA: return "RSA of \(EVP_PKEY_bits(self.pointer)) bits"
-        case EVP_PKEY_ED25519: return "Ed25519"
-        case EVP_PKEY_EC:
-            switch EVP_PKEY_get_ec_curve_nid(self.pointer) {
-            case NID_X9_62_prime256v1: return "ECDSA on P-256"
-            case NID_secp384r1: return "ECDSA on P-384"
-            case NID_secp521r1: return "ECDSA on P-521"
-            default: return "ECDSA"
-            }
-        default: return "another kind"
+        switch DecodedCertificate.PublicKey(self.pointer) {
+        case .rsa(let bits): "RSA of \(bits) bits"
+        case .p256: "ECDSA on P-256"
+        case .p384: "ECDSA on P-384"
+        case .p521: "ECDSA on P-521"
+        case .ed25519: "Ed25519"
+        case .other: "another kind"
         }
     }
 }

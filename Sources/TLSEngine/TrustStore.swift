@@ -46,6 +46,26 @@ package final class TrustStore: @unchecked Sendable {
             isSystem: false)
     }
 
+    /// Certificates in DER.
+    package convenience init(der certificates: [[UInt8]]) throws(CredentialError) {
+        try self.init(
+            CertificateList(der: certificates, as: .trustedCertificates), origin: "certificates given by the program",
+            isSystem: false)
+    }
+
+    /// The certificates of all of these stores. One store alone is itself.
+    package static func joining(_ stores: [TrustStore]) throws(CredentialError) -> TrustStore {
+        if let only = stores.first, stores.count == 1 { return only }
+        let all = stores.flatMap(\.certificates.pointers)
+        for certificate in all { X509_up_ref(certificate) }
+        return try TrustStore(
+            CertificateList(taking: all), origin: stores.map(\.origin).joined(separator: ", "),
+            isSystem: stores.contains(where: \.isSystem))
+    }
+
+    /// Whether a server may name the authorities to its clients: those of the system are too many.
+    package var canBeNamed: Bool { !self.isSystem }
+
     /// Whom a server names when it asks for a certificate.
     var authoritiesToName: [OpaquePointer] { self.isSystem ? [] : self.certificates.pointers }
 

@@ -14,44 +14,49 @@ enum OurVerdict: Sendable, Equatable, CustomStringConvertible {
     /// Runs a handshake in memory.
     init(on chain: Chain, of chainCase: ChainCase) async {
         do {
-            let verifier = try Self.verifier(of: chain, chainCase)
-            if let presenter = try? Self.presenter(of: chain, chainCase) {
-                self = try await Self.verdict(of: verifier, on: presenter, chainCase)
+            if let identity = try? Self.identity(of: chain) {
+                self = try await Self.verdict(on: identity, of: chain, chainCase)
             } else {
-                self = try Self.verdict(of: verifier, on: chain, chainCase)
+                self = try Self.verdict(on: chain, chainCase)
             }
         } catch {
             self = .failed(reason: nil, text: "\(error)")
         }
     }
 
-    /// The configuration that is tested.
-    private static func verifier(of chain: Chain, _ chainCase: ChainCase) throws -> TLSConfiguration {
-        let trust = try TLSTrust.certificates(.text(chain.trusted.joined()))
-        return switch chainCase.presenter {
-        case .server: try .client(trust: trust, verification: chainCase.host == nil ? .chainOnly : .full)
-        case .client: try .server(TestCertificates.shared.get().serverIdentity, clients: .required, trust: trust)
-        }
+    private static func trust(of chain: Chain) throws -> TLSTrust { try .only(.text(chain.trusted.joined())) }
+
+    /// The client that judges a server's chain.
+    private static func client(judging chain: Chain, _ chainCase: ChainCase) throws -> TLSClientConfiguration {
+        try TLSClientConfiguration(trust: self.trust(of: chain), verification: chainCase.host == nil ? .chainOnly : .full)
     }
 
-    /// The configuration of the side that presents the chain; throws where the public interface refuses such an identity.
-    private static func presenter(of chain: Chain, _ chainCase: ChainCase) throws -> TLSConfiguration {
-        let identity = try TLSIdentity(certificateChain: .text(chain.sent.joined()), privateKey: .text(chain.key))
-        return switch chainCase.presenter {
-        case .server: try .server(identity)
-        case .client: try .client(verification: .dangerouslyNone, identity: identity)
-        }
+    /// The server that judges a client's chain.
+    private static func server(judging chain: Chain) throws -> TLSServerConfiguration {
+        try TLSServerConfiguration(
+            identity: TestCertificates.shared.get().serverIdentity, clients: .required(trust: self.trust(of: chain)))
+    }
+
+    /// The identity that presents the chain; throws where the public interface refuses such an identity.
+    private static func identity(of chain: Chain) throws -> TLSIdentity {
+        try TLSIdentity(certificateChain: .text(chain.sent.joined()), privateKey: .text(chain.key))
     }
 
     /// Both ends by the public interface.
-    private static func verdict(
-        of verifier: TLSConfiguration, on presenter: TLSConfiguration, _ chainCase: ChainCase
-    ) async throws -> OurVerdict {
+    private static func verdict(on identity: TLSIdentity, of chain: Chain, _ chainCase: ChainCase) async throws -> OurVerdict {
+        let client: TLSClientConfiguration
+        let server: TLSServerConfiguration
+        switch chainCase.presenter {
+        case .server:
+            client = try self.client(judging: chain, chainCase)
+            server = try TLSServerConfiguration(identity: identity)
+        case .client:
+            client = try TLSClientConfiguration(verification: .dangerouslyNone, identity: identity)
+            server = try self.server(judging: chain)
+        }
         do {
-            let isServer = chainCase.presenter == .server
             let pair = try await SecureSocket.connectedPair(
-                client: isServer ? verifier : presenter, server: isServer ? presenter : verifier,
-                host: chainCase.host ?? "localhost", timeout: Encounter.patience)
+                client: client, server: server, host: chainCase.host ?? "localhost", timeout: Encounter.patience)
             pair.client.close()
             pair.server.close()
             return .accepted
@@ -64,13 +69,15 @@ enum OurVerdict: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// For a chain that the public interface does not present: the verifier's engine, and a peer that presents anything.
-    private static func verdict(of verifier: TLSConfiguration, on chain: Chain, _ chainCase: ChainCase) throws -> OurVerdict {
+    private static func verdict(on chain: Chain, _ chainCase: ChainCase) throws -> OurVerdict {
         let presenter = try RawPresenter(chain.sent.map(derBytes), key: chain.key, presenter: chainCase.presenter)
         let engine =
             switch chainCase.presenter {
             case .server:
-                try TLSEngine(client: verifier.context, serverName: nil, expecting: chainCase.host.map { PeerName($0) })
-            case .client: try TLSEngine(server: verifier.context)
+                try TLSEngine(
+                    client: self.client(judging: chain, chainCase).context, serverName: nil,
+                    expecting: chainCase.host.map { PeerName($0) })
+            case .client: try TLSEngine(server: self.server(judging: chain).context)
             }
         // No handshake takes more flights.
         for _ in 0..<10 {

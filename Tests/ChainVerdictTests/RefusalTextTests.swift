@@ -7,14 +7,14 @@ import Testing
     private func refusal(_ chain: Chain, host: String = "www.example.org", trust: ((TLSTrust) -> TLSTrust)? = nil) async throws
         -> String
     {
-        let all = try TLSTrust.certificates(.text(chain.trusted.joined()))
-        let client = try TLSConfiguration.client(trust: trust.map { $0(all) } ?? all)
+        let all = try TLSTrust.only(.text(chain.trusted.joined()))
+        let client = try TLSClientConfiguration(trust: trust.map { $0(all) } ?? all)
         let legacy: LegacyCertificates = [.sha1Signatures, .rsaKeysUnder2048Bits]
         let identity = try TLSIdentity(
             certificateChain: .text(chain.sent.joined()), privateKey: .text(chain.key), allowing: legacy)
         do {
             let pair = try await SecureSocket.connectedPair(
-                client: client, server: .server(identity), host: host, timeout: Encounter.patience)
+                client: client, server: TLSServerConfiguration(identity: identity), host: host, timeout: Encounter.patience)
             pair.client.close()
             pair.server.close()
             return "accepted"

@@ -8,11 +8,12 @@ import Testing
         "is part of a chain that takes too much work to verify: it has too many certificates of one name, too many names, or too large keys"
 
     private func verdict(_ chain: Chain) async throws -> String {
-        let client = try TLSConfiguration.client(trust: .certificates(.text(chain.trusted.joined())))
+        let client = try TLSClientConfiguration(trust: .only(.text(chain.trusted.joined())))
         let identity = try TLSIdentity(certificateChain: .text(chain.sent.joined()), privateKey: .text(chain.key))
         do {
             let pair = try await SecureSocket.connectedPair(
-                client: client, server: .server(identity), host: "www.example.org", timeout: Encounter.patience)
+                client: client, server: TLSServerConfiguration(identity: identity), host: "www.example.org",
+                timeout: Encounter.patience)
             pair.client.close()
             pair.server.close()
             return "accepted"

@@ -126,7 +126,8 @@ struct CacheTimeoutTests {
     @Test(arguments: [(nil, true), (100, true), (0, false)] as [(Int?, Bool)])
     func `3 cachetimeout: TLS 1_2, client`(_ lifetime: Int?, _ isResumed: Bool) async throws {
         let server = try self.configuration { try $0.serverConfiguration(parameters: $1) }
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server, options: .patient)
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: server, options: .patient, listening: .patient)
         try await SSL.withProcess { _ in
             for round in 0..<2 {
                 async let accepting = listener.accept(timeout: Encounter.patience)
@@ -141,10 +142,10 @@ struct CacheTimeoutTests {
         }
     }
 
-    private func configuration(
-        _ make: (TestCertificates, TLSConfiguration.Parameters) throws -> TLSConfiguration
-    ) throws -> TLSConfiguration {
-        var parameters = TLSConfiguration.Parameters()
+    private func configuration<Configuration>(
+        _ make: (TestCertificates, TLSParameters) throws -> Configuration
+    ) throws -> Configuration {
+        var parameters = TLSParameters()
         parameters.versions = .tls12 ... .tls12
         return try make(try TestCertificates.shared.get(), parameters)
     }

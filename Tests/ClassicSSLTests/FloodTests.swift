@@ -90,7 +90,8 @@ import Testing
         var options = SocketOptions.patient
         options.sendHighWaterMark = 8 << 20
         let socket = try await SecureSocket.connect(
-            to: "127.0.0.1", port: port, tls: .client(trust: .pem(CertificateFiles.shared.ca)), options: options,
+            to: "127.0.0.1", port: port, tls: TLSClientConfiguration(trust: .only(.file(CertificateFiles.shared.ca))),
+            options: options,
             timeout: Encounter.patience, on: group)
         #expect(try await socket.receive(exactly: 8) == ByteBuffer(string: "\u{7}welcome"))
         return socket

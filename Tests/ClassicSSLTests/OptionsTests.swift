@@ -31,7 +31,7 @@ struct OptionsTests {
             let pair = try await Pair()
             for socket in [pair.accepted, pair.connected] {
                 let options = try #require(socket.secureSocket?.options)
-                #expect(options.packetHeader == .none && !options.noDelay && options.backlog == 5)
+                #expect(options.packetHeader == .none && !options.noDelay)
                 #expect(options.streamRules == .classic)
                 #expect(socket.secureSocket?.mode == [.active, .list])
             }
@@ -182,14 +182,14 @@ struct OptionsTests {
     }
 
     @Test func `3 ciphers: those of TLS 1_2, in that order, and unknown names are skipped`() async throws {
-        var parameters = TLSConfiguration.Parameters()
+        var parameters = TLSParameters()
         parameters.versions = .tls12 ... .tls12
         let tls = try TestCertificates.shared.get().serverConfiguration(parameters: parameters)
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient)
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient, listening: .patient)
         let names = ["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"]
-        let standard = [
-            "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
-            "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+        let standard: [TLSCipherSuite] = [
+            .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            .TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
         ]
         try await SSL.withProcess { _ in
             for first in names.indices {
@@ -197,7 +197,7 @@ struct OptionsTests {
                 async let accepted = listener.accept(timeout: Encounter.patience)
                 let socket = try await SSL.connect(
                     "127.0.0.1", listener.localEndpoint.port, [.ciphers(list.joined(separator: ":")), .cachetimeout(0)], patience)
-                #expect(socket.secureSocket?.information.cipher == standard[first])
+                #expect(socket.secureSocket?.information.cipherSuite == standard[first])
                 _ = try await accepted
             }
         }
@@ -205,7 +205,7 @@ struct OptionsTests {
 
     @Test func `3 ciphers: a server takes no other, and TLS 1_3 is not affected`() async throws {
         let certificates = try TestCertificates.shared.get()
-        var parameters = TLSConfiguration.Parameters()
+        var parameters = TLSParameters()
         parameters.versions = .tls12 ... .tls12
         let tls = try certificates.clientConfiguration(parameters: parameters)
         try await SSL.withProcess { _ in
@@ -214,32 +214,33 @@ struct OptionsTests {
             let port = try SSL.port(listener)
             async let old = SSL.accept(listener, patience)
             let socket = try await SecureSocket.connect(to: "127.0.0.1", port: port, tls: tls)
-            #expect(socket.information.cipher == "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256")
+            #expect(socket.information.cipherSuite == .TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256)
             _ = try await old
             async let new = SSL.accept(listener, patience)
             let client = try await SSL.connect("127.0.0.1", port, [], patience)
             #expect(client.secureSocket?.information.version == .tls13)
-            #expect(client.secureSocket?.information.cipher.contains("AES") == true)
+            #expect(client.secureSocket?.information.cipherSuite.description.contains("AES") == true)
             _ = try await new
         }
     }
 
     @Test func `3 ciphers: at a server, the server's order decides, and without the option the client's`() async throws {
         let certificates = try TestCertificates.shared.get()
-        var parameters = TLSConfiguration.Parameters()
+        var parameters = TLSParameters()
         parameters.versions = .tls12 ... .tls12
-        parameters.cipherList = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384"
+        parameters.cipherSuites = [.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]
         let tls = try certificates.clientConfiguration(parameters: parameters)
         let inOurOrder = SSL.Option.ciphers("ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256")
         try await SSL.withProcess { _ in
             for (options, suite) in [
-                ([inOurOrder], "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"), ([], "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
+                ([inOurOrder], TLSCipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384),
+                ([], .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
             ] {
                 let listener = try await SSL.listen(
                     0, options + [.ip("127.0.0.1")] + CertificateFiles.shared.identity(certificates.server))
                 async let accepted = SSL.accept(listener, patience)
                 let socket = try await SecureSocket.connect(to: "127.0.0.1", port: SSL.port(listener), tls: tls)
-                #expect(socket.information.cipher == suite)
+                #expect(socket.information.cipherSuite == suite)
                 _ = try await accepted
             }
         }

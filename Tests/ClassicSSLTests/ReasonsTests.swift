@@ -175,7 +175,8 @@ struct CertificateReasonsTests {
     @Test func `6_2: epeercert for a signature that is not the issuer's`() async throws {
         let files = try CertificateFiles.shared
         let forged = try OddCertificate.forged(of: files.authority, purpose: .server)
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: .server(forged), options: .patient)
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: TLSServerConfiguration(identity: forged), options: .patient, listening: .patient)
         async let accepted = try? listener.accept(timeout: Encounter.patience)
         await #expect(throws: SSL.Reason.epeercert) {
             try await SSL.connect(
@@ -238,10 +239,10 @@ struct HandshakeReasonsTests {
     }
 
     @Test func `6_3: esslerrssl, no cipher in common`() async throws {
-        var parameters = TLSConfiguration.Parameters()
+        var parameters = TLSParameters()
         parameters.versions = .tls12 ... .tls12
         let tls = try TestCertificates.shared.get().serverConfiguration(parameters: parameters)
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient)
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient, listening: .patient)
         async let accepted = Self.code { _ = try await listener.accept(timeout: Encounter.patience) }
         // The server's key is of another kind.
         await #expect(throws: SSL.Reason.esslerrssl) {

@@ -11,9 +11,9 @@ import Testing
         self.site = try Site()
     }
 
-    @Test(arguments: PeerServer.allCases, TLSConfiguration.Version.allCases)
+    @Test(arguments: PeerServer.allCases, TLSProtocolVersion.allCases)
     func `sends a MiB to a server, finishes, and has it all back`(
-        _ peer: PeerServer, over version: TLSConfiguration.Version
+        _ peer: PeerServer, over version: TLSProtocolVersion
     ) async throws {
         let server = try await peer.start(self.site.server, .init(version: version))
         defer { server.program.kill() }
@@ -57,18 +57,18 @@ import Testing
         #expect(error.certificateProblem?.certificate?.subject == "CN=Interop intermediate")
     }
 
-    @Test(arguments: PeerServer.allCases, TLSConfiguration.Version.allCases)
+    @Test(arguments: PeerServer.allCases, TLSProtocolVersion.allCases)
     func `shows its certificate to a server that wants one`(
-        _ peer: PeerServer, over version: TLSConfiguration.Version
+        _ peer: PeerServer, over version: TLSProtocolVersion
     ) async throws {
         let server = try await peer.start(self.site.server, .init(version: version, clients: self.site.authority))
         defer { server.program.kill() }
         try await self.expectEcho(over: self.connect(to: server.port, identity: self.site.client.identity))
     }
 
-    @Test(arguments: PeerServer.allCases, TLSConfiguration.Version.allCases)
+    @Test(arguments: PeerServer.allCases, TLSProtocolVersion.allCases)
     func `is told that it has to show a certificate`(
-        _ peer: PeerServer, over version: TLSConfiguration.Version
+        _ peer: PeerServer, over version: TLSProtocolVersion
     ) async throws {
         let server = try await peer.start(self.site.server, .init(version: version, clients: self.site.authority))
         defer { server.program.kill() }
@@ -77,7 +77,7 @@ import Testing
             _ = try await socket.receive(timeout: Encounter.patience)
         }
         #expect(error.code == .alertReceived)
-        #expect(error.alert == (version == .tls13 ? "certificate_required" : "handshake_failure"))
+        #expect(error.alert?.description == (version == .tls13 ? "certificate_required" : "handshake_failure"))
     }
 
     @Test func `exports keying material only if it is its connection's alone`() async throws {
@@ -92,7 +92,7 @@ import Testing
             [old]
             Options = -ExtendedMasterSecret
             """, to: "old.cnf")
-        for (version, settings) in [(TLSConfiguration.Version.tls12, nil), (.tls13, settings), (.tls12, settings)] {
+        for (version, settings) in [(TLSProtocolVersion.tls12, nil), (.tls13, settings), (.tls12, settings)] {
             let server = try await PeerServer.openssl.start(
                 self.site.server, .init(version: version, openSSLSettings: settings))
             defer { server.program.kill() }
@@ -120,10 +120,10 @@ import Testing
     private func connect(
         to port: Int, as name: String? = "localhost", trusting authority: String? = nil, identity: TLSIdentity? = nil
     ) async throws -> SecureSocket {
-        var parameters = TLSConfiguration.Parameters()
+        var parameters = TLSParameters()
         parameters.applicationProtocols = ["echo/1"]
-        let tls = try TLSConfiguration.client(
-            trust: .pem(authority ?? self.site.authority), identity: identity, serverName: name, parameters: parameters)
+        let tls = try TLSClientConfiguration(
+            trust: .only(.file(authority ?? self.site.authority)), identity: identity, serverName: name, parameters: parameters)
         return try await SecureSocket.connect(to: "127.0.0.1", port: port, tls: tls, timeout: Encounter.patience)
     }
 

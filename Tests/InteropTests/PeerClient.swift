@@ -11,7 +11,7 @@ enum PeerClient: String, CaseIterable, CustomTestStringConvertible {
     var testDescription: String { self.rawValue }
 
     struct Options {
-        var version: TLSConfiguration.Version?
+        var version: TLSProtocolVersion?
         /// The name it asks for and checks.
         var name = "localhost"
         var identity: Site.Files?

@@ -9,7 +9,7 @@ enum PeerServer: String, CaseIterable, CustomTestStringConvertible {
     var testDescription: String { self.rawValue }
 
     struct Options {
-        var version: TLSConfiguration.Version?
+        var version: TLSProtocolVersion?
         /// The authority of the clients; then they must have a certificate.
         var clients: String?
         /// A file of OpenSSL's settings.

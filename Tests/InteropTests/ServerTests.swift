@@ -11,8 +11,8 @@ import Testing
         self.site = try Site()
     }
 
-    @Test(arguments: PeerClient.allCases, TLSConfiguration.Version.allCases)
-    func `sends a client's MiB back`(_ peer: PeerClient, over version: TLSConfiguration.Version) async throws {
+    @Test(arguments: PeerClient.allCases, TLSProtocolVersion.allCases)
+    func `sends a client's MiB back`(_ peer: PeerClient, over version: TLSProtocolVersion) async throws {
         let server = try await TestServer.echo(self.site.server.identity)
         let outcome = try await peer.run(
             port: server.port, trusting: self.site.authority, .init(version: version))
@@ -26,8 +26,8 @@ import Testing
         #expect(seen.failures.isEmpty)
     }
 
-    @Test(arguments: PeerClient.allCases, TLSConfiguration.Version.allCases)
-    func `is refused by its name`(_ peer: PeerClient, over version: TLSConfiguration.Version) async throws {
+    @Test(arguments: PeerClient.allCases, TLSProtocolVersion.allCases)
+    func `is refused by its name`(_ peer: PeerClient, over version: TLSProtocolVersion) async throws {
         let server = try await TestServer.echo(self.site.elsewhere.identity)
         let outcome = try await peer.run(port: server.port, trusting: self.site.authority, .init(version: version))
         #expect(outcome.status != 0)
@@ -44,7 +44,7 @@ import Testing
         // Node looks at the name when the handshake is complete, and hangs up without a word.
         if peer != .node {
             #expect(seen.failures.map(\.code) == [.alertReceived])
-            #expect(seen.failures.map(\.alert) == ["bad_certificate"], "\(seen.failures)")
+            #expect(seen.failures.map(\.alert?.description) == ["bad_certificate"], "\(seen.failures)")
         }
     }
 
@@ -57,16 +57,16 @@ import Testing
 
         let seen = try await server.end()
         if peer != .node {
-            #expect(seen.failures.map(\.alert) == ["unknown_ca"])
+            #expect(seen.failures.map(\.alert?.description) == ["unknown_ca"])
             #expect(
                 seen.failures.first?.advice
                     == "Have the client trust the authority of this server, and send the whole chain")
         }
     }
 
-    @Test(arguments: PeerClient.allCases, TLSConfiguration.Version.allCases)
-    func `knows a client by its certificate`(_ peer: PeerClient, over version: TLSConfiguration.Version) async throws {
-        let server = try await TestServer.echo(self.site.server.identity, clients: .pem(self.site.authority))
+    @Test(arguments: PeerClient.allCases, TLSProtocolVersion.allCases)
+    func `knows a client by its certificate`(_ peer: PeerClient, over version: TLSProtocolVersion) async throws {
+        let server = try await TestServer.echo(self.site.server.identity, clients: .only(.file(self.site.authority)))
         let outcome = try await peer.run(
             port: server.port, trusting: self.site.authority, .init(version: version, identity: self.site.client))
         try #require(outcome.status == 0, "\(outcome.errors)")
@@ -77,11 +77,11 @@ import Testing
         #expect(seen.sockets.map(\.verifiedChainLength) == [3])
     }
 
-    @Test(arguments: PeerClient.allCases, TLSConfiguration.Version.allCases)
+    @Test(arguments: PeerClient.allCases, TLSProtocolVersion.allCases)
     func `turns a client without a certificate away`(
-        _ peer: PeerClient, over version: TLSConfiguration.Version
+        _ peer: PeerClient, over version: TLSProtocolVersion
     ) async throws {
-        let server = try await TestServer.echo(self.site.server.identity, clients: .pem(self.site.authority))
+        let server = try await TestServer.echo(self.site.server.identity, clients: .only(.file(self.site.authority)))
         let outcome = try await peer.run(port: server.port, trusting: self.site.authority, .init(version: version))
         #expect(outcome.status != 0)
         #expect(outcome.output.isEmpty)
@@ -92,8 +92,8 @@ import Testing
 
     // MARK: curl
 
-    @Test(arguments: TLSConfiguration.Version.allCases)
-    func `answers curl, which posts a MiB`(over version: TLSConfiguration.Version) async throws {
+    @Test(arguments: TLSProtocolVersion.allCases)
+    func `answers curl, which posts a MiB`(over version: TLSProtocolVersion) async throws {
         let curl = try Program.curl.required("curl")
         let server = try await TestServer.http(self.site.server.identity)
         let running = try RunningProgram(
@@ -111,9 +111,9 @@ import Testing
         #expect(seen.sockets.map(\.version) == [version])
     }
 
-    @Test(arguments: TLSConfiguration.Version.allCases)
+    @Test(arguments: TLSProtocolVersion.allCases)
     func `is refused by curl by its name, and by an address that is not its own`(
-        over version: TLSConfiguration.Version
+        over version: TLSProtocolVersion
     ) async throws {
         let curl = try Program.curl.required("curl")
         let server = try await TestServer.http(self.site.elsewhere.identity)
@@ -136,7 +136,7 @@ import Testing
 
     @Test func `knows curl by its certificate`() async throws {
         let curl = try Program.curl.required("curl")
-        let server = try await TestServer.http(self.site.server.identity, clients: .pem(self.site.authority))
+        let server = try await TestServer.http(self.site.server.identity, clients: .only(.file(self.site.authority)))
         let running = try RunningProgram(
             curl,
             self.curlArguments(.tls13) + [
@@ -150,7 +150,7 @@ import Testing
         #expect(try await server.end().sockets.map(\.peerCertificates.first?.subject) == ["CN=client"])
     }
 
-    private func curlArguments(_ version: TLSConfiguration.Version) -> [String] {
+    private func curlArguments(_ version: TLSProtocolVersion) -> [String] {
         // No settings of the user's, no proxy.
         ["-q", "--noproxy", "*", "--silent", "--show-error", "--max-time", "30"]
             + (version == .tls12 ? ["--tlsv1.2", "--tls-max", "1.2"] : ["--tlsv1.3"])

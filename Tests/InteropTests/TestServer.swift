@@ -24,11 +24,11 @@ final class TestServer: Sendable {
         _ identity: TLSIdentity, clients: TLSTrust?, protocols: [String],
         _ handler: @escaping @Sendable (SecureSocket) async throws -> Bool
     ) async throws {
-        var parameters = TLSConfiguration.Parameters()
+        var parameters = TLSParameters()
         parameters.applicationProtocols = protocols
-        let tls = try TLSConfiguration.server(
-            identity, clients: clients == nil ? .none : .required, trust: clients, parameters: parameters)
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient)
+        let tls = try TLSServerConfiguration(
+            identity: identity, clients: clients.map { .required(trust: $0) } ?? .none, parameters: parameters)
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient, listening: .patient)
         let encountered = Box()
         self.listener = listener
         self.encountered = encountered

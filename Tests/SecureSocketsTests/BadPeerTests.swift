@@ -152,8 +152,8 @@ import Testing
         server.close()
     }
 
-    @Test(arguments: TLSConfiguration.Version.allCases)
-    func `a server that vanishes in mid-record`(over version: TLSConfiguration.Version) async throws {
+    @Test(arguments: TLSProtocolVersion.allCases)
+    func `a server that vanishes in mid-record`(over version: TLSProtocolVersion) async throws {
         let tls = try self.certificates.serverConfiguration(parameters: .init(version))
         let server = try RawListener()
         async let played: Void = server.play { socket in
@@ -262,8 +262,8 @@ import Testing
         try await self.close(socket)
     }
 
-    @Test(arguments: TLSConfiguration.Version.allCases)
-    func `a server whose record was changed on its way`(over version: TLSConfiguration.Version) async throws {
+    @Test(arguments: TLSProtocolVersion.allCases)
+    func `a server whose record was changed on its way`(over version: TLSProtocolVersion) async throws {
         let tls = try self.certificates.serverConfiguration(parameters: .init(version))
         let server = try RawListener()
         async let played: Void = server.play { socket in
@@ -369,7 +369,7 @@ import Testing
             try client.receiveUntilEnd()
         }
         #expect(error.code == .alertReceived)
-        #expect(error.alert == alert.name)
+        #expect(error.alert?.description == alert.name)
         #expect(error.blame == .peer)
         #expect(error.step == .handshake)
         #expect(error.message.contains(" refused the connection: "))
@@ -448,9 +448,9 @@ import Testing
 
     // MARK: Helpers
 
-    private func listen(_ options: SocketOptions = .patient) async throws -> SecureListener {
+    private func listen(_ listening: ListenerOptions = .patient) async throws -> SecureListener {
         try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: options)
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: listening)
     }
 
     private func connect(to port: Int) async throws -> SecureSocket {
@@ -477,9 +477,9 @@ import Testing
     private func handshakeFailure(
         within timeout: Duration = Encounter.patience, _ client: @escaping @Sendable (RawSocket) throws -> Void
     ) async throws -> SecureSocketError {
-        var options = SocketOptions()
-        options.handshakeTimeout = timeout
-        let listener = try await self.listen(options)
+        var listening = ListenerOptions()
+        listening.handshakeTimeout = timeout
+        let listener = try await self.listen(listening)
         let port = listener.localEndpoint.port
         let (failures, continuation) = AsyncStream.makeStream(of: (SecureSocketError, SocketEndpoint?).self)
         async let serving: Void = listener.serve(handshakeFailed: { continuation.yield(($0, $1)) }) { _ in

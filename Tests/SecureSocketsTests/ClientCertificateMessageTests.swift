@@ -12,16 +12,16 @@ import Testing
         error.description.replacing(#/^127\.0\.0\.1:\d+/#, with: "PEER")
     }
 
-    @Test(arguments: TLSConfiguration.Version.allCases)
-    func `a client that shows none to a server that requires one`(over version: TLSConfiguration.Version) async throws {
+    @Test(arguments: TLSProtocolVersion.allCases)
+    func `a client that shows none to a server that requires one`(over version: TLSProtocolVersion) async throws {
         let own = try TestCertificates.shared.get()
         let encounter = try await Encounter(
             of: own.clientConfiguration(parameters: .init(version)),
-            with: .server(own.serverIdentity, clients: .required, trust: own.trust))
+            with: TLSServerConfiguration(identity: own.serverIdentity, clients: .required(trust: own.trust)))
         let client = try #require(await encounter.clientRefusal)
         let alert = version == .tls12 ? "handshake_failure" : "certificate_required"
         #expect(client.code == .alertReceived)
-        #expect(client.alert == alert)
+        #expect(client.alert?.description == alert)
         #expect(client.isClientCertificateMissing)
         #expect(
             self.text(client)
@@ -36,17 +36,16 @@ import Testing
                 + "Give the client a certificate of an authority that this server trusts (CN=Test authority)")
     }
 
-    @Test(arguments: TLSConfiguration.Version.allCases)
-    func `a client whose certificate is of another authority`(over version: TLSConfiguration.Version) async throws {
+    @Test(arguments: TLSProtocolVersion.allCases)
+    func `a client whose certificate is of another authority`(over version: TLSProtocolVersion) async throws {
         let own = try TestCertificates.shared.get()
         let others = try (1...6).map { try CertificateAuthority.root(commonName: "Authority \($0)") }
         let encounter = try await Encounter(
-            of: .client(trust: own.trust, identity: own.clientIdentity, parameters: .init(version)),
-            with: .server(
-                own.serverIdentity, clients: .required,
-                trust: .certificates(.text(others.map(\.certificatePEM).joined()))))
+            of: TLSClientConfiguration(trust: own.trust, identity: own.clientIdentity, parameters: .init(version)),
+            with: TLSServerConfiguration(
+                identity: own.serverIdentity, clients: .required(trust: .only(.text(others.map(\.certificatePEM).joined())))))
         let client = try #require(await encounter.clientRefusal)
-        #expect(client.alert == "unknown_ca")
+        #expect(client.alert?.description == "unknown_ca")
         #expect(!client.isClientCertificateMissing)
         #expect(
             self.text(client)
@@ -55,13 +54,14 @@ import Testing
                 + "CN=Authority 3, CN=Authority 4 or one of 2 more), and send the whole chain")
     }
 
-    @Test(arguments: TLSConfiguration.Version.allCases)
-    func `a server whose certificate the client refuses`(over version: TLSConfiguration.Version) async throws {
+    @Test(arguments: TLSProtocolVersion.allCases)
+    func `a server whose certificate the client refuses`(over version: TLSProtocolVersion) async throws {
         let own = try TestCertificates.shared.get()
         let encounter = try await Encounter(
-            of: .client(trust: CertificateAuthority.root().trust, parameters: .init(version)), with: own.serverConfiguration())
+            of: TLSClientConfiguration(trust: CertificateAuthority.root().trust, parameters: .init(version)),
+            with: own.serverConfiguration())
         let server = try #require(encounter.serverRefusal)
-        #expect(server.alert == "unknown_ca")
+        #expect(server.alert?.description == "unknown_ca")
         #expect(
             self.text(server)
                 == "PEER refused the connection: it does not trust the authority of this server's certificate (CN=server) "
@@ -106,7 +106,7 @@ import Testing
         ] as [(UInt8, String)])
     func `a server that refuses a client's certificate says so with`(_ alert: UInt8, _ text: String) {
         let request = CertificateRequest(authorities: ["CN=A", "CN=B"], authorityCount: 2, shownSubject: "CN=client")
-        let failure = TLSFailure(.alertReceived(TLSAlert(code: alert)), explanation: .certificateRequest(request))
+        let failure = TLSFailure(.alertReceived(AlertDescription(code: alert)), explanation: .certificateRequest(request))
         let error = SecureSocketError(failure, role: .client, step: .handshake, peer: "PEER")
         #expect(error.description == "PEER refused the connection: \(text)")
         #expect(!error.isClientCertificateMissing)
@@ -115,7 +115,7 @@ import Testing
     @Test(arguments: [40, 41, 42, 43, 46, 48, 49, 116] as [UInt8])
     func `a server that got no certificate says so with any alert`(_ code: UInt8) {
         let request = CertificateRequest(authorities: [], authorityCount: 0, shownSubject: nil)
-        let alert = TLSAlert(code: code)
+        let alert = AlertDescription(code: code)
         let error = SecureSocketError(
             TLSFailure(.alertReceived(alert), explanation: .certificateRequest(request)), role: .client, step: .handshake,
             peer: "PEER")
@@ -127,11 +127,11 @@ import Testing
     func `a server that asks for a certificate, and hangs up`(showsOne: Bool) throws {
         let own = try TestCertificates.shared.get()
         let client = try TLSEngine(
-            client: TLSConfiguration.client(
+            client: TLSClientConfiguration(
                 trust: own.trust, identity: showsOne ? own.clientIdentity : nil, parameters: .init(.tls12)
             ).context, serverName: nil, expecting: nil)
         let server = try TLSEngine(
-            server: TLSConfiguration.server(own.serverIdentity, clients: .required, trust: own.trust).context)
+            server: TLSServerConfiguration(identity: own.serverIdentity, clients: .required(trust: own.trust)).context)
         _ = client.handshake()
         server.receive(try #require(client.takeOutput()))
         _ = server.handshake()
@@ -157,7 +157,7 @@ import Testing
         let client = try TLSEngine(
             client: own.clientConfiguration(parameters: .init(.tls12)).context, serverName: nil, expecting: nil)
         let server = try TLSEngine(
-            server: TLSConfiguration.server(own.serverIdentity, clients: .required, trust: own.trust).context)
+            server: TLSServerConfiguration(identity: own.serverIdentity, clients: .required(trust: own.trust)).context)
         _ = client.handshake()
         server.receive(try #require(client.takeOutput()))
         _ = server.handshake()

@@ -27,15 +27,12 @@ import Testing
 
     private func attempt(
         _ host: String, port: Int = 443, on group: any EventLoopGroup, with resolver: HostResolver,
-        addresses: (any AddressConnector)? = nil, family: SocketOptions.AddressFamily = .any
+        addresses: (any AddressConnector)? = nil, family: ConnectOptions.AddressFamily = .any
     ) throws -> ConnectAttempt {
-        var options = SocketOptions()
-        options.addressFamily = family
         let target = ConnectTarget(host: try ConnectTarget.Host(host, port: port), port: port, local: nil)
         return ConnectAttempt(
-            host: host, target: target, tls: try .client(trust: self.certificates.trust, serverName: "localhost"),
-            options: options,
-            loop: group.any(), resolver: resolver, addressConnector: addresses)
+            host: host, target: target, tls: try TLSClientConfiguration(trust: self.certificates.trust, serverName: "localhost"),
+            options: SocketOptions(), family: family, loop: group.any(), resolver: resolver, addressConnector: addresses)
     }
 
     private func failure(of attempt: ConnectAttempt, within timeout: Duration? = Encounter.patience) async throws
@@ -63,7 +60,7 @@ import Testing
         // The other family's look-up stays blocked.
         self.names.answer("server.test", .v4, .success([try SocketAddress(ipAddress: "127.0.0.1", port: 0)]))
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient)
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: .patient)
         async let accepted = listener.accept(timeout: Encounter.patience)
         let socket = try await self.attempt("server.test", port: listener.localEndpoint.port, on: loops.group, with: resolver)
             .run(timeout: Encounter.patience)
@@ -75,7 +72,7 @@ import Testing
     @Test(arguments: ["localhost", "LocalHost", "localhost.", "[127.0.0.1]"])
     func `verifies the name in whatever form it is given`(_ host: String) async throws {
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient)
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: .patient)
         async let accepted = listener.accept(timeout: Encounter.patience)
         _ = try await SecureSocket.connect(
             to: host, port: listener.localEndpoint.port, tls: self.certificates.clientConfiguration(), timeout: Encounter.patience
@@ -88,7 +85,7 @@ import Testing
     func `tries the next address when one refuses`(_ loops: Loops) async throws {
         let resolver = self.names.hostResolver()
         let listener = try await SecureListener.bind(
-            host: "127.0.0.2", port: 0, tls: self.certificates.serverConfiguration(), options: .patient)
+            host: "127.0.0.2", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: .patient)
         try self.names.answer("server.test", "127.0.0.1", "127.0.0.2")
         async let accepted = listener.accept(timeout: Encounter.patience)
         let socket = try await self.attempt("server.test", port: listener.localEndpoint.port, on: loops.group, with: resolver)
@@ -109,7 +106,7 @@ import Testing
         #expect(resolver.counts.callers == 0)
         #expect(resolver.counts.waiting == 0)
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient)
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: .patient)
         async let accepted = listener.accept(timeout: Encounter.patience)
         _ = try await self.attempt("localhost", port: listener.localEndpoint.port, on: loops.group, with: resolver)
             .run(timeout: Encounter.patience)

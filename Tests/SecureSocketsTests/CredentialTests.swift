@@ -70,7 +70,7 @@ import Testing
         try await self.expectToServe(TLSIdentity(certificateChain: .file(chain), privateKey: .file(key)))
         let encrypted = try PrivateKeyPEM.encrypted(self.server.privateKeyPEM, password: "secret")
         _ = try TLSIdentity(certificateChain: .file(chain), privateKey: .text(change.made(in: encrypted)), password: "secret")
-        _ = try TLSTrust.certificates(.text(change.made(in: self.authority.certificatePEM)))
+        _ = try TLSTrust.only(.text(change.made(in: self.authority.certificatePEM)))
     }
 
     @Test(.enabled(if: Program.openssl != nil, "openssl is not installed"), arguments: Change.allCases)
@@ -164,7 +164,7 @@ import Testing
 
     @Test func `a password that is longer than supported is not reported as wrong`() throws {
         let key = try PrivateKeyPEM.encrypted(self.server.privateKeyPEM, password: "secret")
-        let chain = PEMSource.text(self.server.certificateChainPEM)
+        let chain = CredentialSource.text(self.server.certificateChainPEM)
         let error = try #require(throws: SecureSocketError.self) {
             try TLSIdentity(
                 certificateChain: chain, privateKey: .text(key), password: String(repeating: "x", count: 1025))
@@ -204,7 +204,7 @@ import Testing
     }
 
     private func expectPasswordNeeded(_ pem: String, of server: CertifiedKey? = nil) throws {
-        let chain = PEMSource.text((server ?? self.server).certificateChainPEM)
+        let chain = CredentialSource.text((server ?? self.server).certificateChainPEM)
         let key = try self.folder.write(pem, to: "encrypted-key.pem")
         #expect(throws: Never.self) {
             try TLSIdentity(certificateChain: chain, privateKey: .file(key), password: "secret")
@@ -366,7 +366,7 @@ import Testing
             try self.error(loading: .chain, .text(escaped)).description
                 == #"certificate chain: has line breaks written as the two characters \n, as in environment variables and "#
                 + #"JSON. Replace them: text.replacing("\\n", with: "\n")"#)
-        _ = try TLSTrust.certificates(.text(escaped.replacing("\\n", with: "\n")))
+        _ = try TLSTrust.only(.text(escaped.replacing("\\n", with: "\n")))
         #expect(
             try self.error(loading: .chain, .text("\"\(self.server.certificatePEM)\"")).description
                 == "certificate chain: has quotation marks around the PEM text. Remove them")
@@ -500,7 +500,8 @@ import Testing
     /// A client that trusts the authority meets this server.
     private func expectToServe(_ identity: TLSIdentity) async throws {
         let encounter = try await Encounter(
-            of: .client(trust: .certificates(.text(self.authority.certificatePEM))), with: .server(identity))
+            of: TLSClientConfiguration(trust: .only(.text(self.authority.certificatePEM))),
+            with: TLSServerConfiguration(identity: identity))
         #expect(try encounter.client.get().information.peerCertificates.map(\.subject) == ["CN=server"])
     }
 
@@ -518,14 +519,14 @@ import Testing
     }
 
     /// Why this cannot be loaded, beside a good file of the other kind.
-    private func error(loading item: Item, _ source: PEMSource) throws -> SecureSocketError {
+    private func error(loading item: Item, _ source: CredentialSource) throws -> SecureSocketError {
         try #require(throws: SecureSocketError.self) {
             switch item {
             case .chain:
                 _ = try TLSIdentity(certificateChain: source, privateKey: .text(self.server.privateKeyPEM))
             case .key:
                 _ = try TLSIdentity(certificateChain: .text(self.server.certificatePEM), privateKey: source)
-            case .trust: _ = try TLSTrust.certificates(source)
+            case .trust: _ = try TLSTrust.only(source)
             }
         }
     }

@@ -15,13 +15,14 @@ import Testing
 
     /// Serves with `handler` until `dialogue` has ended; the codes of the handshakes that failed by then are the answer.
     private func serve(
-        _ options: SocketOptions, loops: Int = 2, maximumConnections: Int = .max,
+        _ listening: ListenerOptions, loops: Int = 2, maximumConnections: Int = .max,
         _ handler: @escaping @Sendable (SecureSocket) async throws -> Void,
         dialogue: (SecureListener) async throws -> Void
     ) async throws -> [SecureSocketError.Code] {
         let group = try SocketEventLoopGroup(numberOfLoops: loops)
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: options, on: group)
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: listening,
+            on: group)
         let failures = Mutex<[SecureSocketError.Code]>([])
         let serving = Task {
             try await listener.serve(
@@ -67,7 +68,7 @@ import Testing
     }
 
     @Test func `are not counted together with handshakes against the limit of connections`() async throws {
-        var options = SocketOptions.patient
+        var options = ListenerOptions.patient
         options.handshakeTimeout = nil
         let failures = try await self.serve(options, maximumConnections: 3, Self.echo) { listener in
             let silent = try self.silentClients(20, of: listener)
@@ -80,7 +81,7 @@ import Testing
 
     @Test func `each take the place of one silent client when there are too many, whatever the limit`() async throws {
         for limit in [1, 2, 30] {
-            var options = SocketOptions.patient
+            var options = ListenerOptions.patient
             options.handshakeTimeout = nil
             options.maximumHandshakes = limit
             let failures = try await self.serve(options, Self.echo) { listener in
@@ -94,7 +95,7 @@ import Testing
     }
 
     @Test func `are served though a silent client comes back whenever it is dropped`() async throws {
-        var options = SocketOptions.patient
+        var options = ListenerOptions.patient
         options.handshakeTimeout = nil
         options.maximumHandshakes = 4
         let isOver = Flag()
@@ -165,7 +166,8 @@ import Testing
     @Test func `that were connected before the listener was closed are served`() async throws {
         let group = try SocketEventLoopGroup(numberOfLoops: 1)
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, on: group)
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: .patient,
+            on: group)
         let serving = Task { try await listener.serve { try await $0.send("hello") } }
         let (port, tls) = (listener.localEndpoint.port, try self.certificates.clientConfiguration())
         // The first is served when the listener is, and not before.

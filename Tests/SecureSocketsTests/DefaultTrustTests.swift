@@ -45,10 +45,10 @@ import Testing
             let folder = try TemporaryDirectory()
             let path = try folder.write(CertificateAuthority.root().certificatePEM, to: "trust.pem")
             setenv("SSL_CERT_FILE", path, 1)
-            let first = try TLSConfiguration.defaultClient()
-            #expect(try TLSConfiguration.defaultClient().context === first.context)
+            let first = try TLSClientConfiguration.standard()
+            #expect(try TLSClientConfiguration.standard().context === first.context)
             try folder.replace("trust.pem", with: CertificateAuthority.root().certificatePEM)
-            #expect(try TLSConfiguration.defaultClient().context !== first.context)
+            #expect(try TLSClientConfiguration.standard().context !== first.context)
             withExtendedLifetime(folder) {}
         }
     }
@@ -59,16 +59,16 @@ import Testing
         let many = try (0..<900).map {
             try self.authority(named: "An authority with a long name, so that nine hundred do not fit: \($0)", key: key)
         }
-        let server = try TLSConfiguration.server(
-            certificates.serverIdentity, clients: .required,
-            trust: .certificates(.text(many.joined() + certificates.authority.certificatePEM)))
+        let server = try TLSServerConfiguration(
+            identity: certificates.serverIdentity,
+            clients: .required(trust: .only(.text(many.joined() + certificates.authority.certificatePEM))))
         #expect(!server.context.namesAuthorities)
-        let client = try TLSConfiguration.client(trust: certificates.trust, identity: certificates.clientIdentity)
+        let client = try TLSClientConfiguration(trust: certificates.trust, identity: certificates.clientIdentity)
         let pair = try await SecureSocket.connectedPair(client: client, server: server, timeout: Encounter.patience)
         #expect(pair.server.information.peerCertificates.first?.subject == "CN=client")
         pair.client.close()
         pair.server.close()
-        let few = try TLSConfiguration.server(certificates.serverIdentity, clients: .required, trust: certificates.trust)
+        let few = try TLSServerConfiguration(identity: certificates.serverIdentity, clients: .required(trust: certificates.trust))
         #expect(few.context.namesAuthorities)
     }
 

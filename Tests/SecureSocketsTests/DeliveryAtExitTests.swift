@@ -18,7 +18,7 @@ import Testing
         var options = SocketOptions()
         options.sendHighWaterMark = 2 * Self.size
         return try await SecureSocket.connect(
-            to: "127.0.0.1", port: port, tls: .client(verification: .dangerouslyNone), options: options, on: group)
+            to: "127.0.0.1", port: port, tls: TLSClientConfiguration(verification: .dangerouslyNone), options: options, on: group)
     }
 
     private static func group(isOurs: Bool) -> any EventLoopGroup {
@@ -93,7 +93,7 @@ import Testing
         async let count = ports.play { control in
             let port = try #require(Int(String(decoding: control.receive(exactly: 5), as: UTF8.self)))
             let socket = try RawSocket.connect(to: port)
-            let peer = try RawTLSPeer(client: .client(verification: .dangerouslyNone), on: socket)
+            let peer = try RawTLSPeer(client: TLSClientConfiguration(verification: .dangerouslyNone), on: socket)
             try Self.waitForEnd(end)
             var count = 0
             while count < Self.size, let text = try peer.receive() { count += text.utf8.count }

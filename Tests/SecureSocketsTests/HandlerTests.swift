@@ -33,7 +33,8 @@ import Testing
     ) async throws {
         let group = try loops.group()
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, on: group)
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: .patient,
+            on: group)
         let serving = Task { try await listener.serve(handler) }
         let client = try await SecureSocket.connect(
             to: "127.0.0.1", port: listener.localEndpoint.port, tls: self.certificates.clientConfiguration(),

@@ -35,8 +35,8 @@ struct `Weak certificates` {
             openssl x509 -req -in leaf.csr -CA middle.pem -CAkey middle.key -sha1 -out sha1.pem
             openssl x509 -req -in leaf.csr -CA weak.pem -CAkey weak.key -md5 -out md5.pem
             """)
-        _ = try TLSConfiguration.server(self.load("weak.pem", key: "weak.key", allowing: .rsaKeysUnder2048Bits))
-        _ = try TLSConfiguration.server(self.load("sha1.pem", allowing: .sha1Signatures))
+        _ = try TLSServerConfiguration(identity: self.load("weak.pem", key: "weak.key", allowing: .rsaKeysUnder2048Bits))
+        _ = try TLSServerConfiguration(identity: self.load("sha1.pem", allowing: .sha1Signatures))
         _ = try self.load("sha1.pem", allowing: [.sha1Signatures, .rsaKeysUnder2048Bits])
         #expect(LegacyCertificates.sha1Signatures.isDisjoint(with: .rsaKeysUnder2048Bits))
         #expect(throws: SecureSocketError.self) { try self.load("weak.pem", key: "weak.key", allowing: .sha1Signatures) }

@@ -17,6 +17,7 @@ import Testing
         let log = LogCapture()
         let listener = try await SecureListener.bind(
             host: "127.0.0.1", port: 0, tls: TestCertificates.shared.get().serverConfiguration(), options: .patient,
+            listening: .patient,
             logger: log.logger)
         let serving = Task { try await listener.serve(handler) }
         try await dialogue(listener.localEndpoint.port)
@@ -93,6 +94,7 @@ import Testing
             let log = LogCapture()
             let listener = try await SecureListener.bind(
                 host: "127.0.0.1", port: 0, tls: TestCertificates.shared.get().serverConfiguration(), options: .patient,
+                listening: .patient,
                 logger: log.logger)
             let port = listener.localEndpoint.port
             let tls = try TestCertificates.shared.get().clientConfiguration()

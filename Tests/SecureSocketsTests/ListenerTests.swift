@@ -11,9 +11,9 @@ import Testing
 
     init() throws { self.certificates = try TestCertificates.shared.get() }
 
-    private func listener(_ options: SocketOptions = .patient) async throws -> SecureListener {
+    private func listener(_ listening: ListenerOptions = .patient) async throws -> SecureListener {
         try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: options)
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: listening)
     }
 
     private func connect(to listener: SecureListener) async throws -> SecureSocket {
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func `has silent clients give way when they keep the others out`() async throws {
-        var options = SocketOptions.patient
+        var options = ListenerOptions.patient
         options.handshakeTimeout = nil
         options.maximumHandshakes = 3
         let listener = try await self.listener(options)
@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test func `ends serving although a client is silent in its handshake`() async throws {
-        var options = SocketOptions.patient
+        var options = ListenerOptions.patient
         options.handshakeTimeout = nil
         let listener = try await self.listener(options)
         let served = Mutex(0)
@@ -150,12 +150,12 @@ import Testing
     @Test(arguments: [true, false])
     func `shares its port with another, if both are asked to`(isOnNIO: Bool) async throws {
         let group: any EventLoopGroup = isOnNIO ? .singletonMultiThreadedEventLoopGroup : SocketEventLoopGroup.shared
-        var options = SocketOptions.patient
+        var options = ListenerOptions.patient
         options.reusePort = true
         let tls = try self.certificates.serverConfiguration()
-        let one = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: options, on: group)
+        let one = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, listening: options, on: group)
         let port = one.localEndpoint.port
-        let other = try await SecureListener.bind(host: "127.0.0.1", port: port, tls: tls, options: options, on: group)
+        let other = try await SecureListener.bind(host: "127.0.0.1", port: port, tls: tls, listening: options, on: group)
         #expect(other.localEndpoint.port == port)
         let error = await #expect(throws: SecureSocketError.self) {
             _ = try await SecureListener.bind(host: "127.0.0.1", port: port, tls: tls, on: group)
@@ -171,7 +171,7 @@ import Testing
     }
 
     @Test func `ends the accepts that wait when it is closed, also those in a handshake`() async throws {
-        var options = SocketOptions.patient
+        var options = ListenerOptions.patient
         options.handshakeTimeout = nil
         let listener = try await self.listener(options)
         let silent = try RawSocket.connect(to: listener.localEndpoint.port)
@@ -208,7 +208,7 @@ import Testing
     @Test(arguments: ["127.0.0.1", "0.0.0.0", "::ffff:0.0.0.0"])
     func `tells the addresses of its connections, wherever it listens`(host: String) async throws {
         let listener = try await SecureListener.bind(
-            host: host, port: 0, tls: self.certificates.serverConfiguration(), options: .patient)
+            host: host, port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: .patient)
         async let accepting = listener.accept(timeout: Encounter.patience)
         let client = try await self.connect(to: listener)
         let accepted = try await accepting
@@ -246,7 +246,8 @@ import Testing
         // On one loop, where a client could be taken before the time is looked at.
         let group = try SocketEventLoopGroup(numberOfLoops: 1)
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, on: group)
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: .patient,
+            on: group)
         let client = try RawSocket.connect(to: listener.localEndpoint.port)
         defer { client.close() }
         for _ in 0..<3 {

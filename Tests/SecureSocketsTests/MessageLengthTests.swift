@@ -22,11 +22,12 @@ import Testing
         return (identity, identity.certificates.reduce(3) { $0 + 3 + $1.derBytes.count })
     }
 
-    @Test(arguments: TLSConfiguration.Version.allCases)
-    func `a server with too many certificates`(over version: TLSConfiguration.Version) async throws {
+    @Test(arguments: TLSProtocolVersion.allCases)
+    func `a server with too many certificates`(over version: TLSProtocolVersion) async throws {
         let (identity, length) = try self.identityWithBundle(of: self.certificates.server)
         let encounter = try await Encounter(
-            of: self.certificates.clientConfiguration(parameters: .init(version)), with: .server(identity))
+            of: self.certificates.clientConfiguration(parameters: .init(version)),
+            with: TLSServerConfiguration(identity: identity))
         let error = try #require(await encounter.clientRefusal)
         #expect(error.code == .protocolError)
         #expect(error.libraryReason == "EXCESSIVE_MESSAGE_SIZE")
@@ -40,12 +41,13 @@ import Testing
                     + "intermediates, and not all authorities that it trusts"))
     }
 
-    @Test(arguments: TLSConfiguration.Version.allCases)
-    func `a client with too many certificates`(over version: TLSConfiguration.Version) async throws {
+    @Test(arguments: TLSProtocolVersion.allCases)
+    func `a client with too many certificates`(over version: TLSProtocolVersion) async throws {
         let (identity, length) = try self.identityWithBundle(of: self.certificates.client)
         let encounter = try await Encounter(
-            of: .client(trust: self.certificates.trust, identity: identity, parameters: .init(version)),
-            with: .server(self.certificates.serverIdentity, clients: .required, trust: self.certificates.trust))
+            of: TLSClientConfiguration(trust: self.certificates.trust, identity: identity, parameters: .init(version)),
+            with: TLSServerConfiguration(
+                identity: self.certificates.serverIdentity, clients: .required(trust: self.certificates.trust)))
         let error = try #require(encounter.serverRefusal)
         let text =
             version == .tls12
@@ -74,7 +76,7 @@ import Testing
 
     /// What a client says of a server that chooses this version in its hello.
     private func refusal(
-        of version: UInt16, _ parameters: TLSConfiguration.Parameters = .init(), inPiecesOf length: Int = .max
+        of version: UInt16, _ parameters: TLSParameters = .init(), inPiecesOf length: Int = .max
     ) throws -> String {
         let engine = try TLSEngine(
             client: self.certificates.clientConfiguration(parameters: parameters).context, serverName: nil, expecting: nil)

@@ -14,9 +14,9 @@ import Testing
 
     /// What a server, and its client, say of a handshake that fails.
     private func errors(
-        client: (inout TLSConfiguration.Parameters) -> Void, server: (inout TLSConfiguration.Parameters) -> Void = { _ in }
+        client: (inout TLSParameters) -> Void, server: (inout TLSParameters) -> Void = { _ in }
     ) throws -> (client: String, server: String) {
-        var parameters = (client: TLSConfiguration.Parameters(), server: TLSConfiguration.Parameters())
+        var parameters = (client: TLSParameters(), server: TLSParameters())
         client(&parameters.client)
         server(&parameters.server)
         let client = try TLSEngine(
@@ -36,7 +36,7 @@ import Testing
     }
 
     /// What a server says of this hello.
-    private func text(of hello: RawClientHello, _ parameters: TLSConfiguration.Parameters = .init()) throws -> String {
+    private func text(of hello: RawClientHello, _ parameters: TLSParameters = .init()) throws -> String {
         let engine = try TLSEngine(server: self.certificates.serverConfiguration(parameters: parameters).context)
         engine.receive(ByteBuffer(bytes: hello.record))
         return try self.text(of: engine, .server)
@@ -87,7 +87,7 @@ import Testing
     @Test func `suites for another key`() throws {
         let texts = try self.errors {
             $0.versions = .tls12 ... .tls12
-            $0.cipherList = "ECDHE-RSA-AES128-GCM-SHA256"
+            $0.cipherSuites = [.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]
         }
         let suites = try self.suites
         #expect(
@@ -104,8 +104,8 @@ import Testing
                 + "Compare this with what the server allows; its log may say more")
     }
 
-    @Test(arguments: TLSConfiguration.Version.allCases)
-    func `groups that the server does not have`(over version: TLSConfiguration.Version) throws {
+    @Test(arguments: TLSProtocolVersion.allCases)
+    func `groups that the server does not have`(over version: TLSProtocolVersion) throws {
         // With TLS 1.2 the client's groups must include the curve of the server's key as well (RFC 8422 §5.1.1).
         let texts = try self.errors {
             $0.versions = version...version

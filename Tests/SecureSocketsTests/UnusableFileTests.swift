@@ -43,7 +43,7 @@ import Testing
             _ = try TLSIdentity(
                 certificateChain: .file(made.chain), privateKey: .file(output), password: isKept ? password : nil)
         case .trust:
-            _ = try TLSTrust.pem(output)
+            _ = try TLSTrust.only(.file(output))
         }
     }
 }

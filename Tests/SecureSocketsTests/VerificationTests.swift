@@ -9,38 +9,38 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(5))) struct Verification {
     // MARK: The table
 
-    @Test(arguments: VerificationRow.chains + VerificationRow.names, TLSConfiguration.Version.allCases)
-    func `a client refuses a server's`(_ row: VerificationRow, over version: TLSConfiguration.Version) async throws {
+    @Test(arguments: VerificationRow.chains + VerificationRow.names, TLSProtocolVersion.allCases)
+    func `a client refuses a server's`(_ row: VerificationRow, over version: TLSProtocolVersion) async throws {
         let shown = try row.show(.server)
         let encounter = try await Encounter(
-            of: .client(
+            of: TLSClientConfiguration(
                 trust: shown.trust, serverName: row.serverName, parameters: .init(version, depth: shown.depth)),
-            with: .server(shown.identity))
+            with: TLSServerConfiguration(identity: shown.identity))
 
         row.expect(try #require(await encounter.clientRefusal), from: .handshake)
 
         let server = try #require(encounter.serverRefusal)
         #expect(server.code == .alertReceived)
-        #expect(server.alert == row.alert)
+        #expect(server.alert?.description == row.alert)
         #expect(server.blame == .peer)
         #expect(server.step == .handshake)
     }
 
-    @Test(arguments: VerificationRow.chains, TLSConfiguration.Version.allCases)
-    func `a server refuses a client's`(_ row: VerificationRow, over version: TLSConfiguration.Version) async throws {
+    @Test(arguments: VerificationRow.chains, TLSProtocolVersion.allCases)
+    func `a server refuses a client's`(_ row: VerificationRow, over version: TLSProtocolVersion) async throws {
         let shown = try row.show(.client)
         let own = try TestCertificates.shared.get()
         let encounter = try await Encounter(
-            of: .client(trust: own.trust, identity: shown.identity, parameters: .init(version)),
-            with: .server(
-                own.serverIdentity, clients: .optional, trust: shown.trust, parameters: .init(depth: shown.depth)))
+            of: TLSClientConfiguration(trust: own.trust, identity: shown.identity, parameters: .init(version)),
+            with: TLSServerConfiguration(
+                identity: own.serverIdentity, clients: .optional(trust: shown.trust), parameters: .init(depth: shown.depth)))
 
         row.expect(try #require(encounter.serverRefusal), from: .handshake)
 
         // With TLS 1.3 the client's handshake is complete before the server has seen its certificate.
         let client = try #require(await encounter.clientRefusal)
         #expect(client.code == .alertReceived)
-        #expect(client.alert == row.alert)
+        #expect(client.alert?.description == row.alert)
         #expect(client.blame == .peer)
         #expect(client.step == (version == .tls12 ? .handshake : .receiving))
     }
@@ -48,7 +48,8 @@ import Testing
     @Test func `names with control characters, and many of them, are escaped and cut in messages`() async throws {
         let (identity, pem) = try OddCertificate.withControlCharacters()
         let encounter = try await Encounter(
-            of: .client(trust: .certificates(.text(pem)), serverName: "localhost"), with: .server(identity))
+            of: TLSClientConfiguration(trust: .only(.text(pem)), serverName: "localhost"),
+            with: TLSServerConfiguration(identity: identity))
         let refusal = try #require(await encounter.clientRefusal)
         let problem = try #require(refusal.certificateProblem)
         #expect(
@@ -58,10 +59,11 @@ import Testing
         #expect(refusal.message.hasSuffix(problem.description))
         // For programs they are as they are.
         #expect(problem.certificate?.subject == "CN=a\u{9b}2J\u{202e}z")
-        #expect(problem.certificate?.names.first == "a\nb\u{1b}[2J.example")
-        #expect(problem.certificate?.names.count == 150)
+        #expect(problem.certificate?.dnsNames.first == "a\nb\u{1b}[2J.example")
+        #expect(problem.certificate?.dnsNames.count == 150)
 
-        let stranger = try await Encounter(of: TestCertificates.shared.get().clientConfiguration(), with: .server(identity))
+        let stranger = try await Encounter(
+            of: TestCertificates.shared.get().clientConfiguration(), with: TLSServerConfiguration(identity: identity))
         let untrusted = try #require(await stranger.clientRefusal)
         #expect(untrusted.description.unicodeScalars.allSatisfy { !$0.isUnsafeForDisplay })
     }
@@ -79,14 +81,14 @@ import Testing
             (["192.0.2.1"], "192.0.2.1"),
             (["2001:db8::1"], "2001:db8:0:0::1"),
             (["2001:db8::1"], "[2001:db8::1]"),
-        ], TLSConfiguration.Version.allCases)
+        ], TLSProtocolVersion.allCases)
     func `a certificate for these names is one for that host`(
-        _ row: (names: [String], host: String), over version: TLSConfiguration.Version
+        _ row: (names: [String], host: String), over version: TLSProtocolVersion
     ) async throws {
         let authority = try CertificateAuthority.root()
         let encounter = try await Encounter(
-            of: .client(trust: authority.trust, serverName: row.host, parameters: .init(version)),
-            with: .server(TLSIdentity(authority.issue(commonName: "server", names: row.names))))
+            of: TLSClientConfiguration(trust: authority.trust, serverName: row.host, parameters: .init(version)),
+            with: TLSServerConfiguration(identity: TLSIdentity(authority.issue(commonName: "server", names: row.names))))
 
         let client = try encounter.client.get()
         #expect(client.information.version == version)
@@ -102,10 +104,14 @@ import Testing
         let right = try authority.issue(commonName: "right", names: ["::1"])
         let wrong = try authority.issue(commonName: "wrong", names: ["::2", "127.0.0.1", "localhost"])
 
-        let good = try await Encounter(of: .client(trust: authority.trust), with: .server(TLSIdentity(right)), at: "::1")
+        let good = try await Encounter(
+            of: TLSClientConfiguration(trust: authority.trust), with: TLSServerConfiguration(identity: TLSIdentity(right)),
+            at: "::1")
         #expect(try good.client.get().information.verifiedChainLength == 2)
 
-        let bad = try await Encounter(of: .client(trust: authority.trust), with: .server(TLSIdentity(wrong)), at: "::1")
+        let bad = try await Encounter(
+            of: TLSClientConfiguration(trust: authority.trust), with: TLSServerConfiguration(identity: TLSIdentity(wrong)),
+            at: "::1")
         let problem = try #require(await bad.clientRefusal?.certificateProblem)
         #expect(problem.kind == .wrongAddress)
         #expect(problem.expectedName == "::1")
@@ -113,7 +119,8 @@ import Testing
 
     @Test func `the name that was connected to is the one that is checked`() async throws {
         let certificates = try TestCertificates.shared.get()
-        let listener = try await SecureListener.bind(port: 0, tls: certificates.serverConfiguration(), options: .patient)
+        let listener = try await SecureListener.bind(
+            port: 0, tls: certificates.serverConfiguration(), options: .patient, listening: .patient)
         async let accepted = listener.accept(timeout: Encounter.patience)
         let socket = try await SecureSocket.connect(
             to: "localhost", port: listener.localEndpoint.port, tls: certificates.clientConfiguration())
@@ -121,9 +128,9 @@ import Testing
         #expect(try await accepted.information.serverName == "localhost")
     }
 
-    @Test(arguments: TLSConfiguration.Version.allCases)
+    @Test(arguments: TLSProtocolVersion.allCases)
     func `a chain with two intermediates leads to its root, at both ends`(
-        over version: TLSConfiguration.Version
+        over version: TLSProtocolVersion
     ) async throws {
         let root = try CertificateAuthority.root(commonName: "root")
         let issuer = try root.intermediate(commonName: "upper", pathLength: 1)
@@ -131,8 +138,8 @@ import Testing
         let server = try TLSIdentity(issuer.issue(commonName: "server", names: ["127.0.0.1"]))
         let client = try TLSIdentity(issuer.issue(commonName: "client", purposes: [.client]))
         let encounter = try await Encounter(
-            of: .client(trust: root.trust, identity: client, parameters: .init(version)),
-            with: .server(server, clients: .required, trust: root.trust))
+            of: TLSClientConfiguration(trust: root.trust, identity: client, parameters: .init(version)),
+            with: TLSServerConfiguration(identity: server, clients: .required(trust: root.trust)))
 
         let seenByClient = try encounter.client.get().information
         #expect(seenByClient.peerCertificates.map(\.subject) == ["CN=server", "CN=lower", "CN=upper"])
@@ -145,8 +152,8 @@ import Testing
     @Test func `a self-signed certificate is good where it is trusted itself`() async throws {
         let server = try CertifiedKey.selfSigned()
         let encounter = try await Encounter(
-            of: .client(trust: .certificates(.text(server.certificatePEM)), parameters: .init(depth: 0)),
-            with: .server(TLSIdentity(server)))
+            of: TLSClientConfiguration(trust: .only(.text(server.certificatePEM)), parameters: .init(depth: 0)),
+            with: TLSServerConfiguration(identity: TLSIdentity(server)))
         #expect(try encounter.client.get().information.verifiedChainLength == 1)
     }
 
@@ -154,17 +161,21 @@ import Testing
         let authority = try CertificateAuthority.root()
         let server = try TLSIdentity(authority.issue(commonName: "server", names: ["elsewhere.example"]))
         let encounter = try await Encounter(
-            of: .client(trust: authority.trust, verification: .chainOnly), with: .server(server))
+            of: TLSClientConfiguration(trust: authority.trust, verification: .chainOnly),
+            with: TLSServerConfiguration(identity: server))
         #expect(try encounter.client.get().information.verifiedChainLength == 2)
 
         let stranger = try await Encounter(
-            of: .client(trust: CertificateAuthority.root().trust, verification: .chainOnly), with: .server(server))
+            of: TLSClientConfiguration(trust: CertificateAuthority.root().trust, verification: .chainOnly),
+            with: TLSServerConfiguration(identity: server))
         #expect(await stranger.clientRefusal?.code == .certificateVerificationFailed)
     }
 
     @Test func `without any check everybody is believed, and the information says that nothing was verified`() async throws {
         let server = try CertifiedKey.selfSigned(names: ["elsewhere.example"], validity: .expired)
-        let encounter = try await Encounter(of: .client(verification: .dangerouslyNone), with: .server(TLSIdentity(server)))
+        let encounter = try await Encounter(
+            of: TLSClientConfiguration(verification: .dangerouslyNone),
+            with: TLSServerConfiguration(identity: TLSIdentity(server)))
         let information = try encounter.client.get().information
         #expect(information.verifiedChainLength == nil)
         #expect(information.peerCertificates.map(\.subject) == ["CN=localhost"])
@@ -182,10 +193,12 @@ import Testing
         let position = intermediates + 1
 
         let verifying = try await Encounter(
-            of: .client(trust: root.trust, parameters: .init(depth: depth)), with: .server(server))
+            of: TLSClientConfiguration(trust: root.trust, parameters: .init(depth: depth)),
+            with: TLSServerConfiguration(identity: server))
         let verified = try await Encounter(
-            of: .client(trust: root.trust, identity: client),
-            with: .server(server, clients: .required, trust: root.trust, parameters: .init(depth: depth)))
+            of: TLSClientConfiguration(trust: root.trust, identity: client),
+            with: TLSServerConfiguration(identity: server, clients: .required(trust: root.trust), parameters: .init(depth: depth))
+        )
         let refusals = [await verifying.clientRefusal(ifAny: position > depth), verified.serverRefusal]
 
         for refusal in refusals {
@@ -204,9 +217,10 @@ import Testing
         let root = try CertificateAuthority.root(commonName: "root")
         let issued = try root.issue(commonName: "server", names: ["127.0.0.1"])
         // The leaf itself stands among the trusted, but does not vouch for itself.
-        let trust = try TLSTrust.certificates(.text(issued.certificatePEM))
+        let trust = try TLSTrust.only(.text(issued.certificatePEM))
         let encounter = try await Encounter(
-            of: .client(trust: trust, parameters: .init(depth: 0)), with: .server(TLSIdentity(issued)))
+            of: TLSClientConfiguration(trust: trust, parameters: .init(depth: 0)),
+            with: TLSServerConfiguration(identity: TLSIdentity(issued)))
         let refusal = try #require(await encounter.clientRefusal)
         #expect(refusal.certificateProblem?.kind == .issuerUnknown)
     }
@@ -219,15 +233,17 @@ import Testing
         let alone = try TLSIdentity(certificateChain: .text(leaf.certificatePEM), privateKey: .text(leaf.privateKeyPEM))
 
         let ended = try await Encounter(
-            of: .client(trust: intermediate.trust, parameters: .init(depth: depth)), with: .server(alone))
+            of: TLSClientConfiguration(trust: intermediate.trust, parameters: .init(depth: depth)),
+            with: TLSServerConfiguration(identity: alone))
         let refusal = try #require(await ended.clientRefusal)
         #expect(refusal.certificateProblem?.kind == .issuerUnknown)
         #expect(refusal.certificateProblem?.depth == 1)
         #expect(refusal.certificateProblem?.certificate?.subject == "CN=intermediate")
 
-        let both = try TLSTrust.certificates(.text(intermediate.certificatePEM + root.certificatePEM))
+        let both = try TLSTrust.only(.text(intermediate.certificatePEM + root.certificatePEM))
         let built = try await Encounter(
-            of: .client(trust: both, parameters: .init(depth: depth)), with: .server(alone))
+            of: TLSClientConfiguration(trust: both, parameters: .init(depth: depth)),
+            with: TLSServerConfiguration(identity: alone))
         if depth >= 2 {
             #expect(try built.client.get().information.verifiedChainLength == 3)
         } else {
@@ -241,29 +257,30 @@ import Testing
         let certificates = try TestCertificates.shared.get()
         let encounter = try await Encounter(
             of: certificates.clientConfiguration(),
-            with: .server(certificates.serverIdentity, clients: .required, trust: certificates.trust))
+            with: TLSServerConfiguration(identity: certificates.serverIdentity, clients: .required(trust: certificates.trust)))
         let socket = try encounter.client.get()
         let error = await #expect(throws: SecureSocketError.self) {
             while true { try await socket.send("more", timeout: Encounter.patience) }
         }
         #expect(error?.code == .alertReceived)
-        #expect(error?.alert == "certificate_required")
+        #expect(error?.alert?.description == "certificate_required")
         #expect(error?.step == .sending)
         // Once it has ended, it has ended in both directions, and for every call.
         let again = await #expect(throws: SecureSocketError.self) { try await socket.send("more") }
-        #expect(again?.alert == "certificate_required")
+        #expect(again?.alert?.description == "certificate_required")
         let received = await #expect(throws: SecureSocketError.self) { _ = try await socket.receive() }
-        #expect(received?.alert == "certificate_required")
+        #expect(received?.alert?.description == "certificate_required")
         let finished = await #expect(throws: SecureSocketError.self) { try await socket.closeWriting() }
-        #expect(finished?.alert == "certificate_required")
+        #expect(finished?.alert?.description == "certificate_required")
     }
 
-    @Test(arguments: TLSConfiguration.Version.allCases)
-    func `a client without the certificate that is required is told so`(over version: TLSConfiguration.Version) async throws {
+    @Test(arguments: TLSProtocolVersion.allCases)
+    func `a client without the certificate that is required is told so`(over version: TLSProtocolVersion) async throws {
         let certificates = try TestCertificates.shared.get()
         let listener = try await SecureListener.bind(
             host: "127.0.0.1", port: 0,
-            tls: .server(certificates.serverIdentity, clients: .required, trust: certificates.trust), options: .patient)
+            tls: TLSServerConfiguration(identity: certificates.serverIdentity, clients: .required(trust: certificates.trust)),
+            options: .patient)
         let (failures, continuation) = AsyncStream.makeStream(of: SecureSocketError.self)
         async let serving: Void = listener.serve(handshakeFailed: { error, _ in continuation.yield(error) }) { _ in
             Issue.record("a client was served that should not have been")
@@ -276,7 +293,7 @@ import Testing
             _ = try await socket.receive(timeout: Encounter.patience)
         }
         #expect(atClient?.code == .alertReceived)
-        #expect(atClient?.alert == (version == .tls13 ? "certificate_required" : "handshake_failure"))
+        #expect(atClient?.alert?.description == (version == .tls13 ? "certificate_required" : "handshake_failure"))
         #expect(atClient?.advice == "Give the configuration an identity that the server accepts")
 
         var reports = failures.makeAsyncIterator()
@@ -293,31 +310,37 @@ import Testing
         try await serving
     }
 
-    @Test(
-        arguments: [TLSConfiguration.ClientAuthentication.none, .optional], TLSConfiguration.Version.allCases)
-    func `a client without a certificate is welcome where none is required`(
-        _ clients: TLSConfiguration.ClientAuthentication, over version: TLSConfiguration.Version
+    @Test(arguments: [false, true], TLSProtocolVersion.allCases)
+    func `a client without a certificate is accepted where none is required`(
+        isAsked: Bool, over version: TLSProtocolVersion
     ) async throws {
         let certificates = try TestCertificates.shared.get()
+        let clients = try isAsked ? TLSServerConfiguration.ClientAuthentication.optional(trust: certificates.trust) : .none
         let encounter = try await Encounter(
             of: certificates.clientConfiguration(parameters: .init(version)),
-            with: .server(certificates.serverIdentity, clients: clients, trust: certificates.trust))
+            with: TLSServerConfiguration(identity: certificates.serverIdentity, clients: clients))
         #expect(try encounter.server.get().information.peerCertificates.isEmpty)
         #expect(try encounter.client.get().information.verifiedChainLength == 2)
     }
 
-    @Test(
-        arguments: [TLSConfiguration.ClientAuthentication.none, .optional, .required], TLSConfiguration.Version.allCases)
-    func `a client's certificate is shown where it is asked for`(
-        _ clients: TLSConfiguration.ClientAuthentication, over version: TLSConfiguration.Version
-    ) async throws {
+    enum Asked: CaseIterable { case not, optionally, strictly }
+
+    @Test(arguments: Asked.allCases, TLSProtocolVersion.allCases)
+    func `a client's certificate is shown where it is asked for`(_ asked: Asked, over version: TLSProtocolVersion) async throws {
         let certificates = try TestCertificates.shared.get()
+        let clients: TLSServerConfiguration.ClientAuthentication =
+            switch asked {
+            case .not: .none
+            case .optionally: .optional(trust: try certificates.trust)
+            case .strictly: .required(trust: try certificates.trust)
+            }
         let encounter = try await Encounter(
-            of: .client(trust: certificates.trust, identity: certificates.clientIdentity, parameters: .init(version)),
-            with: .server(certificates.serverIdentity, clients: clients, trust: certificates.trust))
+            of: TLSClientConfiguration(
+                trust: certificates.trust, identity: certificates.clientIdentity, parameters: .init(version)),
+            with: TLSServerConfiguration(identity: certificates.serverIdentity, clients: clients))
         let seen = try encounter.server.get().information
-        #expect(seen.peerCertificates.map(\.subject) == (clients == .none ? [] : ["CN=client"]))
-        #expect(seen.verifiedChainLength == (clients == .none ? nil : 2))
+        #expect(seen.peerCertificates.map(\.subject) == (asked == .not ? [] : ["CN=client"]))
+        #expect(seen.verifiedChainLength == (asked == .not ? nil : 2))
     }
 }
 
@@ -577,7 +600,7 @@ extension VerificationRow {
 // MARK: Short forms
 
 extension CertificateAuthority {
-    var trust: TLSTrust { get throws { try .certificates(.text(self.certificatePEM)) } }
+    var trust: TLSTrust { get throws { try .only(.text(self.certificatePEM)) } }
 
     fileprivate func leaf(_ purpose: CertifiedKey.Purpose, validity: Validity = .leaf) throws -> TLSIdentity {
         try TLSIdentity(
@@ -592,12 +615,12 @@ extension Validity {
         Date(timeIntervalSince1970: 13_574_608_496)..<Date(timeIntervalSince1970: 13_600_000_000))
 }
 
-extension TLSConfiguration.Parameters {
+extension TLSParameters {
     /// One version only, where one is given.
-    init(_ version: TLSConfiguration.Version? = nil, depth: Int = 10) {
+    init(_ version: TLSProtocolVersion? = nil, depth: Int = 10) {
         self.init()
         if let version { self.versions = version...version }
-        self.depth = depth
+        self.maximumChainDepth = depth
     }
 }
 
@@ -617,20 +640,20 @@ extension String {
         return (String(self[..<range.lowerBound]), String(self[range.upperBound...]))
     }
 
-    @Test(arguments: TLSConfiguration.Version.allCases)
+    @Test(arguments: TLSProtocolVersion.allCases)
     func `a server can have more client authorities than a request for a certificate can name`(
-        version: TLSConfiguration.Version
+        version: TLSProtocolVersion
     ) async throws {
         let authorities = try (0..<900).map { try authority(String(repeating: "a", count: 60) + "\($0)") }
         let own = try client(by: authorities[899])
         let pair = try await SecureSocket.connectedPair(
-            client: .client(
+            client: TLSClientConfiguration(
                 verification: .dangerouslyNone,
                 identity: TLSIdentity(certificateChain: .text(own.pem), privateKey: .text(own.key.pem)),
                 parameters: .init(version)),
-            server: .server(
-                TestCertificates.shared.get().serverIdentity, clients: .required,
-                trust: .certificates(.text(authorities.map(\.pem).joined()))),
+            server: TLSServerConfiguration(
+                identity: TestCertificates.shared.get().serverIdentity,
+                clients: .required(trust: .only(.text(authorities.map(\.pem).joined())))),
             timeout: Encounter.patience)
         #expect(pair.server.information.peerCertificates.first?.subject == "CN=Client")
         pair.client.close()

@@ -5,8 +5,8 @@ import Testing
 
 /// Arguments that make no sense are refused before anything is opened, with a message that names the value.
 @Suite(.timeLimit(.minutes(5))) struct `Wrong arguments` {
-    private let client: TLSConfiguration
-    private let server: TLSConfiguration
+    private let client: TLSClientConfiguration
+    private let server: TLSServerConfiguration
 
     init() throws {
         let certificates = try TestCertificates.shared.get()
@@ -77,14 +77,14 @@ import Testing
     @Test(arguments: Self.badNames)
     func `a server name that is no name cannot be asked for`(_ name: String, _ fault: String) throws {
         let error = try #require(throws: SecureSocketError.self) {
-            _ = try TLSConfiguration.client(trust: TestCertificates.shared.get().trust, serverName: name)
+            _ = try TLSClientConfiguration(trust: TestCertificates.shared.get().trust, serverName: name)
         }
         self.expect(error, .configuring, "the server name \(fault)")
     }
 
     @Test(arguments: ["localhost.", "_dns.resolver.example", "xn--mnchen-3ya.example", "127.0.0.1", "::1"])
     func `other server names can`(_ name: String) throws {
-        _ = try TLSConfiguration.client(trust: TestCertificates.shared.get().trust, serverName: name)
+        _ = try TLSClientConfiguration(trust: TestCertificates.shared.get().trust, serverName: name)
     }
 
     @Test(arguments: ["fe80::1%no-such-link", "[fe80::1%no-such-link]", "127.0.0.1%lo", "::1%\n"])
@@ -106,49 +106,21 @@ import Testing
         self.expect(error, .configuring, "\(shown) is not an internet address")
     }
 
-    @Test func `a NUL character does not end an address, a protocol or a list of ciphers`() async throws {
-        var options = SocketOptions()
+    @Test func `a NUL character does not end an address or a protocol`() async throws {
+        var options = ConnectOptions()
         options.localEndpoint = SocketEndpoint(host: "127.0.0.1\0", port: 0)
         let connecting = try await #require(throws: SecureSocketError.self) {
-            _ = try await SecureSocket.connect(to: "127.0.0.1", port: 443, tls: self.client, options: options)
+            _ = try await SecureSocket.connect(to: "127.0.0.1", port: 443, tls: self.client, connecting: options)
         }
         self.expect(connecting, .configuring, "127.0.0.1\\u{0} is not an internet address")
 
         let trust = try TestCertificates.shared.get().trust
-        var parameters = TLSConfiguration.Parameters()
+        var parameters = TLSParameters()
         parameters.applicationProtocols = ["h2\0x"]
         let chosen = try #require(throws: SecureSocketError.self) {
-            try TLSConfiguration.client(trust: trust, parameters: parameters)
+            try TLSClientConfiguration(trust: trust, parameters: parameters)
         }
         #expect(chosen.message == "the application protocol \"h2\\u{0}x\" must not contain a NUL character")
-        parameters = .init()
-        parameters.cipherList = "ECDHE-RSA-AES128-GCM-SHA256\0:NONSENSE"
-        let ciphers = try #require(throws: SecureSocketError.self) {
-            try TLSConfiguration.client(trust: trust, parameters: parameters)
-        }
-        #expect(ciphers.code == .ciphersUnusable)
-        #expect(
-            ciphers.message
-                == "the cipher list \"ECDHE-RSA-AES128-GCM-SHA256\\u{0}:NONSENSE\" is empty or names an unknown cipher")
-    }
-
-    @Test func `client and server configurations are not mixed up`() async throws {
-        let connecting = try await #require(throws: SecureSocketError.self) {
-            _ = try await SecureSocket.connect(to: "localhost", port: 443, tls: self.server)
-        }
-        #expect(connecting.code == .invalidConfiguration)
-        #expect(connecting.blame == .caller)
-        #expect(
-            connecting.description
-                == "a server's TLS configuration was given for connecting. Use TLSConfiguration.client()")
-
-        let listening = try await #require(throws: SecureSocketError.self) {
-            _ = try await SecureListener.bind(port: 0, tls: self.client)
-        }
-        #expect(listening.code == .invalidConfiguration)
-        #expect(
-            listening.description
-                == "a client's TLS configuration was given for listening. Use TLSConfiguration.server(identity)")
     }
 
     /// Options with one value that makes no sense, and what is said of it.
@@ -166,12 +138,10 @@ import Testing
         static let all = [
             BadOption("maximumPacketSize is -1; 0 to 1073741824 are possible") { $0.maximumPacketSize = -1 },
             BadOption("maximumPacketSize is \(Int.max); 0 to 1073741824 are possible") { $0.maximumPacketSize = .max },
-            BadOption("backlog is -1; it must not be negative") { $0.backlog = -1 },
             BadOption("readAhead is 0; 1 to 1073741824 are possible") { $0.readAhead = 0 },
             BadOption("sendHighWaterMark is 0; 1 to 1073741824 are possible") { $0.sendHighWaterMark = 0 },
             BadOption("sendHighWaterMark is \(Int.max); 1 to 1073741824 are possible") { $0.sendHighWaterMark = .max },
             BadOption("mailboxHighWaterMark is 0; it must be positive") { $0.mailboxHighWaterMark = 0 },
-            BadOption("handshakeTimeout is 0 seconds; it must be positive") { $0.handshakeTimeout = .zero },
             BadOption("lingerTimeout is -1 seconds; it must not be negative") { $0.lingerTimeout = .seconds(-1) },
         ]
     }
@@ -188,11 +158,39 @@ import Testing
         #expect(listening == connecting)
     }
 
+    /// A listener's options with one value that makes no sense, and what is said of it.
+    struct BadListenerOption: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let options: ListenerOptions
+
+        init(_ message: String, _ change: (inout ListenerOptions) -> Void) {
+            var options = ListenerOptions()
+            change(&options)
+            self.testDescription = message
+            self.options = options
+        }
+
+        static let all = [
+            BadListenerOption("backlog is -1; it must not be negative") { $0.backlog = -1 },
+            BadListenerOption("handshakeTimeout is 0 seconds; it must be positive") { $0.handshakeTimeout = .zero },
+            BadListenerOption("maximumHandshakes is 0; it must be positive") { $0.maximumHandshakes = 0 },
+            BadListenerOption("maximumLingering is 0; it must be positive") { $0.maximumLingering = 0 },
+        ]
+    }
+
+    @Test(arguments: BadListenerOption.all)
+    func `a listener's options are checked`(_ bad: BadListenerOption) async throws {
+        let error = try await #require(throws: SecureSocketError.self) {
+            _ = try await SecureListener.bind(port: 0, tls: self.server, listening: bad.options)
+        }
+        self.expect(error, .configuring, bad.testDescription)
+    }
+
     @Test func `a local endpoint must be an address`() async throws {
-        var options = SocketOptions()
+        var options = ConnectOptions()
         options.localEndpoint = SocketEndpoint(host: "localhost", port: 0)
         let error = try await #require(throws: SecureSocketError.self) {
-            _ = try await SecureSocket.connect(to: "127.0.0.1", port: 443, tls: self.client, options: options)
+            _ = try await SecureSocket.connect(to: "127.0.0.1", port: 443, tls: self.client, connecting: options)
         }
         self.expect(error, .configuring, "localhost is not an internet address")
     }
@@ -202,41 +200,42 @@ import Testing
         let trust = try TestCertificates.shared.get().trust
 
         let depth = try #require(throws: SecureSocketError.self) {
-            try TLSConfiguration.client(trust: trust, parameters: .init(depth: -1))
+            var parameters = TLSParameters()
+            parameters.maximumChainDepth = -1
+            return try TLSClientConfiguration(trust: trust, parameters: parameters)
         }
-        self.expect(depth, .configuring, "depth is -1; it must not be negative")
+        self.expect(depth, .configuring, "maximumChainDepth is -1; it must not be negative")
 
-        var unknownCipher = TLSConfiguration.Parameters()
-        unknownCipher.cipherList = "ECDHE-RSA-AES128-GCM-SHA256:NOT-A-CIPHER"
-        let cipher = try #require(throws: SecureSocketError.self) {
-            try TLSConfiguration.server(identity, parameters: unknownCipher)
+        for (suites, message) in [
+            ([TLSCipherSuite](), "the list of cipher suites is empty"),
+            (
+                [.TLS_AES_128_GCM_SHA256],
+                "TLS_AES_128_GCM_SHA256 is a cipher suite of TLS 1.3; those are always offered and cannot be listed"
+            ),
+        ] {
+            var parameters = TLSParameters()
+            parameters.cipherSuites = suites
+            let error = try #require(throws: SecureSocketError.self) {
+                try TLSServerConfiguration(identity: identity, parameters: parameters)
+            }
+            #expect(error.code == .cipherSuitesUnusable)
+            #expect(error.message == message)
         }
-        #expect(cipher.code == .ciphersUnusable)
-        #expect(cipher.message.contains("NOT-A-CIPHER"))
 
-        var noGroups = TLSConfiguration.Parameters()
+        var noGroups = TLSParameters()
         noGroups.groups = []
         let groups = try #require(throws: SecureSocketError.self) {
-            try TLSConfiguration.server(identity, parameters: noGroups)
+            try TLSServerConfiguration(identity: identity, parameters: noGroups)
         }
         #expect(groups.code == .invalidConfiguration)
 
-        var longProtocol = TLSConfiguration.Parameters()
+        var longProtocol = TLSParameters()
         longProtocol.applicationProtocols = [String(repeating: "x", count: 256)]
         let name = try #require(throws: SecureSocketError.self) {
-            try TLSConfiguration.client(trust: trust, parameters: longProtocol)
+            try TLSClientConfiguration(trust: trust, parameters: longProtocol)
         }
         #expect(name.code == .invalidConfiguration)
         #expect(name.message.hasSuffix("must be 1 to 255 bytes long"))
-
-        let noTrust = try #require(throws: SecureSocketError.self) {
-            try TLSConfiguration.server(identity, clients: .required)
-        }
-        #expect(noTrust.code == .invalidConfiguration)
-        #expect(
-            noTrust.description
-                == "clients are asked for certificates, but no authority is trusted to issue them. "
-                + "Give `trust`, for example `.pem(\"clients-ca.pem\")`")
     }
 
     @Test(arguments: [-1, (16 << 20) + 1, Int.max])

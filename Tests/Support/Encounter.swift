@@ -7,9 +7,9 @@ package struct Encounter: Sendable {
 
     /// Has a client connect to a server on a free port.
     package init(
-        of client: TLSConfiguration, with server: TLSConfiguration, at host: String = "127.0.0.1"
+        of client: TLSClientConfiguration, with server: TLSServerConfiguration, at host: String = "127.0.0.1"
     ) async throws {
-        let listener = try await SecureListener.bind(host: host, port: 0, tls: server, options: .patient)
+        let listener = try await SecureListener.bind(host: host, port: 0, tls: server, options: .patient, listening: .patient)
         async let accepted = Self.outcome { () async throws(SecureSocketError) in
             try await listener.accept(timeout: Self.patience)
         }
@@ -56,8 +56,16 @@ extension SocketOptions {
     /// The defaults, but for what they wait for: on a busy machine, a hundred tests that begin together take their time.
     package static var patient: SocketOptions {
         var options = SocketOptions()
-        options.handshakeTimeout = Encounter.patience
         options.lingerTimeout = Encounter.patience
+        return options
+    }
+}
+
+extension ListenerOptions {
+    /// The defaults, but for what they wait for.
+    package static var patient: ListenerOptions {
+        var options = ListenerOptions()
+        options.handshakeTimeout = Encounter.patience
         return options
     }
 }

@@ -8,12 +8,12 @@ package struct RawTLSPeer {
     private let engine: TLSEngine
 
     /// Completes the server's handshake.
-    package init(server tls: TLSConfiguration, on socket: RawSocket) throws {
+    package init(server tls: TLSServerConfiguration, on socket: RawSocket) throws {
         try self.init(TLSEngine(server: tls.context), socket)
     }
 
     /// Completes the client's handshake.
-    package init(client tls: TLSConfiguration, on socket: RawSocket) throws {
+    package init(client tls: TLSClientConfiguration, on socket: RawSocket) throws {
         try self.init(TLSEngine(client: tls.context, serverName: nil, expecting: nil), socket)
     }
 
@@ -37,7 +37,7 @@ package struct RawTLSPeer {
     }
 
     /// Says hello as a client does, and takes the server's hello; then the server has keys, and waits for an answer.
-    package static func greet(_ socket: RawSocket, with tls: TLSConfiguration) throws {
+    package static func greet(_ socket: RawSocket, with tls: TLSClientConfiguration) throws {
         let engine = try TLSEngine(client: tls.context, serverName: nil, expecting: nil)
         _ = engine.handshake()
         if let hello = engine.takeOutput() { try socket.send(hello.readableBytesView) }

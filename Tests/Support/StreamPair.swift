@@ -18,7 +18,7 @@ package struct StreamPair: Sendable {
     ///
     /// - Parameter clientOptions: nil: the same as the server's.
     package static func overLoopback(
-        client: TLSConfiguration, server: TLSConfiguration, options: SocketOptions = .patient,
+        client: TLSClientConfiguration, server: TLSServerConfiguration, options: SocketOptions = .patient,
         clientOptions: SocketOptions? = nil, on group: any EventLoopGroup = SocketEventLoopGroup.shared
     ) async throws -> StreamPair {
         let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server, options: options, on: group)

@@ -19,18 +19,18 @@ package struct TestCertificates: Sendable {
 
     package var serverIdentity: TLSIdentity { get throws { try TLSIdentity(self.server) } }
     package var clientIdentity: TLSIdentity { get throws { try TLSIdentity(self.client) } }
-    package var trust: TLSTrust { get throws { try .certificates(.text(self.authority.certificatePEM)) } }
+    package var trust: TLSTrust { get throws { try .only(.text(self.authority.certificatePEM)) } }
 
     package func serverConfiguration(
-        parameters: TLSConfiguration.Parameters = .init()
-    ) throws -> TLSConfiguration {
-        try .server(self.serverIdentity, parameters: parameters)
+        parameters: TLSParameters = .init()
+    ) throws -> TLSServerConfiguration {
+        try TLSServerConfiguration(identity: self.serverIdentity, parameters: parameters)
     }
 
     package func clientConfiguration(
-        parameters: TLSConfiguration.Parameters = .init()
-    ) throws -> TLSConfiguration {
-        try .client(trust: self.trust, parameters: parameters)
+        parameters: TLSParameters = .init()
+    ) throws -> TLSClientConfiguration {
+        try TLSClientConfiguration(trust: self.trust, parameters: parameters)
     }
 }
 

@@ -90,7 +90,7 @@ extension UnusableFile.Made {
     package func refusal(password: String?) -> SecureSocketError? {
         do throws(SecureSocketError) {
             if let trust {
-                _ = try TLSTrust.pem(trust)
+                _ = try TLSTrust.only(.file(trust))
             } else {
                 _ = try TLSIdentity(certificateChain: .file(self.chain), privateKey: .file(self.key), password: password)
             }

@@ -16,7 +16,8 @@ import Testing
         let identity = try TLSIdentity(
             certificateChain: .text(chain.sent.joined()), privateKey: .text(chain.key),
             allowing: [.sha1Signatures, .rsaKeysUnder2048Bits])
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: .server(identity), options: .patient)
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: TLSServerConfiguration(identity: identity), options: .patient, listening: .patient)
         async let serving: Void = listener.serve(handshakeFailed: { _, _ in }) { _ = try await $0.receive() }
         let tool = try Tool(
             [

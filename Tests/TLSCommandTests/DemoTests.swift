@@ -42,7 +42,7 @@ import Testing
         let authority = try #require(words.dropFirst(4).first)
 
         let port = try #require(address.split(separator: ":").last.flatMap { Int($0) })
-        let tls = try TLSConfiguration.client(trust: .pem(authority), serverName: "localhost")
+        let tls = try TLSClientConfiguration(trust: .only(.file(authority)), serverName: "localhost")
         let socket = try await SecureSocket.connect(to: "127.0.0.1", port: port, tls: tls)
         try await socket.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         var answer = ""

@@ -94,7 +94,7 @@ import Testing
 
     @Test func `a server stops within its grace, though clients stay`() async throws {
         let serving = try await Serving(nil, "--grace", "0.2")
-        let tls = try TLSConfiguration.client(trust: .pem(serving.certificates.authority))
+        let tls = try TLSClientConfiguration(trust: .only(.file(serving.certificates.authority)))
         let idle = try await SecureSocket.connect(to: "127.0.0.1", port: serving.port, tls: tls)
         let silent = try RawSocket.connect(to: serving.port)
         try await idle.send("hello")

@@ -55,11 +55,12 @@ import Testing
 
     // MARK: Certificates that the peer judges
 
-    @Test(arguments: TLSConfiguration.Version.allCases)
-    func `a server that requires a client certificate`(over version: TLSConfiguration.Version) async throws {
+    @Test(arguments: TLSProtocolVersion.allCases)
+    func `a server that requires a client certificate`(over version: TLSProtocolVersion) async throws {
         let own = try TestCertificates.shared.get()
         let outcome = try await self.outcome(
-            of: .server(own.serverIdentity, clients: .required, trust: own.trust, parameters: self.parameters(version)))
+            of: TLSServerConfiguration(
+                identity: own.serverIdentity, clients: .required(trust: own.trust), parameters: self.parameters(version)))
         let alert = version == .tls12 ? "handshake_failure" : "certificate_required"
         #expect(
             outcome
@@ -189,8 +190,8 @@ import Testing
 
     // MARK: Messages that are too long
 
-    @Test(arguments: TLSConfiguration.Version.allCases)
-    func `a server with too many certificates`(over version: TLSConfiguration.Version) async throws {
+    @Test(arguments: TLSProtocolVersion.allCases)
+    func `a server with too many certificates`(over version: TLSProtocolVersion) async throws {
         let own = try TestCertificates.shared.get()
         let bundle = String(repeating: own.authority.certificatePEM, count: 400)
         let identity = try TLSIdentity(
@@ -199,7 +200,7 @@ import Testing
         let text =
             version == .tls12
             ? "is \(length) bytes long, and at most 102400 are accepted" : "is longer than the 102400 bytes that are accepted"
-        let outcome = try await self.outcome(of: .server(identity, parameters: self.parameters(version)))
+        let outcome = try await self.outcome(of: TLSServerConfiguration(identity: identity, parameters: self.parameters(version)))
         #expect(
             outcome
                 == "tls: SERVER: its certificate message \(text) (EXCESSIVE_MESSAGE_SIZE). Have the server send its own certificate "
@@ -255,8 +256,8 @@ import Testing
     }
 
     /// What `tls connect` says of a server with these settings, after which it ends.
-    private func outcome(of tls: TLSConfiguration, _ options: [String] = []) async throws -> String {
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient)
+    private func outcome(of tls: TLSServerConfiguration, _ options: [String] = []) async throws -> String {
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient, listening: .patient)
         async let serving: Void = listener.serve(handshakeFailed: { _, _ in }) { _ = try await $0.receive() }
         let port = listener.localEndpoint.port
         let outcome = await (try self.connect(to: port, options)).outcome()
@@ -265,8 +266,8 @@ import Testing
         return outcome.errors.replacing("127.0.0.1:\(port)", with: "SERVER")
     }
 
-    private func parameters(_ version: TLSConfiguration.Version) -> TLSConfiguration.Parameters {
-        var parameters = TLSConfiguration.Parameters()
+    private func parameters(_ version: TLSProtocolVersion) -> TLSParameters {
+        var parameters = TLSParameters()
         parameters.versions = version...version
         return parameters
     }

@@ -102,7 +102,7 @@ import Testing
     @Test func `an HTTP request is answered, whatever of its body is not read`() async throws {
         let serving = try await Serving()
         let client = try await SecureSocket.connect(
-            to: "127.0.0.1", port: serving.port, tls: .client(trust: .pem(serving.certificates.authority)))
+            to: "127.0.0.1", port: serving.port, tls: TLSClientConfiguration(trust: .only(.file(serving.certificates.authority))))
         try await client.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: \(4 << 20)\r\n\r\n")
         try await client.send(ByteBuffer(repeating: UInt8(ascii: "x"), count: 4 << 20))
         var answer = ByteBuffer()

@@ -17,7 +17,7 @@ import Testing
             client: try TLSEngine(client: TLSContext(self.settings(.client, client)), serverName: nil, expecting: nil),
             server: try TLSEngine(server: TLSContext(self.settings(.server, server))))
         pair.shakeHands()
-        return pair.server.negotiated?.cipher
+        return pair.server.negotiated.map { TLSNames.cipherSuite($0.cipherSuite) }
     }
 
     @Test func `are those with ephemeral keys and authenticated encryption by default`() throws {

@@ -37,7 +37,7 @@ import Testing
         /// Meets once; the server speaks first, so that its tickets arrive.
         func meet(
             _ client: TLSContext, _ server: TLSContext, at endpoint: String = "there:443", as name: String = "localhost"
-        ) throws -> (client: Resumption?, server: Resumption?) {
+        ) throws -> (client: ResumptionOutcome?, server: ResumptionOutcome?) {
             let pair = try self.shakeHands(client, server, at: endpoint, as: name)
             try self.deliverTickets(pair)
             return (pair.client.negotiated?.resumption, pair.server.negotiated?.resumption)

@@ -14,7 +14,7 @@ struct Load: Sendable {
     static let description = "SecureSocket.connect with default options, in the process that measures, on an event loop per core"
 
     let port: Int
-    let tls: TLSConfiguration
+    let tls: TLSClientConfiguration
     var header = PacketHeader.none
     /// Whether the server echoes from the first byte on, instead of reading there what it is to do.
     var echoesAtOnce = false
@@ -23,11 +23,13 @@ struct Load: Sendable {
     func connect(number: Int? = nil) async throws -> SecureSocket {
         var options = SocketOptions()
         options.packetHeader = self.header
+        var connecting = ConnectOptions()
         // All of 127.0.0.0/8 is this machine only on Linux.
         #if os(Linux)
-            options.localEndpoint = number.map { SocketEndpoint(host: "127.0.0.\(1 + $0 % 4)", port: 0) }
+            connecting.localEndpoint = number.map { SocketEndpoint(host: "127.0.0.\(1 + $0 % 4)", port: 0) }
         #endif
-        return try await SecureSocket.connect(to: "127.0.0.1", port: self.port, tls: self.tls, options: options)
+        return try await SecureSocket.connect(
+            to: "127.0.0.1", port: self.port, tls: self.tls, options: options, connecting: connecting)
     }
 
     /// What a connection to the server settles on.
@@ -35,7 +37,7 @@ struct Load: Sendable {
         let socket = try await self.greet()
         let information = socket.information
         await self.close([socket])
-        return [information.cipher, information.group].compactMap(\.self).joined(separator: ", ")
+        return [information.cipherSuite.description, information.group?.description].compactMap(\.self).joined(separator: ", ")
     }
 
     /// A connection that has done one echo.

@@ -4,10 +4,11 @@ import SecureSockets
 enum SecureSocketsClient {
     /// - Parameter isConfigured: Otherwise `connect` is given no configuration.
     static func run(_ settings: ClientSettings, isConfigured: Bool) async throws {
-        var parameters = TLSConfiguration.Parameters()
+        var parameters = TLSParameters()
         if settings.mode != .usual { parameters.groups = [.x25519] }
         if settings.mode == .full { parameters.sessionLifetime = .zero }
-        let tls = isConfigured ? try TLSConfiguration.client(trust: .pem(settings.certificate), parameters: parameters) : nil
+        let tls =
+            isConfigured ? try TLSClientConfiguration(trust: .only(.file(settings.certificate)), parameters: parameters) : nil
         try await settings.connectAll {
             let socket = try await SecureSocket.connect(to: "127.0.0.1", port: settings.port, tls: tls)
             try await socket.send([BenchmarkProtocol.echo, 1])

@@ -4,18 +4,18 @@ import SecureSockets
 /// The server as a user writes it: `serve` with an async handler and default options, but for a backlog like its peers'.
 enum SecureSocketsServer {
     /// How several processes come to listen on one port; nil: they cannot.
-    static let sharePort: (@Sendable (inout SocketOptions) -> Void)? = { $0.reusePort = true }
+    static let sharePort: (@Sendable (inout ListenerOptions) -> Void)? = { $0.reusePort = true }
 
     static func run(_ settings: ServerSettings, ready: (Int) -> Void) async throws {
         let identity = try TLSIdentity(certificateChain: .file(settings.certificate), privateKey: .file(settings.key))
-        var options = SocketOptions()
+        var options = ListenerOptions()
         options.backlog = 4096
         if settings.sharesPort { Self.sharePort?(&options) }
         var port = settings.port
         var listeners: [SecureListener] = []
         for _ in 0..<settings.listeners {
             let listener = try await SecureListener.bind(
-                host: settings.host, port: port, tls: .server(identity), options: options,
+                host: settings.host, port: port, tls: TLSServerConfiguration(identity: identity), listening: options,
                 on: SocketEventLoopGroup(numberOfLoops: settings.loops))
             port = listener.localEndpoint.port
             listeners.append(listener)

@@ -16,8 +16,9 @@ import TLSEngine
 final class ConnectAttempt: @unchecked Sendable {
     private let host: String
     private let target: ConnectTarget
-    private let tls: TLSConfiguration
+    private let tls: TLSClientConfiguration
     private let options: SocketOptions
+    private let family: ConnectOptions.AddressFamily
     private let loop: any EventLoop
     private let turn: LoopTurn
     private let resolver: HostResolver
@@ -34,13 +35,15 @@ final class ConnectAttempt: @unchecked Sendable {
     ///   - resolver: Resolves the host's name.
     ///   - addressConnector: Connects to its addresses; nil: the one for `loop`.
     init(
-        host: String, target: ConnectTarget, tls: TLSConfiguration, options: SocketOptions, loop: any EventLoop,
+        host: String, target: ConnectTarget, tls: TLSClientConfiguration, options: SocketOptions,
+        family: ConnectOptions.AddressFamily, loop: any EventLoop,
         resolver: HostResolver = .shared, addressConnector: (any AddressConnector)? = nil
     ) {
         self.host = host.withoutBrackets
         self.target = target
         self.tls = tls
         self.options = options
+        self.family = family
         self.loop = loop
         self.turn = LoopTurn.of(loop)
         self.resolver = resolver
@@ -82,7 +85,7 @@ final class ConnectAttempt: @unchecked Sendable {
             waiter.limit(to: timeout, on: self.turn) { self.timedOut(timeout) }
         }
         let connector = HostConnector(
-            on: self.turn, self.addressConnector ?? self.makeAddressConnector(), family: self.options.addressFamily,
+            on: self.turn, self.addressConnector ?? self.makeAddressConnector(), family: self.family,
             resolver: self.resolver)
         self.connector = connector
         connector.start(self.target) { address in
@@ -245,7 +248,7 @@ struct TriedAddresses: CustomStringConvertible {
 extension TLSEngine {
     /// The client's end for a host: asks for its name, and expects its certificate as far as `verification` says.
     convenience init(
-        client context: TLSContext, for host: String, verification: TLSConfiguration.Verification, serverName: String?,
+        client context: TLSContext, for host: String, verification: TLSClientConfiguration.Verification, serverName: String?,
         at endpoint: String?
     ) throws(TLSFailure) {
         let name = PeerName(serverName ?? host)
@@ -284,7 +287,8 @@ extension SecureSocket {
     ///     internationalized one is given by its A-labels (`xn--…`).
     ///   - port: 1 to 65535.
     ///   - tls: What is trusted and checked. Default: chain and name, with the system's trust.
-    ///   - options: Of the socket.
+    ///   - options: The options of the socket.
+    ///   - connecting: The local endpoint, and which addresses are tried.
     ///   - timeout: For everything together; nil: for ever. Default: 30 seconds.
     ///   - group: The event loops to choose one from. A group of SwiftNIO's must not be shut down before its sockets are
     ///     closed: nothing that is asked of them after that is answered.
@@ -293,8 +297,9 @@ extension SecureSocket {
     nonisolated(nonsending) public static func connect(
         to host: String,
         port: Int,
-        tls: TLSConfiguration? = nil,
+        tls: TLSClientConfiguration? = nil,
         options: SocketOptions = SocketOptions(),
+        connecting: ConnectOptions = ConnectOptions(),
         timeout: Duration? = .seconds(30),
         on group: any EventLoopGroup = SocketEventLoopGroup.shared
     ) async throws(SecureSocketError) -> SecureSocket {
@@ -304,23 +309,12 @@ extension SecureSocket {
         }
         let address = try ConnectTarget.Host(host, port: port)
         let options = try options.validated()
-        let tls = if let tls { tls } else { try TLSConfiguration.defaultClient() }
-        try tls.require(.client)
-        let target = ConnectTarget(host: address, port: port, local: try options.localEndpoint?.socketAddress())
+        let tls = if let tls { tls } else { try TLSClientConfiguration.standard() }
+        let target = ConnectTarget(host: address, port: port, local: try connecting.localEndpoint?.socketAddress())
         // A task that runs on one of these loops keeps its sockets there.
         let loop = try group.started(for: .connecting).any()
-        return try await ConnectAttempt(host: host, target: target, tls: tls, options: options, loop: loop).run(timeout: timeout)
-    }
-}
-
-extension TLSConfiguration {
-    func require(_ role: TLSSettings.Role) throws(SecureSocketError) {
-        guard self.context.settings.role != role else { return }
-        throw SecureSocketError(
-            .invalidConfiguration, blame: .caller, step: .configuring,
-            role == .client
-                ? "a server's TLS configuration was given for connecting"
-                : "a client's TLS configuration was given for listening",
-            advice: role == .client ? "Use TLSConfiguration.client()" : "Use TLSConfiguration.server(identity)")
+        let attempt = ConnectAttempt(
+            host: host, target: target, tls: tls, options: options, family: connecting.addressFamily, loop: loop)
+        return try await attempt.run(timeout: timeout)
     }
 }

@@ -14,7 +14,7 @@ import SocketCore
 /// Sendable without a check because it is touched on its event loop only.
 final class HostConnector: @unchecked Sendable {
     private let turn: LoopTurn
-    private let family: SocketOptions.AddressFamily
+    private let family: ConnectOptions.AddressFamily
     private let resolver: HostResolver
     private let connector: any AddressConnector
     private var race = HappyEyeballs<SocketAddress>(families: [])
@@ -31,7 +31,7 @@ final class HostConnector: @unchecked Sendable {
     private var attempting: ((SocketAddress) -> Void)?
     private var completion: ((Result<ConnectedTransport, any Error>) -> Void)?
 
-    init(on turn: LoopTurn, _ connector: any AddressConnector, family: SocketOptions.AddressFamily, resolver: HostResolver) {
+    init(on turn: LoopTurn, _ connector: any AddressConnector, family: ConnectOptions.AddressFamily, resolver: HostResolver) {
         self.turn = turn
         self.connector = connector
         self.family = family
@@ -210,13 +210,9 @@ struct ConnectFailure: Error {
     var attempts: [Int32] = []
 }
 
-extension SocketOptions.AddressFamily {
+extension ConnectOptions.AddressFamily {
     /// The preferred one first.
     fileprivate var families: [IPFamily] {
-        switch self {
-        case .any: [.v6, .v4]
-        case .v4: [.v4]
-        case .v6: [.v6]
-        }
+        (self.usesIPv6 ? [.v6] : []) + (self.usesIPv4 ? [.v4] : [])
     }
 }

@@ -1,25 +1,5 @@
 package import TLSEngine
 
-/// A certificate that a peer showed, or one of this side's own.
-public struct PeerCertificate: Sendable, Hashable {
-    package let certificate: Certificate
-
-    package init(_ certificate: Certificate) { self.certificate = certificate }
-
-    /// The certificate, DER. `X509.Certificate(derEncoded:)` of swift-certificates reads it further.
-    public var derBytes: [UInt8] { self.certificate.derBytes }
-    /// The subject's distinguished name (RFC 2253), for example `CN=localhost`; may be empty.
-    public var subject: String { self.certificate.subject }
-    /// The issuer's distinguished name.
-    public var issuer: String { self.certificate.issuer }
-    /// The DNS names and addresses that the certificate is for (subject alternative names).
-    public var names: [String] { self.certificate.names }
-    /// The first moment of its validity, in seconds since 1970-01-01 UTC; nil if its date cannot be read.
-    public var notBefore: Int64? { self.certificate.notBefore }
-    /// The last moment of its validity, in seconds since 1970-01-01 UTC; nil if its date cannot be read.
-    public var notAfter: Int64? { self.certificate.notAfter }
-}
-
 /// What is wrong with a peer's certificate chain.
 public struct CertificateProblem: Sendable, Hashable {
     /// The kind of the problem. New kinds may be added in any version.
@@ -71,7 +51,7 @@ public struct CertificateProblem: Sendable, Hashable {
     /// Where in the chain: 0 is the peer's own certificate, 1 its issuer, and so on.
     public var depth: Int { self.refusal.depth }
     /// The certificate at fault, where there is one.
-    public var certificate: PeerCertificate? { self.refusal.certificate.map(PeerCertificate.init) }
+    public var certificate: Certificate? { self.refusal.certificate.map(Certificate.init) }
     /// The name or address that was asked for, if the problem is that the certificate is for another.
     public var expectedName: String? { self.refusal.expectedName }
 
@@ -116,7 +96,7 @@ public struct CertificateProblem: Sendable, Hashable {
 
 extension CertificateProblem: CustomStringConvertible {
     /// A sentence that names the certificate and what is wrong with it. What comes from the certificate is escaped in it, and cut where
-    /// it is long; ``PeerCertificate`` has it as it is.
+    /// it is long; ``Certificate`` has it as it is.
     public var description: String {
         "\(self.subjectText) \(self.problemText)"
     }
@@ -211,7 +191,9 @@ extension CertificateProblem: CustomStringConvertible {
     private var expectedText: String { self.expectedName?.abbreviatedForDisplay ?? "the name asked for" }
 
     private var ownNames: String {
-        guard let names = self.certificate?.names, !names.isEmpty else { return "no name at all (it has no alternative names)" }
+        guard let names = self.certificate?.decoded.hostNames, !names.isEmpty else {
+            return "no name at all (it has no alternative names)"
+        }
         return names.listedForDisplay
     }
 
@@ -221,7 +203,7 @@ extension CertificateProblem: CustomStringConvertible {
     }
 
     /// Whether the certificate has the expected address as a DNS name, which is never one (RFC 9110 §4.3.5).
-    package var hasAddressAsName: Bool { self.certificate?.names.contains(self.expectedName ?? "") ?? false }
+    package var hasAddressAsName: Bool { self.certificate?.decoded.hostNames.contains(self.expectedName ?? "") ?? false }
 
     var advice: String {
         switch self.kind {

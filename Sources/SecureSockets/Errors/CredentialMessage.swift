@@ -19,7 +19,8 @@ extension SecureSocketError {
         }
         let code: Code =
             switch error.item {
-            case .certificateChain: .certificateUnusable
+            case .archive where error.problem == .passwordWrong: .privateKeyUnusable
+            case .certificateChain, .archive: .certificateUnusable
             case .privateKey: .privateKeyUnusable
             case .trustedCertificates: .trustUnusable
             }
@@ -51,6 +52,7 @@ private struct CredentialMessage {
             self.say(
                 "cannot be read: the path contains a NUL character, which a file name cannot", "Check where the path comes from")
         case .isDirectory: self.say("is a folder, not a file", "Name the file in it")
+        case .nothingGiven: self.say("there is none", "Give at least one certificate")
         case .empty: self.say("is empty", "Give a PEM file")
         case .tooLarge(let limit): self.say("is larger than \(limit >> 20) MiB; it cannot be a PEM file of this kind")
         case .nothingKnown: self.say("holds nothing in PEM", "A PEM file has lines like \(self.exampleLine)")
@@ -60,8 +62,21 @@ private struct CredentialMessage {
         case .blockNotRead(let label, let line): self.sayBlockNotRead(label, line)
         case .openSSHKey(let key): self.say(key)
         case .malformedCertificate(let index, let line, let fault, let reason):
-            self.say(fault, of: "certificate \(index + 1) of the file (line \(line))", line, reason)
-        case .malformedKey(let line, let fault, let reason): self.say(fault, of: "the key on line \(line)", line, reason)
+            let place = line.map { " of the file (line \($0))" } ?? ""
+            self.say(fault, of: "certificate \(index + 1)\(place)", isBlock: line != nil, reason)
+        case .malformedKey(let line, let fault, let reason):
+            self.say(fault, of: "the key\(line.map { " on line \($0)" } ?? "")", isBlock: line != nil, reason)
+        case .notAnArchive(let form, let isPEM):
+            self.say(
+                "is not a PKCS#12 archive, but \(isPEM ? "PEM text" : form.map(Self.name) ?? "in an unknown format")",
+                isPEM ? "Use TLSIdentity(certificateChain:privateKey:)" : "Give a file that ends in .p12 or .pfx")
+        case .malformedArchive(let reason):
+            self.reason = reason
+            self.say("cannot be read\(Self.hint(reason))", "Is the file complete? Export it again, with AES-256 and SHA-256")
+        case .archiveWithout(let item):
+            self.say(
+                item == .privateKey ? "has no private key" : "has no certificate that belongs to its private key",
+                "Export the certificate together with its private key")
         case .unsupportedKey(let kind): self.say(kind)
         case .passwordMissing: self.say("is encrypted, and no password was given", "Give the password")
         case .passwordWrong: self.say("is encrypted, and the password is wrong", "Check the password")
@@ -83,7 +98,7 @@ private struct CredentialMessage {
             let reasons = unreadable.map { "; \($0.path.escapedForDisplay): \(SystemError.text(of: $0.errno))" }
             self.say(
                 self.variable == nil ? "none were found there" : "none were found there\(reasons.joined())",
-                "Install the system's package ca-certificates, or name a file with SSL_CERT_FILE or TLSTrust.pem")
+                "Install the system's package ca-certificates, or name a file with SSL_CERT_FILE or TLSTrust.only")
         }
         if let variable, error.problem.isAboutPath {
             self.advice = "Correct \(variable), or unset it to use the system's certificates"
@@ -97,6 +112,7 @@ private struct CredentialMessage {
             case .certificateChain: "certificate chain"
             case .privateKey: "private key"
             case .trustedCertificates: "trusted certificates"
+            case .archive: "PKCS#12 archive"
             }
         let source = self.variable.map { " (from \($0))" } ?? ""
         return self.path.map { "\(noun) \($0.escapedForDisplay)\(source)" } ?? noun
@@ -278,13 +294,15 @@ private struct CredentialMessage {
 
     // MARK: The content of blocks
 
-    private mutating func say(_ fault: BlockFault, of subject: String, _ line: Int, _ reason: LibraryReason?) {
+    private mutating func say(_ fault: BlockFault, of subject: String, isBlock: Bool, _ reason: LibraryReason?) {
         self.reason = reason
         switch fault {
         case .endsEarly(let missing):
             self.say(
                 "\(subject) cannot be read: its last \(missing == 1 ? "byte is" : "\(missing) bytes are") missing",
                 "Is the file complete?")
+        case .holds(let form) where !isBlock:
+            self.say("\(subject) cannot be read: it is \(Self.name(of: form))", "Give a \(self.wanted) in DER")
         case .holds(let form):
             let text = "\(subject) cannot be read: the block holds \(Self.name(of: form))"
             switch form {

@@ -10,7 +10,7 @@ extension SecureSocketError {
         case .credential(let error): self.init(error)
         case .ciphers(let list, let reason):
             self = make(
-                .ciphersUnusable, "the cipher list \"\(list.escapedForDisplay)\" is empty or names an unknown cipher",
+                .cipherSuitesUnusable, "the cipher list \"\(list.escapedForDisplay)\" is empty or names an unknown cipher",
                 reason: reason)
         case .groups(let reason):
             self = make(.invalidConfiguration, "the list of groups is empty or names one twice", reason: reason)
@@ -41,7 +41,8 @@ extension SecureSocketError {
             let message = FailureMessage(alert, receivedBy: role, failure.explanation)
             self.init(
                 .alertReceived, blame: .peer, step: step, "\(peer) refused the connection: \(message.text)",
-                advice: message.advice, alert: alert.description, isClientCertificateMissing: failure.lacksClientCertificate,
+                advice: message.advice, alert: TLSAlert(codePoint: alert.code),
+                isClientCertificateMissing: failure.lacksClientCertificate,
                 libraryReason: reason)
         case .endedInHandshake:
             let message = FailureMessage(endedInHandshake: role, failure.explanation)

@@ -2,7 +2,7 @@ import TLSEngine
 
 extension FailureMessage {
     /// The meaning of a fatal alert, which the peer sent to end the connection (RFC 8446 §6.2).
-    init(_ alert: TLSAlert, receivedBy role: TLSSettings.Role, _ explanation: TLSFailure.Explanation?) {
+    init(_ alert: AlertDescription, receivedBy role: TLSSettings.Role, _ explanation: TLSFailure.Explanation?) {
         switch explanation {
         case .certificateRequest(let request):
             guard let subject = request.shownSubject else {
@@ -28,7 +28,9 @@ extension FailureMessage {
     }
 
     /// - Parameter mine: The certificate that the peer has refused.
-    private init(aboutCertificate alert: TLSAlert, _ mine: String, _ role: TLSSettings.Role, _ request: CertificateRequest?) {
+    private init(
+        aboutCertificate alert: AlertDescription, _ mine: String, _ role: TLSSettings.Role, _ request: CertificateRequest?
+    ) {
         let text =
             switch alert.description {
             case "unknown_ca": "it does not trust the authority of \(mine)"
@@ -59,7 +61,7 @@ extension FailureMessage {
         self.init("\(text) (\(alert))", advice)
     }
 
-    private init(_ alert: TLSAlert, _ role: TLSSettings.Role) {
+    private init(_ alert: AlertDescription, _ role: TLSSettings.Role) {
         let me = role == .client ? "this client" : "this server"
         let (text, advice): (String, String?) =
             switch alert.description {

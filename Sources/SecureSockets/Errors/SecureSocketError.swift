@@ -43,7 +43,7 @@ public struct SecureSocketError: Error, Sendable {
         /// The trusted certificates cannot be loaded.
         public static let trustUnusable = Code("trustUnusable")
         /// The list of ciphers has no cipher that the library knows.
-        public static let ciphersUnusable = Code("ciphersUnusable")
+        public static let cipherSuitesUnusable = Code("cipherSuitesUnusable")
         /// A server has no certificate of its own.
         public static let identityMissing = Code("identityMissing")
         /// The configuration contradicts itself or was refused by the TLS library.
@@ -118,14 +118,14 @@ public struct SecureSocketError: Error, Sendable {
         let message: String
         let advice: String?
         let certificateProblem: CertificateProblem?
-        let alert: String?
+        let alert: TLSAlert?
         let isClientCertificateMissing: Bool
         let errorNumber: Int32?
         let libraryReason: String?
 
         init(
             code: Code, blame: Blame, step: Step, message: String, advice: String?,
-            certificateProblem: CertificateProblem?, alert: String?, isClientCertificateMissing: Bool, errorNumber: Int32?,
+            certificateProblem: CertificateProblem?, alert: TLSAlert?, isClientCertificateMissing: Bool, errorNumber: Int32?,
             libraryReason: String?
         ) {
             self.code = code
@@ -156,8 +156,8 @@ public struct SecureSocketError: Error, Sendable {
     public var advice: String? { self.details.advice }
     /// What is wrong with the peer's certificate chain, if that is what is wrong.
     public var certificateProblem: CertificateProblem? { self.details.certificateProblem }
-    /// The alert that the peer sent, by its name in RFC 8446 §6, for example `unknown_ca`.
-    public var alert: String? { self.details.alert }
+    /// The alert that the peer sent, for example ``TLSAlert/unknownCA``.
+    public var alert: TLSAlert? { self.details.alert }
     /// Whether a server asked for a client certificate, got none, and ended the connection for that: as its client sees it, or the server
     /// itself. A client has then sent an empty list of certificates (RFC 8446 §4.4.2, RFC 5246 §7.4.6); with TLS 1.2 there is no alert
     /// of its own for that, and most servers send `handshake_failure`.
@@ -174,7 +174,7 @@ public struct SecureSocketError: Error, Sendable {
         _ message: String,
         advice: String? = nil,
         certificateProblem: CertificateProblem? = nil,
-        alert: String? = nil,
+        alert: TLSAlert? = nil,
         isClientCertificateMissing: Bool = false,
         errorNumber: Int32? = nil,
         libraryReason: String? = nil

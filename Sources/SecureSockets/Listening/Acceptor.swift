@@ -18,8 +18,9 @@ final class Acceptor: Sendable {
     }
 
     let places: [Place]
-    let options: SocketOptions
-    private let tls: TLSConfiguration
+    private let options: SocketOptions
+    private let listening: ListenerOptions
+    private let tls: TLSServerConfiguration
     private let state: Mutex<State>
 
     fileprivate struct State {
@@ -54,11 +55,16 @@ final class Acceptor: Sendable {
     }
 
     /// - Parameter loops: Where connections are; at least one.
-    init(loops: [any EventLoop], canChooseLoop: Bool, tls: TLSConfiguration, options: SocketOptions, logger: Logger) {
+    init(
+        loops: [any EventLoop], canChooseLoop: Bool, tls: TLSServerConfiguration, options: SocketOptions,
+        listening: ListenerOptions,
+        logger: Logger
+    ) {
         self.places = loops.map { Place(loop: $0, lane: ServingLane(on: LoopTurn.of($0))) }
         self.tls = tls
         self.options = options
-        var limits = AcceptMachine.Limits(handshakes: options.maximumHandshakes, lingering: options.maximumLingering)
+        self.listening = listening
+        var limits = AcceptMachine.Limits(handshakes: listening.maximumHandshakes, lingering: listening.maximumLingering)
         if !canChooseLoop { limits.handOversPerLoop = .max }
         let machine = AcceptMachine(limits: limits, loops: canChooseLoop ? loops.count : 1)
         self.state = Mutex(State(machine: machine, loops: loops, runs: loops.map { _ in 0 }, log: ListenerLog(logger)))
@@ -241,7 +247,7 @@ final class Acceptor: Sendable {
 
     private func beginHandshake(_ connection: Connection, _ id: AcceptMachine.ID) {
         connection.gone = { self.gone(id) }
-        connection.start(timeout: self.options.handshakeTimeout) { outcome in
+        connection.start(timeout: self.listening.handshakeTimeout) { outcome in
             let result = outcome.flatMap { connection.makeHandle(.handshake) }
             self.perform(self.state.withLock { $0.handshakeEnded(id, result) })
         }

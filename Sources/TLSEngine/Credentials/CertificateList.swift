@@ -52,6 +52,33 @@ final class CertificateList: @unchecked Sendable {
         throw failure(.malformedCertificate(index: index, line: block.line, fault, reasons.first))
     }
 
+    /// Decodes certificates in DER.
+    convenience init(der certificates: [[UInt8]], as item: CredentialError.Item) throws(CredentialError) {
+        var found: [OpaquePointer] = []
+        for (index, bytes) in certificates.enumerated() {
+            ErrorQueue.clear()
+            let certificate = bytes.withUnsafeBufferPointer { bytes -> OpaquePointer? in
+                var position = bytes.baseAddress
+                guard let certificate = d2i_X509(nil, &position, bytes.count) else { return nil }
+                guard position == bytes.baseAddress.map({ $0 + bytes.count }) else {
+                    X509_free(certificate)
+                    return nil
+                }
+                return certificate
+            }
+            guard let certificate else {
+                _ = CertificateList(taking: found)
+                let reason = ErrorQueue.drain().first
+                let fault = BlockFault(of: bytes) { $0 == .certificate }
+                throw CredentialError(
+                    item: item, path: nil, problem: .malformedCertificate(index: index, line: nil, fault, reason))
+            }
+            found.append(certificate)
+        }
+        self.init(taking: found)
+        if found.isEmpty { throw CredentialError(item: item, path: nil, problem: .nothingGiven) }
+    }
+
     /// A digest of all encodings in their order (SHA-256).
     var digest: [UInt8] {
         var context = SHA256_CTX()
@@ -66,7 +93,7 @@ final class CertificateList: @unchecked Sendable {
         return digest
     }
 
-    var certificates: [Certificate] { self.pointers.map { Certificate(borrowing: $0) } }
+    var certificates: [DecodedCertificate] { self.pointers.map { DecodedCertificate(borrowing: $0) } }
 }
 
 extension PEMBlock {

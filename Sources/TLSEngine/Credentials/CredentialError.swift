@@ -11,6 +11,8 @@ package struct CredentialError: Error, Sendable, Hashable {
     /// What was to be loaded.
     package enum Item: Sendable, Hashable {
         case certificateChain, privateKey, trustedCertificates
+        /// A PKCS#12 archive, which has a chain and its key.
+        case archive
     }
 
     package enum Problem: Sendable, Hashable {
@@ -23,6 +25,9 @@ package struct CredentialError: Error, Sendable, Hashable {
         case empty
         /// Larger than any file of this kind is.
         case tooLarge(limit: Int)
+
+        /// The program gave an empty list.
+        case nothingGiven
 
         // MARK: Its form
         /// The file is in no known format.
@@ -38,10 +43,16 @@ package struct CredentialError: Error, Sendable, Hashable {
         case openSSHKey(OpenSSHKey)
 
         // MARK: The content of its blocks
-        /// The certificate at this index of the file, in the block that begins on this line, cannot be decoded.
-        case malformedCertificate(index: Int, line: Int, BlockFault, LibraryReason?)
-        /// The key in the block that begins on this line cannot be decoded.
-        case malformedKey(line: Int, BlockFault, LibraryReason?)
+        /// The certificate at this index, in the block that begins on this line of a text, cannot be decoded.
+        case malformedCertificate(index: Int, line: Int?, BlockFault, LibraryReason?)
+        /// The key, in the block that begins on this line of a text, cannot be decoded.
+        case malformedKey(line: Int?, BlockFault, LibraryReason?)
+        /// The file is not a PKCS#12 archive, but in this format, if it is known.
+        case notAnArchive(FileForm?, isPEM: Bool)
+        /// The PKCS#12 archive cannot be decoded, or its encryption is not supported.
+        case malformedArchive(LibraryReason?)
+        /// The PKCS#12 archive has no private key, or no certificate.
+        case archiveWithout(Item)
         /// The algorithm or curve of the key, or of the first certificate's key, is not supported.
         case unsupportedKey(UnsupportedKey)
         case passwordMissing

@@ -18,8 +18,8 @@ package final class Identity: Sendable {
         password: String?,
         allowing legacy: LegacyCertificateOptions = []
     ) throws(CredentialError) {
-        self.chain = if let chain { try CertificateList.load(chain, as: .certificateChain) } else { nil }
-        let unfit = self.chain?.problemAsIdentity(allowing: legacy).map {
+        let certificates: CertificateList? = if let chain { try CertificateList.load(chain, as: .certificateChain) } else { nil }
+        let unfit = certificates?.problemAsIdentity(allowing: legacy).map {
             CredentialError(item: .certificateChain, path: chain?.path, problem: $0)
         }
         let keys: PrivateKeyFile?
@@ -28,18 +28,47 @@ package final class Identity: Sendable {
         } catch {
             throw unfit ?? error
         }
-        self.key = keys?.first
-        let mismatch: KeyMismatch? = if let list = self.chain, let keys { KeyMismatch(of: keys, and: list) } else { nil }
+        let mismatch: KeyMismatch? = if let certificates, let keys { KeyMismatch(of: keys, and: certificates) } else { nil }
         if let unfit {
             guard case .belongsTo = mismatch else { throw unfit }
         }
         if let mismatch { throw CredentialError(item: .privateKey, path: privateKey?.path, problem: .keyMismatch(mismatch)) }
+        self.chain = certificates
+        self.key = keys?.first
+    }
+
+    /// Loads and checks a chain and a key in DER.
+    package init(
+        certificates: [[UInt8]], privateKey: [UInt8], allowing legacy: LegacyCertificateOptions = []
+    ) throws(CredentialError) {
+        let chain = try CertificateList(der: certificates, as: .certificateChain)
+        if let problem = chain.problemAsIdentity(allowing: legacy) {
+            throw CredentialError(item: .certificateChain, path: nil, problem: problem)
+        }
+        let key = try PrivateKey(der: privateKey)
+        if let mismatch = KeyMismatch(of: key, and: chain) {
+            throw CredentialError(item: .privateKey, path: nil, problem: .keyMismatch(mismatch))
+        }
+        self.chain = chain
+        self.key = key
+    }
+
+    /// Loads and checks the content of a PKCS#12 archive.
+    package init(
+        pkcs12 archive: PEMInput, password: String, allowing legacy: LegacyCertificateOptions = []
+    ) throws(CredentialError) {
+        let content = try PKCS12Archive(archive, password: password)
+        if let problem = content.chain.problemAsIdentity(allowing: legacy) {
+            throw CredentialError(item: .archive, path: archive.path, problem: problem)
+        }
+        self.chain = content.chain
+        self.key = content.key
     }
 
     package var hasCertificate: Bool { self.chain != nil }
 
     /// The chain as loaded: own certificate first.
-    package var certificates: [Certificate] { self.chain?.certificates ?? [] }
+    package var certificates: [DecodedCertificate] { self.chain?.certificates ?? [] }
 }
 
 /// A private key that does not belong to the first certificate of the chain.
@@ -51,16 +80,22 @@ package enum KeyMismatch: Sendable, Hashable {
     /// The key belongs to none of the certificates.
     case belongsToNone(count: Int, subject: String)
 
-    /// nil if the key belongs to the first certificate.
+    /// nil if the first key of the file belongs to the first certificate.
     fileprivate init?(of keys: PrivateKeyFile, and chain: CertificateList) {
-        defer { ErrorQueue.clear() }
-        guard let leaf = chain.pointers.first, !keys.first.belongs(to: leaf) else { return nil }
-        if let index = chain.pointers.firstIndex(where: keys.first.belongs) {
-            self = .belongsTo(index: index, subject: Certificate(borrowing: chain.pointers[index]).subject)
-        } else if let index = keys.indexOfKey(of: leaf) {
+        self.init(of: keys.first, and: chain)
+        if case .belongsToNone = self, let leaf = chain.pointers.first, let index = keys.indexOfKey(of: leaf) {
             self = .otherKey(index: index)
+        }
+    }
+
+    /// nil if the key belongs to the first certificate.
+    fileprivate init?(of key: PrivateKey, and chain: CertificateList) {
+        defer { ErrorQueue.clear() }
+        guard let leaf = chain.pointers.first, !key.belongs(to: leaf) else { return nil }
+        if let index = chain.pointers.firstIndex(where: key.belongs) {
+            self = .belongsTo(index: index, subject: DecodedCertificate(borrowing: chain.pointers[index]).subject)
         } else {
-            self = .belongsToNone(count: chain.pointers.count, subject: Certificate(borrowing: leaf).subject)
+            self = .belongsToNone(count: chain.pointers.count, subject: DecodedCertificate(borrowing: leaf).subject)
         }
     }
 }
@@ -73,7 +108,7 @@ extension CertificateList {
         guard let leaf = self.pointers.first else { return nil }
         defer { ErrorQueue.clear() }
         if let kind = UnsupportedKey(ofCertificate: leaf) { return .unsupportedKey(kind) }
-        let subject = Certificate(borrowing: leaf).subject
+        let subject = DecodedCertificate(borrowing: leaf).subject
         if X509_get_extension_flags(leaf) & UInt32(EXFLAG_INVALID) != 0 { return .malformedExtension(subject: subject) }
         if let usage = KeyUsage(withoutSigning: leaf) { return .keyUsage(usage, subject: subject) }
         return self.weakness(from: leaf, allowing: legacy)
@@ -91,7 +126,7 @@ extension CertificateList {
             weakness(of: certificate).map { weakness in
                 .weak(
                     weakness, index: self.pointers.firstIndex(of: certificate) ?? 0,
-                    subject: Certificate(borrowing: certificate).subject)
+                    subject: DecodedCertificate(borrowing: certificate).subject)
             }
         }
         if let problem = problem(of: leaf) { return problem }

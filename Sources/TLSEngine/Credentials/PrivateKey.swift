@@ -35,6 +35,30 @@ final class PrivateKey: @unchecked Sendable {
     }
 }
 
+extension PrivateKey {
+    /// Decodes a key in DER: PKCS#8, PKCS#1 or SEC 1, not encrypted.
+    convenience init(der bytes: [UInt8]) throws(CredentialError) {
+        func failure(_ problem: CredentialError.Problem) -> CredentialError {
+            CredentialError(item: .privateKey, path: nil, problem: problem)
+        }
+        let form: FileForm.KeyForm? = if case .privateKey(let form)? = FileForm.der(bytes[...]) { form } else { nil }
+        ErrorQueue.clear()
+        let pointer = bytes.withUnsafeBufferPointer { bytes in
+            var position = bytes.baseAddress
+            return d2i_AutoPrivateKey(nil, &position, bytes.count)
+        }
+        guard form != nil, let pointer else {
+            EVP_PKEY_free(pointer)
+            let reason = ErrorQueue.drain().first
+            if let form, let kind = UnsupportedKey(privateKey: bytes, form) { throw failure(.unsupportedKey(kind)) }
+            let fault = BlockFault(of: bytes) { if case .privateKey = $0 { true } else { false } }
+            throw failure(.malformedKey(line: nil, fault, reason))
+        }
+        self.init(taking: pointer)
+        if let kind = UnsupportedKey(pointer) { throw failure(.unsupportedKey(kind)) }
+    }
+}
+
 /// The private keys of a PEM text: PKCS#8, encrypted or not, PKCS#1 or SEC 1, with or without the traditional encryption. Only the
 /// first is loaded.
 struct PrivateKeyFile {

@@ -27,7 +27,7 @@ package struct CertificateRefusal: Sendable, Hashable {
     /// 0 is the peer's own certificate, 1 its issuer, and so on.
     package let depth: Int
     /// The certificate at that depth, where there is one.
-    package let certificate: Certificate?
+    package let certificate: DecodedCertificate?
     /// The name or address that was asked for, where the check is about names.
     package var expectedName: String? = nil
     /// For a chain that is too long: the greatest depth at which its trusted end was allowed to stand.
@@ -68,6 +68,6 @@ package struct CertificateRefusal: Sendable, Hashable {
 
 extension CertificateRefusal {
     init(_ code: Int32, _ detail: Detail? = nil, depth: Int, of certificate: OpaquePointer?) {
-        self.init(code: code, detail: detail, depth: depth, certificate: certificate.map { Certificate(borrowing: $0) })
+        self.init(code: code, detail: detail, depth: depth, certificate: certificate.map { DecodedCertificate(borrowing: $0) })
     }
 }

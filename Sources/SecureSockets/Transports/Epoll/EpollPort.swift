@@ -28,10 +28,13 @@
         private let connectionsAddress: SocketAddress?
 
         /// Binds and listens.
-        init(at address: SocketAddress, on loops: [EpollEventLoop], for acceptor: Acceptor, options: SocketOptions)
+        init(
+            at address: SocketAddress, on loops: [EpollEventLoop], for acceptor: Acceptor, options: SocketOptions,
+            listening: ListenerOptions
+        )
             throws(IOError)
         {
-            let descriptor = try Self.listen(at: address, options)
+            let descriptor = try Self.listen(at: address, options, listening)
             let localAddress = SocketAddress.local(of: descriptor)
             self.descriptor = Mutex(descriptor)
             self.localAddress = localAddress
@@ -65,20 +68,22 @@
             }
         }
 
-        private static func listen(at address: SocketAddress, _ options: SocketOptions) throws(IOError) -> Int32 {
+        private static func listen(
+            at address: SocketAddress, _ options: SocketOptions, _ listening: ListenerOptions
+        ) throws(IOError) -> Int32 {
             let descriptor = try IOError.check(cepoll_socket(address.protocol.rawValue), "socket")
             do {
                 func set(_ name: Int32, _ reason: String) throws(IOError) {
                     _ = try IOError.check(cepoll_set_option(descriptor, SOL_SOCKET, name, 1), reason)
                 }
                 try set(SO_REUSEADDR, "setsockopt")
-                if options.reusePort { try set(SO_REUSEPORT, "setsockopt") }
+                if listening.reusePort { try set(SO_REUSEPORT, "setsockopt") }
                 // Accepted sockets inherit the following (socket(7), tcp(7)), which saves a system call for each.
                 try set(SO_OOBINLINE, "setsockopt")
                 if options.keepAlive { try set(SO_KEEPALIVE, "setsockopt") }
                 if options.noDelay { _ = try IOError.check(cepoll_set_no_delay(descriptor, 1), "setsockopt") }
                 _ = try IOError.check(address.withSockAddr { cepoll_bind(descriptor, $0, socklen_t($1)) }, "bind")
-                _ = try IOError.check(cepoll_listen(descriptor, Int32(clamping: options.backlog)), "listen")
+                _ = try IOError.check(cepoll_listen(descriptor, Int32(clamping: listening.backlog)), "listen")
                 return descriptor
             } catch {
                 _ = cepoll_close(descriptor)

@@ -181,8 +181,8 @@ extension SecureSocket {
     ///   - group: The event loops to choose two from.
     /// - Throws: ``SecureSocketError`` of the client's side, or else of the server's.
     public static func connectedPair(
-        client: TLSConfiguration,
-        server: TLSConfiguration,
+        client: TLSClientConfiguration,
+        server: TLSServerConfiguration,
         host: String = "localhost",
         options: SocketOptions = SocketOptions(),
         fragmentation: Fragmentation = .whole,
@@ -190,8 +190,6 @@ extension SecureSocket {
         on group: any EventLoopGroup = SocketEventLoopGroup.shared
     ) async throws(SecureSocketError) -> (client: SecureSocket, server: SecureSocket) {
         let options = try options.validated()
-        try client.require(.client)
-        try server.require(.server)
         try SecureSocketError.check(host: host)
         let group = try group.started(for: .connecting)
         let ends = (

@@ -24,13 +24,13 @@ final class ChannelPort: ListeningPort, @unchecked Sendable {
     /// Binds and listens; the acceptor has its port by then.
     static func bind(
         to address: SocketAddress, on loop: any EventLoop, for acceptor: Acceptor, options: SocketOptions,
-        spreadingOver group: any EventLoopGroup
+        listening: ListenerOptions, spreadingOver group: any EventLoopGroup
     ) async throws -> SocketAddress? {
         let bootstrap = ServerBootstrap(group: loop, childGroup: group)
-            .serverChannelOption(.backlog, value: Int32(clamping: options.backlog))
+            .serverChannelOption(.backlog, value: Int32(clamping: listening.backlog))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(
-                .socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: options.reusePort ? 1 : 0
+                .socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: listening.reusePort ? 1 : 0
             )
             // Accepted sockets inherit it. An urgent byte is part of the stream; taken out of it, it would spoil a record.
             .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_OOBINLINE)), value: 1)

@@ -1,0 +1,43 @@
+import TLSEngine
+
+/// An alert with which a peer ended the connection (RFC 8446 §6).
+public struct TLSAlert: Sendable, Hashable {
+    /// IANA's number of the alert, for example 48 for `unknown_ca`.
+    public let codePoint: UInt8
+
+    public init(codePoint: UInt8) { self.codePoint = codePoint }
+
+    public static let unexpectedMessage = TLSAlert(codePoint: 10)
+    public static let badRecordMAC = TLSAlert(codePoint: 20)
+    public static let recordOverflow = TLSAlert(codePoint: 22)
+    /// No set of parameters is acceptable to both sides; with TLS 1.2 also that a client certificate is missing.
+    public static let handshakeFailure = TLSAlert(codePoint: 40)
+    public static let badCertificate = TLSAlert(codePoint: 42)
+    public static let unsupportedCertificate = TLSAlert(codePoint: 43)
+    public static let certificateRevoked = TLSAlert(codePoint: 44)
+    public static let certificateExpired = TLSAlert(codePoint: 45)
+    public static let certificateUnknown = TLSAlert(codePoint: 46)
+    public static let illegalParameter = TLSAlert(codePoint: 47)
+    /// The authority of the certificate is not known or not trusted.
+    public static let unknownCA = TLSAlert(codePoint: 48)
+    public static let accessDenied = TLSAlert(codePoint: 49)
+    public static let decodeError = TLSAlert(codePoint: 50)
+    public static let decryptError = TLSAlert(codePoint: 51)
+    public static let protocolVersion = TLSAlert(codePoint: 70)
+    public static let insufficientSecurity = TLSAlert(codePoint: 71)
+    public static let internalError = TLSAlert(codePoint: 80)
+    public static let inappropriateFallback = TLSAlert(codePoint: 86)
+    public static let userCanceled = TLSAlert(codePoint: 90)
+    public static let missingExtension = TLSAlert(codePoint: 109)
+    public static let unsupportedExtension = TLSAlert(codePoint: 110)
+    public static let unrecognizedName = TLSAlert(codePoint: 112)
+    public static let badCertificateStatusResponse = TLSAlert(codePoint: 113)
+    public static let unknownPSKIdentity = TLSAlert(codePoint: 115)
+    public static let certificateRequired = TLSAlert(codePoint: 116)
+    public static let noApplicationProtocol = TLSAlert(codePoint: 120)
+}
+
+extension TLSAlert: CustomStringConvertible {
+    /// The name in RFC 8446 or, of alerts that only TLS 1.2 has, RFC 5246, for example `unknown_ca`.
+    public var description: String { AlertDescription(code: self.codePoint).description }
+}

@@ -1,0 +1,84 @@
+package import TLSEngine
+
+/// The certificate chain and private key with which one side authenticates itself.
+///
+/// An identity is loaded and checked when it is made; nothing is read later. It can be shared by any number of configurations.
+public struct TLSIdentity: Sendable {
+    package let identity: Identity
+
+    /// Loads an identity from PEM.
+    ///
+    /// Certificates that peers would refuse are refused here: a key usage without `digitalSignature` (RFC 5280 §4.2.1.3), keys of
+    /// unsupported kinds and, unless `legacy` allows them, RSA keys under 2048 bits and certificates signed with SHA-1. The signature
+    /// of a self-signed certificate and certificates of the file outside the chain are not checked.
+    ///
+    /// - Parameters:
+    ///   - certificateChain: PEM: this side's own certificate first, then the intermediates that lead to a root. The whole chain
+    ///     is sent to the peer.
+    ///   - privateKey: PEM: PKCS#8, PKCS#1 (RSA) or SEC 1 (elliptic curves), encrypted or not.
+    ///   - password: The password of an encrypted key; ignored otherwise.
+    ///   - legacy: The kinds of weak certificates to accept. For old peers only.
+    /// - Throws: ``SecureSocketError`` with the code `certificateUnusable`, `privateKeyUnusable` (also for a wrong or missing
+    ///   password) or `privateKeyMismatch`; `tooManyOpenFiles` if a file cannot be opened for that reason.
+    public init(
+        certificateChain: CredentialSource,
+        privateKey: CredentialSource,
+        password: String? = nil,
+        allowing legacy: LegacyCertificates = []
+    ) throws(SecureSocketError) {
+        try self.init { () throws(CredentialError) in
+            try Identity(
+                chain: certificateChain.input, privateKey: privateKey.input, password: password, allowing: legacy.options)
+        }
+    }
+
+    /// Loads an identity from DER.
+    ///
+    /// The checks are those of ``init(certificateChain:privateKey:password:allowing:)``.
+    ///
+    /// - Parameters:
+    ///   - certificates: The chain, one certificate an element: this side's own first, then the intermediates.
+    ///   - privateKey: PKCS#8, PKCS#1 (RSA) or SEC 1 (elliptic curves), not encrypted.
+    ///   - legacy: The kinds of weak certificates to accept. For old peers only.
+    /// - Throws: ``SecureSocketError`` with the code `certificateUnusable`, `privateKeyUnusable` or `privateKeyMismatch`.
+    public init(
+        certificatesDER certificates: [[UInt8]],
+        privateKeyDER privateKey: [UInt8],
+        allowing legacy: LegacyCertificates = []
+    ) throws(SecureSocketError) {
+        try self.init { () throws(CredentialError) in
+            try Identity(certificates: certificates, privateKey: privateKey, allowing: legacy.options)
+        }
+    }
+
+    /// Loads an identity from a PKCS#12 archive (`.p12`, `.pfx`; RFC 7292).
+    ///
+    /// The archive must hold one private key, the certificate that belongs to it, and usually the intermediates, in any order. The checks
+    /// are those of ``init(certificateChain:privateKey:password:allowing:)``.
+    ///
+    /// - Parameters:
+    ///   - archive: The archive. Encryption with RC2 or Triple DES, as by older versions of Java and Windows, is supported.
+    ///   - password: The archive's password, which may be empty.
+    ///   - legacy: The kinds of weak certificates to accept. For old peers only.
+    /// - Throws: ``SecureSocketError`` with the code `certificateUnusable`, or `privateKeyUnusable`, also for a wrong password.
+    public init(
+        pkcs12 archive: CredentialSource,
+        password: String,
+        allowing legacy: LegacyCertificates = []
+    ) throws(SecureSocketError) {
+        try self.init { () throws(CredentialError) in
+            try Identity(pkcs12: archive.input, password: password, allowing: legacy.options)
+        }
+    }
+
+    private init(_ load: () throws(CredentialError) -> Identity) throws(SecureSocketError) {
+        do {
+            self.identity = try load()
+        } catch {
+            throw SecureSocketError(error)
+        }
+    }
+
+    /// The chain as loaded: this side's own certificate first.
+    public var certificates: [Certificate] { self.identity.certificates.map(Certificate.init) }
+}

@@ -1,0 +1,25 @@
+internal import CNIOBoringSSL
+
+/// The cipher suites of the library.
+package enum CipherSuites {
+    /// The number of a suite; nil if the library does not have it.
+    ///
+    /// - Parameter name: A name of IANA's registry or of OpenSSL.
+    package static func codePoint(named name: String) -> UInt16? { self.codePoints[name] }
+
+    /// OpenSSL's name of a suite, which the library's lists are made of; nil if the library does not have it.
+    package static func openSSLName(of codePoint: UInt16) -> String? {
+        SSL_get_cipher_by_value(codePoint).flatMap { SSL_CIPHER_get_name($0) }.map { String(cString: $0) }
+    }
+
+    private static let codePoints: [String: UInt16] = {
+        var result: [String: UInt16] = [:]
+        for number in UInt16.min ... .max {
+            guard let suite = SSL_get_cipher_by_value(number) else { continue }
+            for name in [SSL_CIPHER_standard_name(suite), SSL_CIPHER_get_name(suite)] {
+                if let name { result[String(cString: name)] = number }
+            }
+        }
+        return result
+    }()
+}
