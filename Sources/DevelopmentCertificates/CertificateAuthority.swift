@@ -1,14 +1,14 @@
-package import X509
-
 /// An authority made in code: a certificate that signs others, and its key.
 ///
 /// A chain grows from a root: `root().intermediate().issue(…)`. Nothing here checks that a chain makes sense, because
 /// tests need chains that do not: an intermediate below a path length of 0, a leaf that outlives its issuer.
 package struct CertificateAuthority: Sendable {
-    let signed: SignedCertificate
-    let key: GeneratedKey
+    /// The certificate and the key, for a draft that this authority signs.
+    package let issued: IssuedCertificate
+    /// This authority's own certificate.
+    package let certificate: DevelopmentCertificate
     /// What a leaf of this authority has to send along: this authority and those above, without the root.
-    let chain: [SignedCertificate]
+    let chain: [DevelopmentCertificate]
 
     /// Makes an authority that signs itself: what a peer is told to trust.
     package static func root(
@@ -17,24 +17,24 @@ package struct CertificateAuthority: Sendable {
         key kind: KeyKind = .p256,
         validity: Validity = .authority
     ) throws(DevelopmentCertificateError) -> CertificateAuthority {
-        let key = try GeneratedKey(kind)
         let template = CertificateTemplate(
             commonName: commonName, role: .authority(pathLength: pathLength), validity: validity)
-        return CertificateAuthority(signed: try template.signed(for: key, by: nil), key: key, chain: [])
+        let issued = try template.signed(for: kind.generate(), by: nil)
+        return CertificateAuthority(issued: issued, certificate: DevelopmentCertificate(issued, template), chain: [])
     }
 
-    /// Makes an authority that this one vouches for.
+    /// Makes an authority that this one has signed.
     package func intermediate(
         commonName: String = "Development intermediate",
         pathLength: Int? = nil,
         key kind: KeyKind = .p256,
         validity: Validity = .authority
     ) throws(DevelopmentCertificateError) -> CertificateAuthority {
-        let key = try GeneratedKey(kind)
         let template = CertificateTemplate(
             commonName: commonName, role: .authority(pathLength: pathLength), validity: validity)
-        let signed = try template.signed(for: key, by: self)
-        return CertificateAuthority(signed: signed, key: key, chain: [signed] + self.chain)
+        let issued = try template.signed(for: kind.generate(), by: self.issued)
+        let certificate = DevelopmentCertificate(issued, template)
+        return CertificateAuthority(issued: issued, certificate: certificate, chain: [certificate] + self.chain)
     }
 
     /// Makes a certificate for a server or a client, with its key.
@@ -49,18 +49,16 @@ package struct CertificateAuthority: Sendable {
         key kind: KeyKind = .p256,
         validity: Validity = .leaf
     ) throws(DevelopmentCertificateError) -> CertifiedKey {
-        let key = try GeneratedKey(kind)
         let template = CertificateTemplate(
             commonName: commonName, role: .leaf(names: try names.subjectNames(), purposes), validity: validity)
-        return CertifiedKey(signed: try template.signed(for: key, by: self), key: key, chain: self.chain)
+        let issued = try template.signed(for: kind.generate(), by: self.issued)
+        let certificate = DevelopmentCertificate(issued, template)
+        return CertifiedKey(issued: issued, keyKind: kind, certificate: certificate, chain: self.chain)
     }
 
-    /// This authority's own certificate.
-    package var certificate: Certificate { self.signed.certificate }
-
     /// This authority's own certificate, the file to trust when it is a root.
-    package var certificatePEM: String { self.signed.pem }
+    package var certificatePEM: String { self.certificate.pem }
 
     /// This authority's key, PKCS#8.
-    package var privateKeyPEM: String { self.key.pkcs8PEM }
+    package var privateKeyPEM: String { self.issued.key.pem }
 }

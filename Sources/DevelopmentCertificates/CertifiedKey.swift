@@ -1,6 +1,4 @@
-package import X509
-
-/// What one side of a connection shows to prove who it is: a private key, its certificate, and the chain above it.
+/// The identity of one side of a connection: a private key, its certificate, and the chain above it.
 package struct CertifiedKey: Sendable {
     /// What peers may accept a certificate for.
     package enum Purpose: Sendable, Hashable, CaseIterable {
@@ -10,11 +8,21 @@ package struct CertifiedKey: Sendable {
         case client
     }
 
-    let signed: SignedCertificate
-    let key: GeneratedKey
-    let chain: [SignedCertificate]
+    private let key: CertificateKey
+    /// The kind of the private key.
+    package let keyKind: KeyKind
+    /// The leaf's certificate.
+    package let certificate: DevelopmentCertificate
+    private let chain: [DevelopmentCertificate]
 
-    /// Makes a certificate that vouches for itself. A peer accepts it only where it is told to trust exactly this one.
+    init(issued: IssuedCertificate, keyKind: KeyKind, certificate: DevelopmentCertificate, chain: [DevelopmentCertificate]) {
+        self.key = issued.key
+        self.keyKind = keyKind
+        self.certificate = certificate
+        self.chain = chain
+    }
+
+    /// Makes a self-signed certificate. A peer accepts it only if this very certificate is trusted.
     package static func selfSigned(
         commonName: String = "localhost",
         names: [String] = ["localhost", "127.0.0.1", "::1"],
@@ -22,27 +30,21 @@ package struct CertifiedKey: Sendable {
         key kind: KeyKind = .p256,
         validity: Validity = .leaf
     ) throws(DevelopmentCertificateError) -> CertifiedKey {
-        let key = try GeneratedKey(kind)
         let template = CertificateTemplate(
             commonName: commonName, role: .leaf(names: try names.subjectNames(), purposes), validity: validity)
-        return CertifiedKey(signed: try template.signed(for: key, by: nil), key: key, chain: [])
+        let issued = try template.signed(for: kind.generate(), by: nil)
+        return CertifiedKey(issued: issued, keyKind: kind, certificate: DevelopmentCertificate(issued, template), chain: [])
     }
 
-    /// The leaf's certificate.
-    package var certificate: Certificate { self.signed.certificate }
-
-    /// The kind of the private key.
-    package var keyKind: KeyKind { self.key.kind }
-
     /// The leaf's certificate alone.
-    package var certificatePEM: String { self.signed.pem }
+    package var certificatePEM: String { self.certificate.pem }
 
     /// The leaf's certificate, then each authority above it up to the root, which the peer has already.
-    package var certificateChainPEM: String { ([self.signed] + self.chain).map(\.pem).joined() }
+    package var certificateChainPEM: String { ([self.certificate] + self.chain).map(\.pem).joined() }
 
     /// The key, PKCS#8 (`PRIVATE KEY`).
-    package var privateKeyPEM: String { self.key.pkcs8PEM }
+    package var privateKeyPEM: String { self.key.pem }
 
-    /// The key as older tools write it, SEC 1 or PKCS#1; nil for Ed25519, which has no such form.
+    /// The key in the form of older tools, SEC 1 or PKCS#1; nil for Ed25519, which has no such form.
     package var traditionalPrivateKeyPEM: String? { self.key.traditionalPEM }
 }

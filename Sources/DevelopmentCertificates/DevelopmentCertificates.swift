@@ -1,5 +1,4 @@
 package import Foundation
-import X509
 
 /// All a developer needs to try TLS on one machine: an authority, and a server and a client it vouches for.
 ///
@@ -83,5 +82,5 @@ package struct DevelopmentCertificates: Sendable {
     }
 
     /// When the server's and the client's certificates are valid.
-    package var validity: Range<Date> { self.server.certificate.notValidBefore..<self.server.certificate.notValidAfter }
+    package var validity: Range<Date> { self.server.certificate.validity.notBefore..<self.server.certificate.validity.notAfter }
 }

@@ -1,6 +1,3 @@
-import SwiftASN1
-import X509
-
 #if canImport(Darwin)
     import Darwin
 #elseif canImport(Musl)
@@ -26,10 +23,10 @@ enum SubjectName: Equatable {
         }
     }
 
-    var generalName: GeneralName {
+    var generalName: GeneralNameValue {
         switch self {
-        case .host(let name): .dnsName(name)
-        case .address(let bytes): .ipAddress(ASN1OctetString(contentBytes: bytes[...]))
+        case .host(let name): .dns(name)
+        case .address(let bytes): .address(bytes)
         }
     }
 

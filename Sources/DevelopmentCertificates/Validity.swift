@@ -7,10 +7,21 @@ package struct Validity: Sendable, Hashable {
     /// The last moment the certificate is valid.
     package var notAfter: Date
 
+    private init(notBefore: Date, notAfter: Date) {
+        self.notBefore = notBefore
+        self.notAfter = notAfter
+    }
+
     /// A span with the given ends, for a test that needs exact ones.
     package init(_ span: Range<Date>) {
         self.notBefore = span.lowerBound
         self.notAfter = span.upperBound
+    }
+
+    /// The same span in whole seconds, which is all that a certificate can state.
+    var inSeconds: Validity {
+        func wholeSecond(_ date: Date) -> Date { Date(timeIntervalSince1970: date.timeIntervalSince1970.rounded(.down)) }
+        return Validity(notBefore: wholeSecond(self.notBefore), notAfter: wholeSecond(self.notAfter))
     }
 
     /// So many days, from a few minutes ago: a peer whose clock is behind accepts a certificate made this second.

@@ -1,7 +1,6 @@
 import DevelopmentCertificates
 import SecureSockets
 import TLSEngine
-import X509
 
 /// What `tls demo` tells, step by step.
 enum DemoReports {
@@ -15,8 +14,8 @@ enum DemoReports {
         var milliseconds: Double
 
         init(_ certificates: DevelopmentCertificates, _ duration: Duration) {
-            self.authority = certificates.authority.certificate.subject.description
-            self.server = certificates.server.certificate.subject.description
+            self.authority = certificates.authority.certificate.subject
+            self.server = certificates.server.certificate.subject
             self.names = DevelopmentCertificates.Options.defaultNames
             self.milliseconds = duration.milliseconds
         }
@@ -109,7 +108,7 @@ enum DemoReports {
         var serverSaw: ErrorReport?
 
         init(trusted: CertificateAuthority, error: ErrorReport, serverSaw: ErrorReport?) {
-            self.trusted = trusted.certificate.subject.description
+            self.trusted = trusted.certificate.subject
             self.error = error
             self.serverSaw = serverSaw
         }

@@ -1,8 +1,7 @@
 import DevelopmentCertificates
 import Foundation
-import SwiftASN1
+import TLSEngine
 import Testing
-import X509
 
 @Suite struct CertificateTests {
     @Test func `a leaf is followed by its chain, and the root is left out`() throws {
@@ -11,24 +10,29 @@ import X509
         let lower = try upper.intermediate(commonName: "lower", pathLength: 0)
         let leaf = try lower.issue(commonName: "leaf", names: ["localhost"])
 
-        let documents = try PEMDocument.parseMultiple(pemString: leaf.certificateChainPEM)
-        let chain = try documents.map { try Certificate(pemDocument: $0) }
-        #expect(chain == [leaf.certificate, lower.certificate, upper.certificate])
+        let chain = try Certificate.all(in: leaf.certificateChainPEM)
+        let made = [leaf.certificate, lower.certificate, upper.certificate]
+        #expect(chain.map(\.derBytes) == made.map(\.derBytes))
+        #expect(chain.map(\.subject) == made.map(\.subject))
         #expect(chain.last?.issuer == root.certificate.subject)
-        #expect(leaf.certificatePEM == leaf.certificate.pemText)
+        #expect(try Certificate.all(in: leaf.certificatePEM).map(\.derBytes) == [leaf.certificate.derBytes])
     }
 
-    @Test(arguments: KeyKind.allCases, KeyKind.allCases)
+    @Test(.disabled(if: OpenSSL.isMissing, "no openssl in PATH"), arguments: KeyKind.allCases, KeyKind.allCases)
     func `every kind of authority signs every kind of leaf`(authority: KeyKind, leaf: KeyKind) throws {
         if authority == .rsa2048, leaf == .rsa2048 { return }  // Slow, and covered by the writer.
         let root = try CertificateAuthority.root(key: authority)
         let issued = try root.issue(commonName: "leaf", names: ["localhost"], key: leaf)
-        #expect(root.certificate.publicKey.isValidSignature(issued.certificate.signature, for: issued.certificate))
         #expect(issued.keyKind == leaf)
-
-        let key = try Certificate.PrivateKey(pemEncoded: issued.privateKeyPEM)
-        #expect(key.publicKey == issued.certificate.publicKey)
         #expect(issued.privateKeyPEM.hasPrefix("-----BEGIN PRIVATE KEY-----\n"))
+        // Throws if the key is not the certificate's.
+        _ = try Identity(issued.certificatePEM, issued.privateKeyPEM)
+        try withTemporaryDirectory { directory in
+            let trusted = try root.certificatePEM.written(to: directory + "/ca.pem")
+            let certificate = try issued.certificatePEM.written(to: directory + "/leaf.pem")
+            let result = try OpenSSL.run("verify", "-x509_strict", "-CAfile", trusted, certificate)
+            #expect(result.status == 0, "\(result.output)")
+        }
     }
 
     @Test func `the traditional form of a key holds the same key`() throws {
@@ -41,47 +45,58 @@ import X509
             }
             let pem = try #require(issued.traditionalPrivateKeyPEM)
             #expect(pem.hasPrefix("-----BEGIN \(label) PRIVATE KEY-----\n"))
-            #expect(try Certificate.PrivateKey(pemEncoded: pem).publicKey == issued.certificate.publicKey)
+            // Throws if the key is not the certificate's.
+            _ = try Identity(issued.certificatePEM, pem)
         }
     }
 
-    @Test func `an authority may sign certificates and nothing else`() throws {
-        let root = try CertificateAuthority.root(pathLength: 1).certificate
-        #expect(try root.extensions.basicConstraints == .isCertificateAuthority(maxPathLength: 1))
-        #expect(try root.extensions.keyUsage == KeyUsage(keyCertSign: true, cRLSign: true))
-        #expect(root.extensions[oid: .X509ExtensionID.basicConstraints]?.critical == true)
-        #expect(root.extensions[oid: .X509ExtensionID.keyUsage]?.critical == true)
-        #expect(root.subject == root.issuer)
+    @Test(.disabled(if: OpenSSL.isMissing, "no openssl in PATH"))
+    func `an authority may sign certificates and lists of them, and nothing else`() throws {
+        let root = try CertificateAuthority.root(pathLength: 1)
+        var extensions = try OpenSSL.extensions(of: root.certificatePEM)
+        let own = extensions.removeValue(forKey: "Subject Key Identifier")
+        #expect(own != nil)
+        #expect(extensions.removeValue(forKey: "Authority Key Identifier") == own)
+        #expect(
+            extensions == [
+                "Basic Constraints": "critical, CA:TRUE, pathlen:1", "Key Usage": "critical, Certificate Sign, CRL Sign",
+            ])
+        let certificate = try #require(try Certificate.all(in: root.certificatePEM).first)
+        #expect(certificate.subject == certificate.issuer)
+        #expect(certificate.subject == root.certificate.subject)
     }
 
-    @Test func `a leaf says what it is for and who issued it`() throws {
+    @Test(.disabled(if: OpenSSL.isMissing, "no openssl in PATH"))
+    func `a leaf says what it is for and who issued it`() throws {
         let root = try CertificateAuthority.root()
-        let leaf = try root.issue(commonName: "leaf", purposes: [.client, .server]).certificate
-        #expect(try leaf.extensions.basicConstraints == .notCertificateAuthority)
-        #expect(leaf.extensions[oid: .X509ExtensionID.basicConstraints]?.critical == true)
-        #expect(try leaf.extensions.keyUsage == KeyUsage(digitalSignature: true))
-        #expect(try leaf.extensions.extendedKeyUsage == ExtendedKeyUsage([.serverAuth, .clientAuth]))
-        #expect(try leaf.extensions.subjectAlternativeNames == nil)
-        let issuer = try #require(try leaf.extensions.authorityKeyIdentifier?.keyIdentifier)
-        #expect(try root.certificate.extensions.subjectKeyIdentifier?.keyIdentifier == issuer)
-        #expect(try leaf.extensions.subjectKeyIdentifier?.keyIdentifier != issuer)
+        let leaf = try root.issue(commonName: "leaf", purposes: [.client, .server])
+        var extensions = try OpenSSL.extensions(of: leaf.certificatePEM)
+        let issuer = extensions.removeValue(forKey: "Authority Key Identifier")
+        let own = extensions.removeValue(forKey: "Subject Key Identifier")
+        #expect(issuer != nil)
+        #expect(try OpenSSL.extensions(of: root.certificatePEM)["Subject Key Identifier"] == issuer)
+        #expect(own != nil)
+        #expect(own != issuer)
+        #expect(
+            extensions == [
+                "Basic Constraints": "critical, CA:FALSE", "Key Usage": "critical, Digital Signature",
+                "Extended Key Usage": "TLS Web Server Authentication, TLS Web Client Authentication",
+            ])
     }
 
-    @Test func `an RSA leaf may also carry a key exchange`() throws {
-        let leaf = try CertifiedKey.selfSigned(key: .rsa2048).certificate
-        #expect(try leaf.extensions.keyUsage == KeyUsage(digitalSignature: true, keyEncipherment: true))
+    @Test(.disabled(if: OpenSSL.isMissing, "no openssl in PATH"))
+    func `an RSA leaf may also carry a key exchange`() throws {
+        let extensions = try OpenSSL.extensions(of: CertifiedKey.selfSigned(key: .rsa2048).certificatePEM)
+        #expect(extensions["Key Usage"] == "critical, Digital Signature, Key Encipherment")
     }
 
-    @Test func `names become host names and addresses, each once, in order`() throws {
+    @Test(.disabled(if: OpenSSL.isMissing, "no openssl in PATH"))
+    func `names become host names and addresses, each once, in order`() throws {
         let names = ["localhost", "*.example.org", "127.0.0.1", "::1", "localhost", "0:0:0:0:0:0:0:1"]
-        let leaf = try CertifiedKey.selfSigned(names: names).certificate
-        let expected: [GeneralName] = [
-            .dnsName("localhost"),
-            .dnsName("*.example.org"),
-            .ipAddress(ASN1OctetString(contentBytes: [127, 0, 0, 1])),
-            .ipAddress(ASN1OctetString(contentBytes: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])),
-        ]
-        #expect(try leaf.extensions.subjectAlternativeNames.map(Array.init) == expected)
+        let leaf = try CertifiedKey.selfSigned(names: names)
+        #expect(
+            try OpenSSL.extensions(of: leaf.certificatePEM)["Subject Alternative Name"]
+                == "DNS:localhost, DNS:*.example.org, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1")
     }
 
     @Test(arguments: [
@@ -108,19 +123,57 @@ import X509
 
     @Test func `a leaf lives 397 days at most, an authority ten years, and both have begun`() throws {
         let root = try CertificateAuthority.root()
-        let leaf = try root.issue(commonName: "leaf").certificate
-        let day: TimeInterval = 86_400
-        #expect(leaf.notValidAfter.timeIntervalSince(leaf.notValidBefore) <= 397 * day)
-        #expect(leaf.notValidBefore < Date(timeIntervalSinceNow: -240))
-        let life = root.certificate.notValidAfter.timeIntervalSince(root.certificate.notValidBefore)
-        #expect(life == 3650 * day)
+        let leaf = try root.issue(commonName: "leaf")
+        let day: Int64 = 86_400
+        let (rootSpan, leafSpan) = (try Self.validity(of: root.certificatePEM), try Self.validity(of: leaf.certificatePEM))
+        #expect(leafSpan.notAfter - leafSpan.notBefore <= 397 * day)
+        #expect(leafSpan.notBefore < Int64(Date(timeIntervalSinceNow: -240).timeIntervalSince1970))
+        #expect(rootSpan.notAfter - rootSpan.notBefore == 3650 * day)
+        let stated = leaf.certificate.validity
+        #expect(stated.notBefore.timeIntervalSince1970 == Double(leafSpan.notBefore))
+        #expect(stated.notAfter.timeIntervalSince1970 == Double(leafSpan.notAfter))
     }
 
-    @Test func `serial numbers are random and positive`() throws {
+    private static func validity(of pem: String) throws -> (notBefore: Int64, notAfter: Int64) {
+        let certificate = try #require(try Certificate.all(in: pem).first)
+        return (try #require(certificate.notBefore), try #require(certificate.notAfter))
+    }
+
+    @Test(.disabled(if: OpenSSL.isMissing, "no openssl in PATH"))
+    func `serial numbers are random and positive, and have 16 bytes`() throws {
         let root = try CertificateAuthority.root()
-        let serials = try (0..<8).map { _ in try root.issue(commonName: "leaf").certificate.serialNumber }
-        #expect(Set(serials).count == 8)
-        #expect(serials.allSatisfy { $0.bytes.count == 16 && $0.bytes.first.map { $0 < 0x80 } == true })
+        let leaves = try (0..<8).map { _ in try root.issue(commonName: "leaf") }
+        #expect(Set(leaves.map(\.certificate.serialNumber)).count == 8)
+        for leaf in leaves {
+            let serial = try OpenSSL.read(leaf.certificatePEM, "x509", "-noout", "-serial").drop { $0 != "=" }.dropFirst()
+            #expect(serial.count == 32)
+            #expect(serial == leaf.certificate.serialNumber.hexadecimal)
+            #expect(leaf.certificate.serialNumber.first.map { (0x40...0x7f).contains($0) } == true)
+        }
+    }
+
+    @Test(.disabled(if: OpenSSL.isMissing, "no openssl in PATH"))
+    func `dates have the form that RFC 5280 requires of their year`() throws {
+        let turn = Date(timeIntervalSince1970: 2_524_608_000)  // 2050-01-01
+        for (end, text) in [(turn - 0.5, "UTCTIME           :491231235959Z"), (turn, "GENERALIZEDTIME   :20500101000000Z")] {
+            let validity = Validity(Date(timeIntervalSince1970: 951_782_400)..<end)
+            let leaf = try CertifiedKey.selfSigned(validity: validity)
+            let output = try OpenSSL.read(leaf.certificatePEM, "asn1parse")
+            #expect(output.contains("UTCTIME           :000229000000Z"))
+            #expect(output.contains(text), "\(output)")
+            #expect(try Self.validity(of: leaf.certificatePEM).notAfter == Int64(end.timeIntervalSince1970.rounded(.down)))
+        }
+    }
+
+    @Test func `a date beyond the year 9999 is an error`() throws {
+        let validity = Validity(Date()..<Date(timeIntervalSince1970: 253_402_300_800))
+        let error = #expect(throws: DevelopmentCertificateError.self) { try CertifiedKey.selfSigned(validity: validity) }
+        guard case .cannotSign(commonName: "localhost", reason: let reason) = error else {
+            Issue.record("unexpected error: \(String(describing: error))")
+            return
+        }
+        #expect(reason.contains("years 0 to 9999"))
+        #expect(throws: DevelopmentCertificateError.self) { try CertifiedKey.selfSigned(validity: .days(.max)) }
     }
 
     @Test(.disabled(if: OpenSSL.isMissing, "no openssl in PATH"), arguments: KeyKind.allCases)
@@ -154,8 +207,4 @@ import X509
             }
         }
     }
-}
-
-extension Certificate {
-    fileprivate var pemText: String? { (try? self.serializeAsPEM().pemString).map { $0 + "\n" } }
 }

@@ -91,7 +91,7 @@ import Testing
     }
 
     @Test func `chains with expired twins, too many certificates and constraints on addresses are accepted`() async throws {
-        let key = CertificateKey.p256()
+        let key = try CertificateKey.p256()
         let root = try authority("Root", key: key)
         let expired = try authority("Root", key: key) { $0.validity = .expired }
         let constrained = try authority("Root") {

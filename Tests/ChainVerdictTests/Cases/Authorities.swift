@@ -1,3 +1,4 @@
+import DevelopmentCertificates
 import SecureSockets
 import TestSupport
 
@@ -95,7 +96,7 @@ extension ChainGroup {
             ChainCase("Nine intermediates are sent", .accepted) { try chain(rootAllows: nil, intermediates: 9) },
         ])
 
-    private static func chain(rootAllows pathLength: UInt8?, intermediates: Int) throws -> Chain {
+    private static func chain(rootAllows pathLength: Int?, intermediates: Int) throws -> Chain {
         let root = try authority("Root", pathLength: pathLength)
         var sent: [IssuedCertificate] = []
         for number in 1...intermediates { sent.insert(try authority("Intermediate \(number)", by: sent.first ?? root), at: 0) }

@@ -1,3 +1,4 @@
+import DevelopmentCertificates
 import SecureSockets
 import TestSupport
 
@@ -9,7 +10,7 @@ private struct CrossSignedRoot {
     let intermediate: IssuedCertificate
 
     init(old validity: ValidityPeriod = .expired) throws {
-        let key = CertificateKey.p256()
+        let key = try CertificateKey.p256()
         self.old = try authority("Old root") { $0.validity = validity }
         self.new = try authority("New root", key: key)
         self.cross = try authority("New root", key: key, by: self.old)
@@ -26,7 +27,7 @@ private struct IntermediateOfTwoRoots {
     let other: IssuedCertificate
 
     init() throws {
-        let key = CertificateKey.p256()
+        let key = try CertificateKey.p256()
         self.root = try authority("Root")
         self.trusted = try authority("Intermediate", key: key, by: self.root)
         self.other = try authority("Intermediate", key: key, by: authority("Unknown root"))

@@ -1,3 +1,4 @@
+import DevelopmentCertificates
 import SecureSockets
 import TestSupport
 
@@ -69,16 +70,18 @@ extension ChainGroup {
         "Signatures",
         [
             ChainCase("The leaf is signed with another key than its issuer's", .refused(.badSignature)) {
-                try chainOfServer { $0.signingKey = .p256() }
+                try chainOfServer { $0.signingKey = try .p256() }
             },
             ChainCase("The intermediate is signed with another key than its issuer's", .refused(.badSignature)) {
-                try chainWithIntermediate { $0.signingKey = .p256() }
+                try chainWithIntermediate { $0.signingKey = try .p256() }
             },
             ChainCase("A client's leaf is signed with another key than its issuer's", from: .client, .refused(.badSignature)) {
                 let root = try authority("Root")
-                return try Chain(sent: [client(by: root) { $0.signingKey = .p256() }], trusted: [root])
+                return try Chain(sent: [client(by: root) { $0.signingKey = try .p256() }], trusted: [root])
             },
-            ChainCase("The trusted root's own signature is wrong", .accepted) { try chainWithRoot { $0.signingKey = .p256() } },
+            ChainCase("The trusted root's own signature is wrong", .accepted) {
+                try chainWithRoot { $0.signingKey = try .p256() }
+            },
             ChainCase("The signed part names another algorithm than the signature", .refused(.badSignature)) {
                 try chainOfServer { $0.statedAlgorithm = .sequence(.objectIdentifier("1.2.840.10045.4.3.3")) }
             },

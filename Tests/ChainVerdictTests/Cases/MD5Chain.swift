@@ -1,6 +1,7 @@
+import DevelopmentCertificates
 import TestSupport
 
-/// A leaf that its root has signed with MD5. Written once with `openssl ca`, because swift-crypto does not sign with MD5.
+/// A leaf that its root has signed with MD5. Written once with `openssl ca`, because the writer does not sign with MD5.
 enum MD5Chain {
     static let chain = Chain(sent: [leaf], trusted: [root], key: key)
 

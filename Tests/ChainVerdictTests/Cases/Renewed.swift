@@ -1,3 +1,4 @@
+import DevelopmentCertificates
 import SecureSockets
 import TestSupport
 
@@ -7,7 +8,7 @@ private struct RenewedRoot {
     let renewed: IssuedCertificate
 
     init(old validity: ValidityPeriod = .expired) throws {
-        let key = CertificateKey.p256()
+        let key = try CertificateKey.p256()
         self.old = try authority("Root", key: key) { $0.validity = validity }
         self.renewed = try authority("Root", key: key)
     }
@@ -19,7 +20,7 @@ private struct RenewedIntermediate {
     let renewed: IssuedCertificate
 
     init(changeOfOld: (inout CertificateDraft) -> Void = { $0.validity = .expired }) throws {
-        let key = CertificateKey.p256()
+        let key = try CertificateKey.p256()
         self.root = try authority("Root")
         self.old = try authority("Intermediate", key: key, by: self.root, change: changeOfOld)
         self.renewed = try authority("Intermediate", key: key, by: self.root)
@@ -80,7 +81,7 @@ extension ChainGroup {
                 return try Chain(sent: sent, trusted: [intermediate.root, intermediate.renewed])
             },
             ChainCase("Sent: two expired intermediates before their renewal", .accepted) {
-                let (upperKey, lowerKey) = (CertificateKey.p256(), CertificateKey.p256())
+                let (upperKey, lowerKey) = (try CertificateKey.p256(), try CertificateKey.p256())
                 let root = try authority("Root")
                 let oldUpper = try authority("Upper", key: upperKey, by: root) { $0.validity = .expired }
                 let upper = try authority("Upper", key: upperKey, by: root)

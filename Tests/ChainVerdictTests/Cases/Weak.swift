@@ -1,3 +1,4 @@
+import DevelopmentCertificates
 import SecureSockets
 import TestSupport
 
@@ -31,14 +32,14 @@ extension ChainGroup {
                 return try Chain(sent: [leaf], trusted: [leaf])
             },
             ChainCase("Sent: an intermediate signed with SHA-1 before its renewal with SHA-256", .accepted, why: .validPath) {
-                let key = CertificateKey.p256()
+                let key = try CertificateKey.p256()
                 let root = try authority("Root")
                 let old = try authority("Intermediate", key: key, by: root) { $0.signatureAlgorithm = .ecdsaSHA1 }
                 let renewed = try authority("Intermediate", key: key, by: root)
                 return try Chain(sent: [server(by: renewed), old, renewed], trusted: [root])
             },
             ChainCase("Sent: a cross certificate signed with SHA-1 for a root that is trusted", .accepted) {
-                let key = CertificateKey.p256()
+                let key = try CertificateKey.p256()
                 let root = try authority("Root", key: key)
                 let cross = try authority("Root", key: key, by: authority("Old root")) { $0.signatureAlgorithm = .ecdsaSHA1 }
                 return try Chain(sent: [server(by: root), cross], trusted: [root])

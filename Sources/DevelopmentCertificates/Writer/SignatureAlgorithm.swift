@@ -20,6 +20,14 @@ package enum SignatureAlgorithm: Sendable {
         }
     }
 
+    func isForKeys(of algorithm: CertificateKey.Algorithm) -> Bool {
+        switch algorithm {
+        case .p256, .p384, .p521: [.ecdsaSHA1, .ecdsaSHA256, .ecdsaSHA384, .ecdsaSHA512].contains(self)
+        case .rsa: [.rsaSHA1, .rsaSHA256, .rsaPSS].contains(self)
+        case .ed25519: self == .ed25519
+        }
+    }
+
     private static let pssParameters: DERValue = {
         let sha256 = DERValue.sequence(.objectIdentifier("2.16.840.1.101.3.4.2.1"), .null)
         let mgf1 = DERValue.sequence(.objectIdentifier("1.2.840.113549.1.1.8"), sha256)

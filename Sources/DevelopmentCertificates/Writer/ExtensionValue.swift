@@ -37,7 +37,7 @@ extension ExtensionValue {
 // MARK: The extensions of RFC 5280 §4.2.1
 
 extension ExtensionValue {
-    package static func basicConstraints(isAuthority: Bool, pathLength: UInt8? = nil) -> ExtensionValue {
+    package static func basicConstraints(isAuthority: Bool, pathLength: Int? = nil) -> ExtensionValue {
         var fields: [DERValue] = isAuthority ? [.boolean(true)] : []
         if let pathLength { fields.append(.integer(pathLength)) }
         return ExtensionValue(Self.basicConstraintsID, isCritical: true, .sequence(fields))
@@ -47,7 +47,8 @@ extension ExtensionValue {
         case digitalSignature, nonRepudiation, keyEncipherment, dataEncipherment, keyAgreement, keyCertSign, crlSign
     }
 
-    package static func keyUsage(_ uses: KeyUse...) -> ExtensionValue {
+    package static func keyUsage(_ uses: KeyUse...) -> ExtensionValue { .keyUsage(uses) }
+    package static func keyUsage(_ uses: [KeyUse]) -> ExtensionValue {
         let bits = uses.reduce(UInt8(0)) { $0 | 0x80 >> $1.rawValue }
         // DER leaves out trailing zero bits of a named bit list.
         let unused = UInt8(bits.trailingZeroBitCount)
@@ -61,7 +62,8 @@ extension ExtensionValue {
         case any = "2.5.29.37.0"
     }
 
-    package static func extendedKeyUsage(_ purposes: Purpose...) -> ExtensionValue {
+    package static func extendedKeyUsage(_ purposes: Purpose...) -> ExtensionValue { .extendedKeyUsage(purposes) }
+    package static func extendedKeyUsage(_ purposes: [Purpose]) -> ExtensionValue {
         ExtensionValue(Self.extendedKeyUsageID, .sequence(purposes.map { .objectIdentifier($0.rawValue) }))
     }
 

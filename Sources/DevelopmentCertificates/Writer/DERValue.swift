@@ -1,23 +1,26 @@
+package import Foundation
+
 /// One DER value (X.690): tag, length and contents.
 ///
-/// The functions write what they are given, also what DER or RFC 5280 forbids: the tests need certificates that no library writes.
+/// The functions write what they are given, also what DER or RFC 5280 forbids: tests need certificates that no library writes.
 package struct DERValue: Sendable, Hashable {
     package let bytes: [UInt8]
 
     /// A value from its tag and contents.
     package init(tag: UInt8, _ contents: [UInt8]) {
-        let count = contents.count
-        let length: [UInt8] =
-            switch count {
-            case 0..<0x80: [UInt8(count)]
-            case 0x80..<0x100: [0x81, UInt8(count)]
-            default: [0x82, UInt8(count >> 8), UInt8(count & 0xff)]
-            }
-        self.bytes = [tag] + length + contents
+        self.bytes = [tag] + Self.length(contents.count) + contents
     }
 
     /// A value that is encoded already, for example a public key.
     package init(encoded bytes: [UInt8]) { self.bytes = bytes }
+
+    private static func length(_ count: Int) -> [UInt8] {
+        if count < 0x80 { return [UInt8(count)] }
+        let digits = Self.bigEndian(count).drop { $0 == 0 }
+        return [0x80 | UInt8(digits.count)] + digits
+    }
+
+    private static func bigEndian(_ value: Int) -> [UInt8] { withUnsafeBytes(of: value.bigEndian) { Array($0) } }
 }
 
 // MARK: Universal types
@@ -31,8 +34,15 @@ extension DERValue {
 
     package static func boolean(_ value: Bool) -> DERValue { DERValue(tag: 0x01, [value ? 0xff : 0x00]) }
 
-    /// An integer from 0 to 127.
-    package static func integer(_ value: UInt8) -> DERValue { .integer([value]) }
+    /// An integer by its value.
+    package static func integer(_ value: Int) -> DERValue {
+        let digits = Self.bigEndian(value)
+        // As few bytes as keep the sign bit (X.690 §8.3.2).
+        let redundant = zip(digits, digits.dropFirst()).prefix { first, second in
+            first == (second < 0x80 ? 0x00 : 0xff)
+        }
+        return .integer(Array(digits.dropFirst(redundant.count)))
+    }
     /// An integer by its contents: big-endian, two's complement.
     package static func integer(_ contents: [UInt8]) -> DERValue { DERValue(tag: 0x02, contents) }
 
@@ -40,6 +50,7 @@ extension DERValue {
         DERValue(tag: 0x03, [unusedBits] + contents)
     }
 
+    package static func enumerated(_ value: UInt8) -> DERValue { DERValue(tag: 0x0a, [value]) }
     package static func octetString(_ contents: [UInt8]) -> DERValue { DERValue(tag: 0x04, contents) }
     package static func utf8String(_ text: String) -> DERValue { DERValue(tag: 0x0c, Array(text.utf8)) }
 
@@ -47,6 +58,29 @@ extension DERValue {
     package static func utcTime(_ text: String) -> DERValue { DERValue(tag: 0x17, Array(text.utf8)) }
     /// A date as RFC 5280 writes it from 2050 on: `YYYYMMDDhhmmssZ`.
     package static func generalizedTime(_ text: String) -> DERValue { DERValue(tag: 0x18, Array(text.utf8)) }
+
+    /// A moment as RFC 5280 §4.1.2.5 requires it, to the second: UTCTime up to 2049, GeneralizedTime from then on.
+    package static func time(_ date: Date) throws -> DERValue {
+        var parts = tm()
+        guard var seconds = time_t(exactly: date.timeIntervalSince1970.rounded(.down)), gmtime_r(&seconds, &parts) != nil,
+            (0...9999).contains(Int(parts.tm_year) + 1900)
+        else { throw DateOutOfRange(date: date) }
+        func digits(_ number: Int, _ count: Int = 2) -> String {
+            let text = String(number)
+            return String(repeating: "0", count: max(0, count - text.count)) + text
+        }
+        let year = Int(parts.tm_year) + 1900
+        let numbers = [parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec]
+        let rest = numbers.map { digits(Int($0)) }.joined() + "Z"
+        return (1950...2049).contains(year) ? .utcTime(digits(year % 100) + rest) : .generalizedTime(digits(year, 4) + rest)
+    }
+
+    /// The date has a year that X.509 cannot express.
+    private struct DateOutOfRange: Error, CustomStringConvertible {
+        let date: Date
+
+        var description: String { "the date \(self.date.timeIntervalSince1970) s after 1970 is not in the years 0 to 9999" }
+    }
 
     /// An object identifier, for example `2.5.29.19`.
     package static func objectIdentifier(_ text: String) -> DERValue {

@@ -1,6 +1,4 @@
-import Synchronization
-
-/// When a certificate is valid. Fixed dates, so that every run writes the same.
+/// The validity field of a certificate as it is encoded. Tests also need dates that DER or RFC 5280 forbids.
 package struct ValidityPeriod: Sendable {
     package var notBefore: DERValue
     package var notAfter: DERValue
@@ -10,19 +8,20 @@ package struct ValidityPeriod: Sendable {
         self.notAfter = notAfter
     }
 
-    package static let current = ValidityPeriod(.utcTime("240101000000Z"), .utcTime("490101000000Z"))
-    package static let expired = ValidityPeriod(.utcTime("200101000000Z"), .utcTime("210101000000Z"))
-    package static let notYetValid = ValidityPeriod(.utcTime("480101000000Z"), .utcTime("490101000000Z"))
+    /// The encoding that RFC 5280 requires.
+    package init(_ validity: Validity) throws {
+        self.init(try .time(validity.notBefore), try .time(validity.notAfter))
+    }
 }
 
 /// A certificate before it is signed. Every field can be set, also to what RFC 5280 forbids.
 package struct CertificateDraft: Sendable {
-    /// 1, 2 or 3, as people count; version 1 has no extensions.
+    /// 1, 2 or 3, as in texts, not as encoded; version 1 has no extensions.
     package var version: UInt8 = 3
-    /// The contents of the serial number, big-endian, two's complement. Default: another for each draft.
-    package var serialNumber: [UInt8] = Self.newSerialNumber()
+    /// The contents of the serial number, big-endian, two's complement. Default: a random one.
+    package var serialNumber: [UInt8] = Self.randomSerialNumber()
     package var subject: DERValue
-    package var validity = ValidityPeriod.current
+    package var validity: ValidityPeriod
     package var extensions: [ExtensionValue] = []
     /// Default: the usual one of the key that signs.
     package var signatureAlgorithm: SignatureAlgorithm?
@@ -35,7 +34,10 @@ package struct CertificateDraft: Sendable {
     /// Whether the certificate names its own key and its issuer's (RFC 5280 §4.2.1.1 and §4.2.1.2).
     package var hasKeyIdentifiers = true
 
-    package init(subject: DERValue) { self.subject = subject }
+    package init(subject: DERValue, validity: ValidityPeriod) {
+        self.subject = subject
+        self.validity = validity
+    }
 
     /// Adds an extension, in place of one with the same identifier.
     package mutating func set(_ extension: ExtensionValue) {
@@ -57,7 +59,7 @@ package struct CertificateDraft: Sendable {
         let signer = self.signingKey ?? issuer?.key ?? key
         let algorithm = self.signatureAlgorithm ?? signer.usualAlgorithm
         let written = self.writtenAlgorithm ?? algorithm.identifier
-        var fields: [DERValue] = self.version == 1 ? [] : [.explicit(0, .integer(self.version - 1))]
+        var fields: [DERValue] = self.version == 1 ? [] : [.explicit(0, .integer(Int(self.version) - 1))]
         fields += [
             .integer(self.serialNumber), self.statedAlgorithm ?? written, issuer?.subject ?? self.subject,
             .sequence(self.validity.notBefore, self.validity.notAfter), self.subject, key.publicKeyInfo,
@@ -67,7 +69,8 @@ package struct CertificateDraft: Sendable {
         let signedPart = DERValue.sequence(fields)
         let signature = try signer.sign(signedPart.bytes, algorithm)
         let certificate = DERValue.sequence(signedPart, written, .bitString(signature))
-        return IssuedCertificate(der: certificate.bytes, subject: self.subject, key: key)
+        return IssuedCertificate(
+            der: certificate.bytes, subject: self.subject, serialNumber: self.serialNumber, key: key)
     }
 
     private func keyIdentifiers(_ key: CertificateKey, _ issuer: IssuedCertificate?) -> [ExtensionValue] {
@@ -75,13 +78,11 @@ package struct CertificateDraft: Sendable {
         return [.subjectKeyIdentifier(key.identifier), .authorityKeyIdentifier((issuer?.key ?? key).identifier)]
     }
 
-    private static func newSerialNumber() -> [UInt8] {
-        let number = Self.count.add(1, ordering: .relaxed).newValue
-        return [
-            0x40, UInt8(truncatingIfNeeded: number >> 16), UInt8(truncatingIfNeeded: number >> 8),
-            UInt8(truncatingIfNeeded: number),
-        ]
+    /// 16 random bytes, positive and never zero, within the 20 that RFC 5280 §4.1.2.2 allows.
+    private static func randomSerialNumber() -> [UInt8] {
+        var random = SystemRandomNumberGenerator()
+        var bytes = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        bytes[0] = bytes[0] & 0x3f | 0x40
+        return bytes
     }
-
-    private static let count = Atomic<Int>(0)
 }

@@ -1,3 +1,5 @@
+package import DevelopmentCertificates
+
 /// What a peer sends, and what is trusted.
 package struct Chain: Sendable {
     /// The peer's certificates in the order of its message: its own first.
