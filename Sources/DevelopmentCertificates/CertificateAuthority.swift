@@ -1,3 +1,5 @@
+package import Foundation
+
 /// An authority made in code: a certificate that signs others, and its key.
 ///
 /// A chain grows from a root: `root().intermediate().issue(…)`. Nothing here checks that a chain makes sense, because
@@ -54,6 +56,27 @@ package struct CertificateAuthority: Sendable {
         let issued = try template.signed(for: kind.generate(), by: self.issued)
         let certificate = DevelopmentCertificate(issued, template)
         return CertifiedKey(issued: issued, keyKind: kind, certificate: certificate, chain: self.chain)
+    }
+
+    /// Makes a list of certificates of this authority that it has revoked.
+    ///
+    /// - Parameters:
+    ///   - nextUpdate: The end of the list's validity. Default: thirty days after `thisUpdate`.
+    ///   - number: Of two lists, the later has the higher number (RFC 5280 §5.2.3).
+    package func revocationList(
+        revoking entries: [RevocationListDraft.Entry] = [],
+        thisUpdate: Date = Date(),
+        nextUpdate: Date? = nil,
+        number: Int = 1
+    ) throws(DevelopmentCertificateError) -> SignedRevocationList {
+        let draft = RevocationListDraft(
+            thisUpdate: thisUpdate, nextUpdate: nextUpdate ?? thisUpdate.addingTimeInterval(30 * 86_400), number: number,
+            entries: entries)
+        do {
+            return try draft.signed(by: self.issued)
+        } catch {
+            throw .cannotSignRevocationList(authority: self.certificate.commonName, reason: String(describing: error))
+        }
     }
 
     /// This authority's own certificate, the file to trust when it is a root.

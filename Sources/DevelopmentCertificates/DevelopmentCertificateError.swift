@@ -8,6 +8,8 @@ package enum DevelopmentCertificateError: Error, Hashable, Sendable {
     case cannotGenerateKey(KeyKind, reason: String)
     /// The certificate could not be encoded or signed.
     case cannotSign(commonName: String, reason: String)
+    /// The certificate revocation list could not be encoded or signed.
+    case cannotSignRevocationList(authority: String, reason: String)
     /// The injected encryption of private keys failed.
     case cannotEncryptKey(path: String, reason: String)
     /// A file stands where one was to be written, and replacing was not asked for. Nothing was written.
@@ -30,6 +32,8 @@ extension DevelopmentCertificateError: CustomStringConvertible {
             "no \(kind.rawValue) key could be generated (\(reason)). Try another kind of key."
         case .cannotSign(let commonName, let reason):
             "the certificate for '\(commonName)' could not be made: \(reason). Check its names and dates."
+        case .cannotSignRevocationList(let authority, let reason):
+            "the certificate revocation list of '\(authority)' could not be made: \(reason). Check its dates."
         case .cannotEncryptKey(let path, let reason):
             "the key for \(path) could not be encrypted: \(reason). Nothing was written; try another password."
         case .fileExists(let path):
