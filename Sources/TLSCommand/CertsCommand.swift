@@ -1,69 +1,55 @@
-import ArgumentParser
 import DevelopmentCertificates
 import TLSEngine
 
 /// `tls certs`: certificates to develop and test with.
-struct Certs: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "certs",
-        abstract: "Make certificates to develop and test with.",
-        subcommands: [Dev.self]
-    )
+enum Certs {
+    static let group = CommandTree.group(
+        CommandTitle(name: "certs", abstract: "Make certificates to develop and test with."), [.command(Dev.self)])
 }
 
 extension Certs {
     /// `tls certs dev DIR`: an authority, and a server and a client it vouches for, as six files.
-    struct Dev: ParsableCommand, SpeaksJSON {
-        static let configuration = CommandConfiguration(
-            commandName: "dev",
+    struct Dev: Command, SpeaksJSON {
+        var directory = ""
+        var names: [String] = []
+        var key = KeyKind.p256
+        var force = false
+        var expired = false
+        var notYetValid = false
+        var wrongName = false
+        var password: String?
+        var json = false
+
+        static let title = CommandTitle(
+            name: "dev",
             abstract: "Write an authority, and a server and a client certificate it signed, into a directory.",
             discussion: """
                 Writes ca.pem, server.pem and client.pem, and the key of each as ca-key.pem, server-key.pem and \
                 client-key.pem. For development only: never let another machine trust this authority.
-                """
-        )
+                """)
 
-        @Argument(help: ArgumentHelp("Where to write; created when missing.", valueName: "dir"))
-        var directory: String
+        static let arguments: ArgumentTable<Dev> = [
+            .required("dir", \.directory, .text("dir"), "Where to write; created when missing."),
+            .repeated(
+                "--name", \.names, .text("name"),
+                "A host name or IP address of the server; may be repeated. (default: localhost, 127.0.0.1, ::1)"),
+            .option("--key", \.key, .choice("kind"), "The kind of the keys."),
+            .flag("--force", \.force, "Replace files that exist."),
+            .flag("--expired", \.expired, "Make certificates that ended yesterday."),
+            .flag("--not-yet-valid", \.notYetValid, "Make certificates that begin in thirty days."),
+            .flag("--wrong-name", \.wrongName, "Name the server wrong.example and nothing else."),
+            .option("--encrypted", \.password, .text("password"), "Encrypt the keys with this password."),
+            .flag("--json", \.json, "Print what was written as JSON."),
+        ]
 
-        @Option(
-            name: .customLong("name"),
-            help: "A host name or IP address of the server; may be repeated. (default: localhost, 127.0.0.1, ::1)")
-        var names: [String] = []
-
-        @Option(help: "The kind of the keys.")
-        var key: KeyKind = .p256
-
-        @Flag(help: "Replace files that exist.")
-        var force = false
-
-        @Flag(help: "Make certificates that ended yesterday.")
-        var expired = false
-
-        @Flag(help: "Make certificates that begin in thirty days.")
-        var notYetValid = false
-
-        @Flag(help: "Name the server wrong.example and nothing else.")
-        var wrongName = false
-
-        @Option(
-            name: .customLong("encrypted"),
-            help: ArgumentHelp("Encrypt the keys with this password.", valueName: "password"))
-        var password: String?
-
-        @Flag(help: "Print what was written as JSON.")
-        var json = false
-
-        func validate() throws {
-            if self.directory.isEmpty { throw ValidationError("Give a directory to write to, for example: certs") }
-            if self.expired, self.notYetValid {
-                throw ValidationError("--expired and --not-yet-valid exclude each other.")
-            }
+        func validate() throws(UsageError) {
+            if self.directory.isEmpty { throw UsageError("Give a directory to write to, for example: certs") }
+            if self.expired, self.notYetValid { throw UsageError("--expired and --not-yet-valid exclude each other.") }
             if self.wrongName, !self.names.isEmpty {
-                throw ValidationError("--wrong-name chooses the name itself; leave --name out.")
+                throw UsageError("--wrong-name chooses the name itself; leave --name out.")
             }
             if self.password?.isEmpty == true {
-                throw ValidationError("--encrypted needs a password of at least one character.")
+                throw UsageError("--encrypted needs a password of at least one character.")
             }
         }
 
@@ -92,5 +78,3 @@ extension Certs {
         }
     }
 }
-
-extension KeyKind: ExpressibleByArgument {}

@@ -1,10 +1,21 @@
-import ArgumentParser
 import SecureSockets
 import TLSEngine
 
 /// `tls connect HOST:PORT`.
-struct Connect: AsyncParsableCommand, SpeaksJSON {
-    static let configuration = CommandConfiguration(
+struct Connect: Command, SpeaksJSON {
+    var target = HostAndPort(host: "localhost", port: 443)
+    var ca: String?
+    var identity = IdentityOptions()
+    var leniency = LeniencyOptions()
+    var insecure = false
+    var serverName: String?
+    var stream = StreamOptions()
+    var timeout = Seconds(.seconds(30))
+    var info = false
+    var json = false
+
+    static let title = CommandTitle(
+        name: "connect",
         abstract: "Connect to a server, and pass standard input and output through the connection.",
         discussion: """
             The server's certificate is verified, chain and name, or the command says why not. When the input ends, the server \
@@ -14,47 +25,24 @@ struct Connect: AsyncParsableCommand, SpeaksJSON {
             Examples:
               tls connect example.org:443 --info </dev/null
               tls connect localhost:8443 --ca certs/ca.pem
-            """
-    )
+            """)
 
-    @Argument(
-        help: ArgumentHelp("Where to connect to; IPv6 addresses in brackets.", valueName: "host:port"),
-        transform: { try HostAndPort($0) })
-    var target: HostAndPort
+    static let arguments: ArgumentTable<Connect> = [
+        .required("host:port", \.target, .hostAndPort, "Where to connect to; IPv6 addresses in brackets."),
+        .option("--ca", \.ca, .text("file"), "Trust the certificates of this PEM file, and not the system's."),
+        .group(\.identity),
+        .group(\.leniency),
+        .flag("--insecure", \.insecure, "Verify nothing. Anybody on the way can read and change everything."),
+        .option("--server-name", \.serverName, .serverName, "The name to ask for and to verify, in place of the host."),
+        .group(\.stream),
+        .option("--timeout", \.timeout, .seconds, "How long name look-up, connecting and handshake may take together."),
+        .flag("--info", \.info, "Describe the connection on standard error."),
+        .flag(
+            "--json", \.json, "Describe the connection, and errors, as JSON, one object per line, on standard error."),
+    ]
 
-    @Option(help: ArgumentHelp("Trust the certificates of this PEM file, and not the system's.", valueName: "file"))
-    var ca: String?
-
-    @OptionGroup var identity: IdentityOptions
-
-    @OptionGroup var leniency: LeniencyOptions
-
-    @Flag(help: "Verify nothing. Anybody on the way can read and change everything.")
-    var insecure = false
-
-    @Option(help: ArgumentHelp("The name to ask for and to verify, in place of the host.", valueName: "name"))
-    var serverName: String?
-
-    @OptionGroup var stream: StreamOptions
-
-    @Option(help: ArgumentHelp("How long name look-up, connecting and handshake may take together.", valueName: "seconds"))
-    var timeout = Seconds(.seconds(30))
-
-    @Flag(help: "Describe the connection on standard error.")
-    var info = false
-
-    @Flag(help: "Describe the connection, and errors, as JSON, one object per line, on standard error.")
-    var json = false
-
-    func validate() throws {
-        if self.insecure, self.ca != nil { throw ValidationError("--insecure verifies nothing; leave --ca out, or it.") }
-        if let serverName {
-            do {
-                try SecureSocketError.check(serverName: serverName)
-            } catch {
-                throw ValidationError("--server-name: \(ErrorReport(error).sentence)")
-            }
-        }
+    func validate() throws(UsageError) {
+        if self.insecure, self.ca != nil { throw UsageError("--insecure verifies nothing; leave --ca out, or it.") }
     }
 
     func run() async throws {

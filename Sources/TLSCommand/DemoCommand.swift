@@ -1,21 +1,22 @@
-import ArgumentParser
 import SecureSockets
 
 /// `tls demo`.
-struct Demo: AsyncParsableCommand, SpeaksJSON {
-    static let configuration = CommandConfiguration(
+struct Demo: Command, SpeaksJSON {
+    var stay = false
+    var json = false
+
+    static let title = CommandTitle(
+        name: "demo",
         abstract: "Show a server, a client and a refusal on this machine, with certificates made for the occasion.",
         discussion: """
             Needs no files, no network and no arguments. Everything is real: certificates, sockets, TLS. Exits with 0 if all \
             went as it should, a refusal included.
-            """
-    )
+            """)
 
-    @Flag(help: "Then go on serving until Ctrl-C, and print commands to try.")
-    var stay = false
-
-    @Flag(help: "Print JSON, one object per line.")
-    var json = false
+    static let arguments: ArgumentTable<Demo> = [
+        .flag("--stay", \.stay, "Then go on serving until Ctrl-C, and print commands to try."),
+        .flag("--json", \.json, "Print JSON, one object per line."),
+    ]
 
     func run() async throws {
         let reporter = Reporter(style: self.style, output: .standardOutput)

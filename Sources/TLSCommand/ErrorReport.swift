@@ -28,7 +28,7 @@ struct ErrorReport: Report {
     var status: ExitStatus { ExitStatus(rawValue: self.exitStatus) ?? .failure }
     var isSilent: Bool { self.status == .success }
 
-    /// Nil for errors that are not this tool's: the argument parser's.
+    /// Nil for errors that are neither the library's nor this tool's.
     init?(describing error: any Error) {
         switch error {
         case let error as SecureSocketError: self.init(error)
@@ -37,6 +37,8 @@ struct ErrorReport: Report {
             self.init(code: error.code, error.message, error.advice, error.status)
         case let error as DevelopmentCertificateError:
             self.init(code: "certificatesNotMade", error.description, nil, .configuration)
+        case let error as UsageError:
+            self.init(code: "usage", error.message, nil, .usage)
         default: return nil
         }
     }

@@ -3,7 +3,7 @@ enum ExitStatus: Int32, CaseIterable {
     case success = 0
     case failure = 1
     case configuration = 2
-    /// `EX_USAGE` of sysexits.h, and what the argument parser has always said.
+    /// `EX_USAGE` of sysexits.h.
     case usage = 64
 
     private var meaning: String {
@@ -19,7 +19,7 @@ enum ExitStatus: Int32, CaseIterable {
     static var table: String {
         Self.allCases.map { status in
             let number = String(status.rawValue)
-            return String(repeating: " ", count: 4 - number.count) + "\(number)  \(status.meaning)\n"
-        }.joined()
+            return HelpText.row(String(repeating: " ", count: 4 - number.count) + number, status.meaning, column: 6)
+        }.joined(separator: "\n")
     }
 }

@@ -1,9 +1,19 @@
-import ArgumentParser
 import SecureSockets
 
 /// `tls serve PORT`.
-struct Serve: AsyncParsableCommand, SpeaksJSON {
-    static let configuration = CommandConfiguration(
+struct Serve: Command, SpeaksJSON {
+    var port = 0
+    var host: String?
+    var identity = IdentityOptions()
+    var clientCA: String?
+    var requireClientCertificate = false
+    var leniency = LeniencyOptions()
+    var stream = StreamOptions()
+    var grace = Seconds(.seconds(5))
+    var json = false
+
+    static let title = CommandTitle(
+        name: "serve",
         abstract: "Listen on a port, and send back what clients send.",
         discussion: """
             Prints where it listens when it is ready, and a line for each connection on standard error: who came and what was \
@@ -16,42 +26,28 @@ struct Serve: AsyncParsableCommand, SpeaksJSON {
               tls certs dev certs
               tls serve 8443 --cert certs/server.pem --key certs/server-key.pem
               curl --cacert certs/ca.pem https://localhost:8443/
-            """
-    )
+            """)
 
-    @Argument(help: "The port to listen on; 0 picks a free one.")
-    var port: Int
+    static let arguments: ArgumentTable<Serve> = [
+        .required("port", \.port, .number(0...65_535), "The port to listen on; 0 picks a free one."),
+        .option("--host", \.host, .text("address"), "The local address to listen on. (default: all, IPv6 and IPv4)"),
+        .group(\.identity),
+        .option(
+            "--client-ca", \.clientCA, .text("file"),
+            "Ask clients for certificates, and accept those of the authorities in this PEM file."),
+        .flag(
+            "--require-client-certificate", \.requireClientCertificate,
+            "Refuse clients that show no certificate. Needs --client-ca."),
+        .group(\.leniency),
+        .group(\.stream),
+        .option("--grace", \.grace, .seconds, "How long open connections may take to end after Ctrl-C."),
+        .flag("--json", \.json, "Print JSON, one object per line, on the same streams."),
+    ]
 
-    @Option(help: ArgumentHelp("The local address to listen on. (default: all, IPv6 and IPv4)", valueName: "address"))
-    var host: String?
-
-    @OptionGroup var identity: IdentityOptions
-
-    @Option(
-        help: ArgumentHelp(
-            "Ask clients for certificates, and accept those of the authorities in this PEM file.", valueName: "file"))
-    var clientCa: String?
-
-    @Flag(help: "Refuse clients that show no certificate. Needs --client-ca.")
-    var requireClientCertificate = false
-
-    @OptionGroup var leniency: LeniencyOptions
-
-    @OptionGroup var stream: StreamOptions
-
-    @Option(help: ArgumentHelp("How long open connections may take to end after Ctrl-C.", valueName: "seconds"))
-    var grace = Seconds(.seconds(5))
-
-    @Flag(help: "Print JSON, one object per line, on the same streams.")
-    var json = false
-
-    func validate() throws {
-        guard (0...65_535).contains(self.port) else {
-            throw ValidationError("\(self.port) is not a port; 0 to 65535 are.")
-        }
+    func validate() throws(UsageError) {
         if self.identity.cert == nil { throw self.identityMissing }
-        if self.requireClientCertificate, self.clientCa == nil {
-            throw ValidationError("--require-client-certificate needs --client-ca FILE: whose certificates are accepted?")
+        if self.requireClientCertificate, self.clientCA == nil {
+            throw UsageError("--require-client-certificate needs --client-ca FILE: whose certificates are accepted?")
         }
     }
 
@@ -76,8 +72,8 @@ struct Serve: AsyncParsableCommand, SpeaksJSON {
         }
     }
 
-    private var identityMissing: ValidationError {
-        ValidationError(
+    private var identityMissing: UsageError {
+        UsageError(
             """
             A server needs --cert FILE and --key FILE. To make certificates to develop with:
               tls certs dev DIR
@@ -91,8 +87,8 @@ struct Serve: AsyncParsableCommand, SpeaksJSON {
     }
 
     private func clients() throws -> TLSServerConfiguration.ClientAuthentication {
-        guard let clientCa else { return .none }
-        let trust = self.leniency.applied(to: try .only(.file(clientCa)))
+        guard let clientCA else { return .none }
+        let trust = self.leniency.applied(to: try .only(.file(clientCA)))
         return self.requireClientCertificate ? .required(trust: trust) : .optional(trust: trust)
     }
 }

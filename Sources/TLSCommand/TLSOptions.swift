@@ -1,24 +1,23 @@
-public import ArgumentParser
-public import SecureSockets
+import SecureSockets
 
 /// Who this side is.
-struct IdentityOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("This side's certificate chain, PEM, its own certificate first.", valueName: "file"))
+struct IdentityOptions: ArgumentGroup {
     var cert: String?
-
-    @Option(help: ArgumentHelp("The private key of --cert, PEM.", valueName: "file"))
     var key: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "The password of --key, if it is encrypted.",
-            discussion: "Other users of this machine can see it in the list of processes."))
     var password: String?
 
-    func validate() throws {
-        if self.cert != nil, self.key == nil { throw ValidationError("--cert needs --key, which may name the same file.") }
-        if self.key != nil, self.cert == nil { throw ValidationError("--key needs --cert, which may name the same file.") }
-        if self.password != nil, self.key == nil { throw ValidationError("--password is for --key; pass that as well.") }
+    static let arguments: ArgumentTable<IdentityOptions> = [
+        .option("--cert", \.cert, .text("file"), "This side's certificate chain, PEM, its own certificate first."),
+        .option("--key", \.key, .text("file"), "The private key of --cert, PEM."),
+        .option(
+            "--password", \.password, .text("password"),
+            "The password of --key, if it is encrypted. Other users of this machine can see it in the list of processes."),
+    ]
+
+    func validate() throws(UsageError) {
+        if self.cert != nil, self.key == nil { throw UsageError("--cert needs --key, which may name the same file.") }
+        if self.key != nil, self.cert == nil { throw UsageError("--key needs --cert, which may name the same file.") }
+        if self.password != nil, self.key == nil { throw UsageError("--password is for --key; pass that as well.") }
     }
 
     /// Nil if none was given.
@@ -30,12 +29,18 @@ struct IdentityOptions: ParsableArguments {
 }
 
 /// Which certificates are accepted that are refused by default.
-struct LeniencyOptions: ParsableArguments {
-    @Flag(help: "Accept certificates signed with SHA-1 and RSA keys under 2048 bits. For old peers only: they can be forged.")
+struct LeniencyOptions: ArgumentGroup {
     var allowLegacyCertificates = false
-
-    @Flag(help: "Let a chain end in any certificate that is trusted, not only in a self-signed one.")
     var partialChain = false
+
+    static let arguments: ArgumentTable<LeniencyOptions> = [
+        .flag(
+            "--allow-legacy-certificates", \.allowLegacyCertificates,
+            "Accept certificates signed with SHA-1 and RSA keys under 2048 bits. For old peers only: they can be forged."),
+        .flag(
+            "--partial-chain", \.partialChain,
+            "Let a chain end in any certificate that is trusted, not only in a self-signed one."),
+    ]
 
     var legacyCertificates: LegacyCertificates {
         self.allowLegacyCertificates ? [.sha1Signatures, .rsaKeysUnder2048Bits] : []
@@ -48,23 +53,17 @@ struct LeniencyOptions: ParsableArguments {
 }
 
 /// How bytes travel.
-struct StreamOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Bytes of the length before each packet: 0 (a plain stream), 1, 2 or 4.", valueName: "bytes"))
-    var packet: PacketHeader = .none
-
-    @Option(
-        help: ArgumentHelp("Application protocols (ALPN) in order of preference, for example h2,http/1.1.", valueName: "list"),
-        transform: Self.protocols)
+struct StreamOptions: ArgumentGroup {
+    var packet = PacketHeader.none
     var alpn: [String]?
 
-    /// The names between commas.
-    static func protocols(_ list: String) throws -> [String] {
-        let names = list.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-        guard names.allSatisfy({ (1...255).contains($0.utf8.count) }) else {
-            throw ValidationError("Each application protocol has 1 to 255 bytes; separate them by commas without spaces.")
-        }
-        return names
-    }
+    static let arguments: ArgumentTable<StreamOptions> = [
+        .option(
+            "--packet", \.packet, .choice("bytes"), "Bytes of the length before each packet: 0 (a plain stream), 1, 2 or 4."),
+        .option(
+            "--alpn", \.alpn, .applicationProtocols,
+            "Application protocols (ALPN) in order of preference, for example h2,http/1.1."),
+    ]
 
     var socketOptions: SocketOptions {
         var options = SocketOptions()
@@ -79,22 +78,64 @@ struct StreamOptions: ParsableArguments {
     }
 }
 
-extension PacketHeader: ExpressibleByArgument {}
-
 /// A span of time in seconds, with a fraction if need be.
-struct Seconds: ExpressibleByArgument, CustomStringConvertible {
+struct Seconds: CustomStringConvertible {
     var duration: Duration
 
     init(_ duration: Duration) { self.duration = duration }
 
-    init?(argument: String) {
-        // A year is as good as for ever, and no sum overflows.
-        guard let seconds = Double(argument), seconds >= 0, seconds <= 31_536_000 else { return nil }
-        self.duration = .seconds(seconds)
-    }
-
     var description: String {
         let (seconds, attoseconds) = self.duration.components
         return attoseconds == 0 ? "\(seconds)" : "\(Double(seconds) + Double(attoseconds) / 1e18)"
+    }
+}
+
+extension ValueFormat<Seconds> {
+    static var seconds: Self {
+        // A year is as good as for ever, and no sum overflows.
+        let longest = 31_536_000
+        return Self(
+            placeholder: "seconds",
+            parse: { text throws(UsageError) in
+                guard let seconds = Double(text), !seconds.isNaN else {
+                    throw UsageError("\(text.quotedArgument) is not a number; give seconds, for example 5 or 0.5")
+                }
+                guard (0...Double(longest)).contains(seconds) else {
+                    throw UsageError("\(text.quotedArgument) is out of range; give 0 to \(longest) seconds")
+                }
+                return Seconds(.seconds(seconds))
+            },
+            print: \.description)
+    }
+}
+
+extension ValueFormat<[String]> {
+    /// The names of application protocols between commas.
+    static var applicationProtocols: Self {
+        Self(
+            placeholder: "list",
+            parse: { text throws(UsageError) in
+                let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+                guard names.allSatisfy({ (1...255).contains($0.utf8.count) }) else {
+                    throw UsageError("each application protocol is 1 to 255 bytes long; separate them by commas without spaces")
+                }
+                return names
+            })
+    }
+}
+
+extension ValueFormat<String> {
+    /// A name that can be asked for and be in a certificate.
+    static var serverName: Self {
+        Self(
+            placeholder: "name",
+            parse: { text throws(UsageError) in
+                do throws(SecureSocketError) {
+                    try SecureSocketError.check(serverName: text)
+                } catch {
+                    throw UsageError(ErrorReport(error).sentence)
+                }
+                return text
+            })
     }
 }
