@@ -212,7 +212,7 @@ public final class SecureSocket: Sendable {
     func closeWithoutNotify() {
         self.closing.store(true, ordering: .releasing)
         let connection = self.connection
-        connection.onLoop { connection.close(saysSo: false) }
+        connection.onLoop { connection.close(sendsCloseNotify: false) }
     }
 
     /// Waits until the connection has gone: everything was delivered or given up, and its descriptor is free.

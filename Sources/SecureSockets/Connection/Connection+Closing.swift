@@ -2,56 +2,72 @@ import NIOCore
 import SocketCore
 import TLSEngine
 
-/// Closing: calls end at once, delivery goes on.
-///
-/// The order is: what `send` accepted, then `close_notify`, then the end of our side of the transport, then the peer's end. Only
-/// then is the descriptor freed, because to close a socket with unread bytes resets the connection, and a reset destroys what is
-/// still under way. The wait is bounded: `lingerTimeout` without progress, and the connection is dropped.
+/// Closing: calls end at once, delivery goes on. `ClosingMachine` decides; here is what follows.
 extension Connection {
     /// Closes this side. What had arrived is discarded; calls that wait end with `closed`.
     ///
-    /// - Parameter saysSo: Whether the peer is told that the stream is complete (`close_notify`).
-    func close(saysSo: Bool = true) {
-        switch self.phase {
-        case .handshaking: self.abandonHandshake(.closed(.handshake))
-        case .open:
-            if !saysSo { self.endsWithoutNotify = true }
-            self.beginClosing()
-        case .closing, .closed: break
-        }
+    /// - Parameter sendsCloseNotify: Whether the peer is told that the stream is complete.
+    func close(sendsCloseNotify: Bool = true) {
+        self.perform(self.closing.close(sendsCloseNotify: sendsCloseNotify, timeout: TimeAmount(self.options.lingerTimeout)))
     }
 
     /// Ends everything at once, and lets the peer see that.
     func abort() {
-        self.endsWithoutNotify = true
-        switch self.phase {
-        case .handshaking: self.abandonHandshake(.closed(.handshake))
-        case .open:
-            self.beginClosing()
-            self.drop()
-        case .closing: self.drop()
-        case .closed: break
+        self.perform(self.closing.abort())
+    }
+
+    /// Ends everything at once.
+    func drop() {
+        self.closing.drop()
+        self.refuseReceivers(self.machine.close(), .closed(.receiving))
+        self.transport.close()
+    }
+
+    /// The program is about to stop.
+    func hasten() {
+        guard self.isClosing else { return }
+        self.perform(self.closing.hasten(self.progress()))
+    }
+
+    // MARK: Effects
+
+    func perform(_ decision: ClosingMachine.CloseDecision) {
+        switch decision {
+        case .nothing: break
+        case .abandonHandshake: self.abandonHandshake(.closed(.handshake))
+        case .closeTransport: self.transport.close()
+        case .endCalls(let delivery):
+            self.endCalls()
+            switch delivery {
+            case .nothing: break
+            case .closeTransport: self.transport.close()
+            case .deliver:
+                self.deliver()
+                self.beginLingering()
+            case .deliverAndDrop:
+                self.deliver()
+                self.drop()
+            }
         }
     }
 
-    func beginClosing() {
-        self.phase = .closing
+    func perform(_ decision: ClosingMachine.Decision) {
+        switch decision {
+        case .nothing: break
+        case .closeTransport: self.transport.close()
+        case .look(let delay):
+            self.lingerTimer?.cancel()
+            self.lingerTimer = self.turn.after(delay) {
+                if self.isClosing { self.perform(self.closing.look(self.progress())) }
+            }
+        }
+    }
+
+    private func endCalls() {
         self.refuseReceivers(self.machine.close(), .closed(.receiving))
         self.endSenders()
         self.leaveOwner()
         self.forgetSpareWaiter()
-        if self.isTransportGone {
-            self.phase = .closed
-            return
-        }
-        self.updateReading()
-        self.pump()
-        // Writing may have been finished before.
-        self.closeTransportIfDone()
-        guard self.phase == .closing, !self.isTransportGone else { return }
-        let undelivered = self.undelivered
-        self.turn.beginLingering(self, bytes: undelivered)
-        self.linger(since: self.delivery(asksThePeer: undelivered > 0))
     }
 
     /// Ends the calls that wait to send. One that has begun goes on without its caller, so that the peer gets the whole unit; it is as
@@ -69,95 +85,41 @@ extension Connection {
         for finisher in finishing { finisher.resume(.failure(.closed(.sending))) }
     }
 
-    /// Everything that was accepted has been encrypted: says `close_notify` and ends our side of the transport.
-    func endOutput() {
-        guard !self.isOutputEnding else { return }
-        self.isOutputEnding = true
-        if !self.machine.isWritingBroken, !self.endsWithoutNotify { self.engine.writeCloseNotify() }
+    /// Hands over as much of what was accepted as is possible at once.
+    private func deliver() {
+        self.updateReading()
+        self.pump()
+    }
+
+    /// Waits for the end, unless it has come.
+    private func beginLingering() {
+        guard self.isClosing else { return }
+        let undelivered = self.undelivered
+        self.turn.beginLingering(self, bytes: undelivered)
+        self.perform(self.closing.look(self.progress(asksThePeer: undelivered > 0)))
+    }
+
+    /// Everything that was accepted has been encrypted: ends our side of the transport.
+    func closeWriting() {
+        switch self.closing.closeWriting(isBroken: self.machine.isWritingBroken) {
+        case .nothing: return
+        case .withCloseNotify: self.engine.writeCloseNotify()
+        case .withoutCloseNotify: break
+        }
         self.transport.finishWriting(with: self.engine.takeOutput()) {
-            self.isOutputDelivered = true
-            self.closeTransportIfDone()
+            self.perform(self.closing.writingDelivered())
         }
     }
 
-    /// Both sides have ended.
-    func closeTransportIfDone() {
-        if self.phase == .closing, self.isOutputDelivered, self.transportEnd != nil { self.transport.close() }
-    }
-
-    /// How far what was accepted has got.
-    private struct Delivery {
-        var when: NIODeadline
-        let undelivered: Int
-        /// What the peer has acknowledged; nil: not asked for, which saves most connections a system call.
-        let acknowledged: UInt64?
-    }
+    // MARK: Progress
 
     /// Bytes that the operating system has not taken yet.
     var undelivered: Int { self.transport.unsentBytes + self.engine.pendingOutput + self.sendQueue.byteCount }
 
-    private func delivery(asksThePeer: Bool = true) -> Delivery {
-        Delivery(
+    private func progress(asksThePeer: Bool = true) -> ClosingMachine.Progress {
+        ClosingMachine.Progress(
             when: self.loop.now, undelivered: self.undelivered,
             acknowledged: asksThePeer ? self.transport.acknowledgedBytes : nil)
-    }
-
-    /// A peer that takes a little now and then must not hold a connection, and whoever waits for its end, for ever.
-    private static let longestLingerInTimeouts = 12
-    /// Longer than any connection, and short enough to be reckoned with.
-    private static let longestTimeout = TimeAmount.hours(24 * 365 * 8)
-
-    /// Looks several times within the timeout, so that the last progress is known to a fraction of it.
-    private static let looksInATimeout: Int64 = 4
-
-    /// Waits for the end, as long as something is added to the delivery.
-    private func linger(since last: Delivery) {
-        let timeout = min(TimeAmount(self.lingerTimeout), Self.longestTimeout)
-        let deadline = self.lingerDeadline ?? self.loop.now + timeout * Self.longestLingerInTimeouts
-        self.lingerDeadline = deadline
-        let pause = TimeAmount.nanoseconds(max(timeout.nanoseconds / Self.looksInATimeout, 1))
-        self.lingerTimer = self.turn.after(min(pause, last.when + timeout - self.loop.now)) {
-            guard self.phase == .closing else { return }
-            let now = self.delivery()
-            // The first answer of the peer's is compared with nothing: it is no progress.
-            let hasAcknowledged = last.acknowledged.map { now.acknowledged ?? 0 > $0 } ?? false
-            let hasProgressed = now.undelivered < last.undelivered || hasAcknowledged
-            let standsStill = !hasProgressed && now.when - last.when >= timeout
-            if standsStill || now.when >= deadline { return self.drop() }
-            var next = now
-            if !hasProgressed { next.when = last.when }
-            self.linger(since: next)
-        }
-    }
-
-    /// How long closing may still take when the program is about to stop.
-    private static let hastyTimeout = Duration.milliseconds(500)
-
-    /// The program is about to stop: what has been handed to the operating system is left to it, and the rest has a second.
-    func hasten() {
-        guard self.phase == .closing, !self.isTransportGone else { return }
-        if self.isOutputDelivered { return self.drop() }
-        self.lingerTimeout = min(self.lingerTimeout, Self.hastyTimeout)
-        let deadline = self.loop.now + TimeAmount(self.lingerTimeout) * 2
-        self.lingerDeadline = min(self.lingerDeadline ?? deadline, deadline)
-        self.lingerTimer?.cancel()
-        self.linger(since: self.delivery())
-    }
-
-    /// After closing, what a peer goes on sending is read and discarded, so that the end of the stream reaches it; a peer that sends more than
-    /// this has had many round trips to notice, and the connection is dropped, which resets it.
-    private static let mostDiscarded = 16 << 20
-
-    func discard(_ count: Int) {
-        self.discardedBytes += count
-        if self.discardedBytes > Self.mostDiscarded, self.phase == .closing { self.drop() }
-    }
-
-    /// Ends everything at once.
-    func drop() {
-        if self.phase == .handshaking { self.phase = .closing }
-        self.refuseReceivers(self.machine.close(), .closed(.receiving))
-        self.transport.close()
     }
 
     /// Waits until the connection has gone and its descriptor is free.

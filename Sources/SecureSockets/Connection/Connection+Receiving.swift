@@ -148,7 +148,7 @@ extension Connection {
                 continue
             case .waiting: break
             case .closed: self.machine.streamEnded(.finished)
-            case .truncated: self.machine.streamEnded(self.transportEnd ?? .truncated)
+            case .truncated: self.machine.streamEnded(self.closing.peerEnd ?? .truncated)
             case .failed(let failure):
                 let role = self.engine.context.settings.role
                 self.readFailure = SecureSocketError(failure, role: role, step: .receiving, peer: self.peerText)
@@ -168,11 +168,13 @@ extension Connection {
 
     /// Goes on after somebody has made room.
     func resumeDecrypting() {
-        if self.phase == .open, self.engine.unreadInput > 0 || (self.transportEnd != nil && !self.machine.peerHasEnded) {
-            self.decrypt()
-        } else {
-            self.updateReading()
+        switch self.closing.state {
+        case .open, .lost:
+            let isEndUnread = self.closing.peerEnd != nil && !self.machine.peerHasEnded
+            if self.engine.unreadInput > 0 || isEndUnread { return self.decrypt() }
+        case .handshaking, .closing, .released, .closed: break
         }
+        self.updateReading()
     }
 
     /// Called after every change of owner, delivery, credit, high-water mark or waiting calls: whoever can be served now is served.

@@ -21,7 +21,7 @@ extension Connection {
     private func sendAtOnce(_ payload: ByteBuffer) -> Result<Void, SecureSocketError>? {
         if let error = self.refusal(of: payload) { return .failure(error) }
         guard
-            self.phase == .open, self.sendQueue.isEmpty, self.transport.isWritable,
+            self.isOpen, self.sendQueue.isEmpty, self.transport.isWritable,
             self.engine.pendingOutput + payload.readableBytes <= self.options.outputLimit
         else { return nil }
         return self.options.packetHeader == .none ? self.encrypt(payload) : self.encryptPacket(payload)
@@ -133,7 +133,7 @@ extension Connection {
         }
         guard self.sendQueue.isEmpty else { return }
         if self.machine.isFinishingWriting { self.completeFinishing() }
-        if self.phase == .closing { self.endOutput() }
+        if self.isClosing { self.closeWriting() }
     }
 
     /// Nothing can be sent any more.
@@ -148,7 +148,7 @@ extension Connection {
             self.finishers.removeAll()
             for waiter in waiting { waiter.resume(.failure(error)) }
         }
-        if self.phase == .closing { self.transport.close() }
+        self.perform(self.closing.writingBroke())
     }
 
     // MARK: Half-close
@@ -176,6 +176,6 @@ extension Connection {
         for finisher in self.finishers { finisher.resume(.success(())) }
         self.finishers.removeAll()
         // If the peer has finished as well, this may close the transport at once.
-        self.endOutput()
+        self.closeWriting()
     }
 }

@@ -14,12 +14,11 @@ import TLSEngine
 ///
 /// Reading and writing do not know of each other: a failing write leaves what has arrived where it is.
 ///
-/// Closing is a phase of its own (see `Connection+Closing.swift`): the calls have ended, but what was accepted is still on its way.
+/// The handshake, the open connection and closing are states of `ClosingMachine`. In closing the calls have ended, but what was accepted is
+/// still on its way (`Connection+Closing.swift`).
 ///
 /// Sendable without a check because all of its state is touched on `loop` only. Public calls come in through `onLoop`.
 final class Connection: @unchecked Sendable {
-    enum Phase { case handshaking, open, closing, closed }
-
     let loop: any EventLoop
     let turn: LoopTurn
     let transport: any Transport
@@ -39,7 +38,7 @@ final class Connection: @unchecked Sendable {
 
     // Unchecked exclusivity is sound for what is touched on the loop only, by code that calls nothing of this object while it has
     // access; the checks were 3 to 5 % of a small message's time.
-    @exclusivity(unchecked) var phase = Phase.handshaking
+    @exclusivity(unchecked) var closing = ClosingMachine()
     @exclusivity(unchecked) var machine: ConnectionMachine
     @exclusivity(unchecked) var sendQueue = SendQueue()
     /// Calls that wait, in no special order: the machine and the queue know whose turn it is.
@@ -65,30 +64,16 @@ final class Connection: @unchecked Sendable {
     /// What ended the peer's stream, where the machine knows only that something did.
     var readFailure: SecureSocketError?
     var writeFailure: SecureSocketError?
-    /// The transport will deliver nothing more, and why.
-    var transportEnd: ConnectionMachine.StreamEnd?
     /// With `failureIsReportedOnce`: it was.
     var hasReportedFailure = false
     @exclusivity(unchecked) private var isReading = false
     /// This connection has had its share of the loop's round, and what is due is handed out in the next.
     @exclusivity(unchecked) var isResting = false
     @exclusivity(unchecked) private var isUnflushed = false
-    /// Our side's end is on its way, behind everything that was accepted.
-    var isOutputEnding = false
-    /// Our side's end, and everything before it, has been handed to the operating system.
-    var isOutputDelivered = false
-    private(set) var isTransportGone = false
+    /// The next look at what closing waits for.
     var lingerTimer: LoopTurn.Timer?
-    /// How long closing goes on without progress.
-    var lingerTimeout: Duration
-    /// The peer is not told that the stream is complete.
-    var endsWithoutNotify = false
-    /// What was read after closing.
-    var discardedBytes = 0
     /// Its name among those that linger on this loop; 0: none.
     var lingeringID: UInt64 = 0
-    /// When closing ends in any case.
-    var lingerDeadline: NIODeadline?
     /// Told when the descriptor is free.
     var gone: (() -> Void)?
 
@@ -102,7 +87,6 @@ final class Connection: @unchecked Sendable {
         self.transport = transport
         self.engine = engine
         self.options = options
-        self.lingerTimeout = options.lingerTimeout
         self.peerName = peerName
         self.localAddress = transport.localAddress
         self.remoteAddress = transport.remoteAddress
@@ -112,6 +96,13 @@ final class Connection: @unchecked Sendable {
                 readAhead: options.readAhead),
             endsWritingWithReading: options.streamRules.contains(.writingEndsWithReading))
     }
+
+    // MARK: States
+
+    var isHandshaking: Bool { if case .handshaking = self.closing.state { true } else { false } }
+    var isOpen: Bool { if case .open = self.closing.state { true } else { false } }
+    var isClosing: Bool { if case .closing = self.closing.state { true } else { false } }
+    var isTransportGone: Bool { self.closing.isTransportGone }
 
     // MARK: From other threads
 
@@ -152,7 +143,7 @@ final class Connection: @unchecked Sendable {
 
     /// Begins the handshake. `completion` is called once, on the loop, with its outcome.
     func start(timeout: Duration?, completion: @escaping (Result<Void, SecureSocketError>) -> Void) {
-        guard self.phase == .handshaking else {
+        guard self.isHandshaking else {
             // Closed here, or gone before anybody could begin.
             return completion(.failure(self.machine.isClosedHere ? .closed(.handshake) : self.connectionLost(.handshake)))
         }
@@ -170,7 +161,7 @@ final class Connection: @unchecked Sendable {
         switch self.engine.handshake() {
         case .waiting: self.noteOutput()
         case .complete:
-            self.phase = .open
+            self.closing.handshakeCompleted()
             self.handshakeTimer?.cancel()
             self.handshakeTimer = nil
             self.noteOutput()
@@ -178,7 +169,7 @@ final class Connection: @unchecked Sendable {
             self.decrypt()
         case .failed(let failure):
             // A reset explains an end in mid-handshake better than the end itself.
-            if failure.kind == .endedInHandshake, let end = self.transportEnd, end != .truncated {
+            if failure.kind == .endedInHandshake, let end = self.closing.peerEnd, end != .truncated {
                 self.handshakeFailed(self.connectionLost(.handshake))
             } else if failure.kind == .endedInHandshake, !self.hasSpoken, self.engine.context.settings.role == .server {
                 self.handshakeFailed(.endedBeforeHandshake(self.peerText))
@@ -192,14 +183,12 @@ final class Connection: @unchecked Sendable {
     private func handshakeFailed(_ error: SecureSocketError) {
         // First this, and then the report: whoever hears of the failure gives the connection up, and what has not begun to close
         // is dropped at once. The alert that tells the peer why still has to go out.
-        // The peer has not shown itself to be one, and gets a moment for it.
-        self.lingerTimeout = min(self.lingerTimeout, .seconds(1))
-        self.beginClosing()
+        self.perform(self.closing.handshakeFailed(timeout: TimeAmount(self.options.lingerTimeout)))
         self.report(.failure(error))
     }
 
     private func handshakeTimedOut(after timeout: Duration) {
-        guard self.phase == .handshaking else { return }
+        guard self.isHandshaking else { return }
         self.report(
             .failure(
                 .timedOut(.handshake, "\(self.peerText) did not complete the handshake within \(timeout)")))
@@ -208,7 +197,7 @@ final class Connection: @unchecked Sendable {
 
     /// Gives the handshake up; for a caller that cannot wait for it any longer.
     func abandonHandshake(_ error: SecureSocketError) {
-        guard self.phase == .handshaking else { return }
+        guard self.isHandshaking else { return }
         self.report(.failure(error))
         self.drop()
     }
@@ -232,7 +221,7 @@ final class Connection: @unchecked Sendable {
 
     func transportDelivered(_ bytes: ByteBuffer) {
         self.turn.run {
-            switch self.phase {
+            switch self.closing.state {
             case .handshaking:
                 self.noteSpoken()
                 self.engine.receive(bytes)
@@ -240,8 +229,8 @@ final class Connection: @unchecked Sendable {
             case .open:
                 self.engine.receive(bytes)
                 self.decrypt()
-            case .closing: self.discard(bytes.readableBytes)
-            case .closed: break
+            case .closing: self.perform(self.closing.discard(bytes.readableBytes))
+            case .lost, .released, .closed: break
             }
         }
     }
@@ -253,14 +242,14 @@ final class Connection: @unchecked Sendable {
     /// The same, of bytes that the transport will write over when this returns.
     func transportLent(_ bytes: UnsafeRawBufferPointer) {
         self.turn.run {
-            switch self.phase {
+            switch self.closing.state {
             case .handshaking:
                 self.noteSpoken()
                 self.engine.withLent(bytes) { if self.established != nil { self.continueHandshake() } }
             case .open:
                 self.engine.withLent(bytes) { self.decrypt() }
-            case .closing: self.discard(bytes.count)
-            case .closed: break
+            case .closing: self.perform(self.closing.discard(bytes.count))
+            case .lost, .released, .closed: break
             }
         }
     }
@@ -276,7 +265,7 @@ final class Connection: @unchecked Sendable {
 
     func transportBroke(_ error: any Error) {
         self.turn.run {
-            let reading: SecureSocketError.Step = self.phase == .handshaking ? .handshake : .receiving
+            let reading: SecureSocketError.Step = self.isHandshaking ? .handshake : .receiving
             let lost = SecureSocketError.transport(error, step: reading, "the connection to \(self.peerText) was lost")
             // What failed first is the reason; that the transport then went is its consequence.
             self.readFailure = self.readFailure ?? lost
@@ -293,7 +282,7 @@ final class Connection: @unchecked Sendable {
             self.writeFailure =
                 self.writeFailure ?? .transport(error, step: .sending, "the connection to \(self.peerText) was lost")
             self.breakWriting()
-            if self.phase == .handshaking { self.endHandshakeWithoutWriting(error) }
+            if self.isHandshaking { self.endHandshakeWithoutWriting(error) }
         }
     }
 
@@ -302,7 +291,7 @@ final class Connection: @unchecked Sendable {
     private func endHandshakeWithoutWriting(_ error: any Error) {
         self.turn.inNextRound {
             self.turn.inNextRound {
-                guard self.phase == .handshaking else { return }
+                guard self.isHandshaking else { return }
                 self.handshakeFailed(.transport(error, step: .handshake, "the connection to \(self.peerText) was lost"))
             }
         }
@@ -310,22 +299,21 @@ final class Connection: @unchecked Sendable {
 
     /// Both directions have ended, and nobody reads. Whoever takes a connection that has not begun would only take a dead one.
     func transportHungUp() {
-        if self.phase == .handshaking, self.established == nil { self.transport.close() }
+        if self.isHandshaking, self.established == nil { self.transport.close() }
     }
 
     /// The last report.
     func transportClosed() {
         self.turn.run {
             guard !self.isTransportGone else { return }
-            self.isTransportGone = true
+            // What is still to be learnt of the end is learnt in the state that it ends.
             self.endTransport(.reset)
             self.breakWriting()
+            if self.isHandshaking { self.report(.failure(self.connectionLost(.handshake))) }
+            self.closing.transportGone()
             self.lingerTimer?.cancel()
             self.lingerTimer = nil
             self.turn.endLingering(self)
-            if self.phase == .handshaking { self.report(.failure(self.connectionLost(.handshake))) }
-            // A connection that is lost stays open until somebody closes it: what has arrived can still be received.
-            if self.phase != .open { self.phase = .closed }
             for closer in self.closers { closer.resume(.success(())) }
             self.closers.removeAll()
             self.gone?()
@@ -334,14 +322,13 @@ final class Connection: @unchecked Sendable {
     }
 
     private func endTransport(_ end: ConnectionMachine.StreamEnd) {
-        guard self.transportEnd == nil else { return }
-        self.transportEnd = end
+        guard self.closing.peerEnd == nil else { return }
+        let decision = self.closing.peerEnded(end)
         self.engine.receiveEnd()
-        switch self.phase {
+        switch self.closing.state {
         case .handshaking: if self.established != nil { self.continueHandshake() }
         case .open: self.decrypt()
-        case .closing: self.closeTransportIfDone()
-        case .closed: break
+        case .lost, .closing, .released, .closed: self.perform(decision)
         }
     }
 
@@ -391,11 +378,11 @@ final class Connection: @unchecked Sendable {
 
     func updateReading() {
         let wanted =
-            switch self.phase {
+            switch self.closing.state {
             case .handshaking: self.established != nil
             case .closing: true
             case .open: self.machine.wantsToRead && !self.isResting
-            case .closed: false
+            case .lost, .released, .closed: false
             }
         guard wanted != self.isReading else { return }
         self.isReading = wanted

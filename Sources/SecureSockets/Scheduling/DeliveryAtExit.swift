@@ -1,5 +1,6 @@
 import Dispatch
 import NIOCore
+import SocketCore
 import Synchronization
 import TLSEngine
 
@@ -91,7 +92,7 @@ final class DeliveryAtExit: Sendable {
             self.turn = turn
             self.delivery = delivery
             turn.forEachConnection { connection in
-                if connection.phase != .handshaking { self.awaited.append(AwaitedDelivery(connection)) }
+                if !connection.isHandshaking { self.awaited.append(AwaitedDelivery(connection)) }
             }
         }
 
@@ -140,7 +141,7 @@ private struct AwaitedDelivery {
 
     /// Does not grow, whatever the program goes on sending.
     var remaining: Int {
-        if let target, self.connection.phase == .open {
+        if let target, self.connection.isOpen {
             let acknowledged = self.connection.transport.acknowledgedBytes
             return target > acknowledged ? Int(clamping: target - acknowledged) : 0
         }
@@ -150,8 +151,8 @@ private struct AwaitedDelivery {
     var isDelivered: Bool {
         let transport = self.connection.transport
         if self.connection.isTransportGone { return true }
-        guard self.connection.phase == .open else {
-            return self.connection.isOutputDelivered && transport.unacknowledgedBytes == 0
+        guard self.connection.isOpen else {
+            return self.connection.closing.isWritingDelivered && transport.unacknowledgedBytes == 0
         }
         if let target, transport.acknowledgedBytes >= target { return true }
         return transport.unsentBytes + self.connection.engine.pendingOutput + transport.unacknowledgedBytes == 0

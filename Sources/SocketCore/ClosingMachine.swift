@@ -1,0 +1,316 @@
+package import NIOCore
+
+/// The life of one connection as far as its end: what the peer is told, how long closing waits for the peer, and when the descriptor is
+/// closed.
+///
+/// Events come in as method calls, decisions go out as values; the connection that owns the machine performs them. The time, and how far
+/// the delivery has got, are arguments. Closing has an order: what `send` accepted, `close_notify`, the end of this side's stream, the
+/// peer's end. Only then is the descriptor closed, because closing a socket with unread bytes resets the connection, and a reset destroys
+/// what is still under way.
+///
+///     event ↓     state →   handshaking       open                       closing                          lost ¹
+///     handshakeCompleted    open
+///     handshakeFailed       closing
+///     close                 abandon           closing, or released ²     nothing                          closed
+///     abort                 abandon           closing, then released     released                         closed
+///     closeWriting                            with `close_notify`        with it, or without ³            without
+///     writingDelivered                        noted                      released, if the peer has ended
+///     peerEnded             noted             noted                      released, if all is delivered
+///     writingBroke                                                       released
+///     discard                                                            released above 16 MiB
+///     look                                                               look again, or released ⁴
+///     hasten                                                             released if all is delivered, otherwise less time ⁵
+///     drop                  released          released                   released                         closed
+///     transportGone         closed            lost                       closed
+///
+/// In `released` the descriptor is being closed and only the transport's last report is awaited; it leads to `closed`. Neither state
+/// changes in any other way.
+///
+/// ¹ The transport has gone, and this side has not closed the connection: what had arrived can still be received.
+/// ² Released at once if both sides have ended before.
+/// ³ Without if writing is broken, or if the connection ends because of an error: the peer must not take what it has for all.
+/// ⁴ After the timeout without progress, or after twelve timeouts in all. Progress is that fewer bytes are undelivered, or that the peer
+///   has acknowledged more.
+/// ⁵ Half a second without progress, and a second in all.
+package struct ClosingMachine: Sendable {
+    package typealias StreamEnd = ConnectionMachine.StreamEnd
+
+    package enum State: Sendable {
+        case handshaking
+        case open
+        case lost
+        case closing(Closing)
+        case released
+        case closed
+    }
+
+    package struct Closing: Sendable {
+        fileprivate let sendsCloseNotify: Bool
+        fileprivate var timeout: TimeAmount
+        fileprivate var waiting = Waiting.notBegun
+        /// Bytes that were read since.
+        fileprivate var discarded = 0
+
+        fileprivate enum Waiting {
+            /// What was accepted has not been handed over yet, as far as that is possible at once.
+            case notBegun
+            /// `latest.when` is the time of the last progress.
+            case since(latest: Progress, deadline: NIODeadline)
+        }
+    }
+
+    /// How far the delivery of what was accepted has got.
+    package struct Progress: Sendable, Equatable {
+        package var when: NIODeadline
+        /// Bytes that the operating system has not taken.
+        package let undelivered: Int
+        /// What the peer has acknowledged; nil: not asked for, which saves most connections a system call.
+        package let acknowledged: UInt64?
+
+        package init(when: NIODeadline, undelivered: Int, acknowledged: UInt64?) {
+            self.when = when
+            self.undelivered = undelivered
+            self.acknowledged = acknowledged
+        }
+    }
+
+    /// What `close` and `abort` lead to.
+    package enum CloseDecision: Equatable {
+        case nothing
+        /// The handshake fails, and its connection is dropped.
+        case abandonHandshake
+        case closeTransport
+        /// The calls end first.
+        case endCalls(then: Delivery)
+    }
+
+    package enum Delivery: Equatable {
+        /// There is no transport.
+        case nothing
+        /// There is nothing to deliver, and the peer has ended.
+        case closeTransport
+        /// What was accepted is delivered, and the peer's end awaited.
+        case deliver
+        /// What the operating system takes at once is delivered.
+        case deliverAndDrop
+    }
+
+    package enum Decision: Equatable {
+        case nothing
+        /// Close the descriptor, whatever is left.
+        case closeTransport
+        /// Call `look` after that time, and not before.
+        case look(after: TimeAmount)
+    }
+
+    package enum WritingEnd: Equatable {
+        /// It has ended before, or there is nothing that could end.
+        case nothing
+        case withCloseNotify
+        case withoutCloseNotify
+    }
+
+    private enum Output {
+        case open
+        /// The end follows everything that was accepted.
+        case ending
+        /// All of it has been handed to the operating system.
+        case delivered
+    }
+
+    /// How long closing waits at most, in timeouts: a peer that takes a little now and then must not hold a connection, and whoever waits for
+    /// its end, for ever.
+    private static var longestInTimeouts: Int { 12 }
+    /// Longer than any connection, and short enough to be multiplied and added to a point in time.
+    private static let longestTimeout = TimeAmount.hours(24 * 365 * 8)
+    /// Looks several times within the timeout, so that the time of the last progress is known to a fraction of it.
+    private static var looksInATimeout: Int64 { 4 }
+    /// A peer whose handshake has failed gets a moment to read why.
+    private static let longestTimeoutAfterHandshake = TimeAmount.seconds(1)
+    /// When the program is about to stop.
+    private static let hastyTimeout = TimeAmount.milliseconds(500)
+    /// After closing, what a peer goes on sending is read and discarded, so that the end of the stream reaches it; a peer that sends more
+    /// than this has had many round trips to notice, and the connection is dropped, which resets it.
+    private static var mostDiscarded: Int { 16 << 20 }
+
+    package private(set) var state = State.handshaking
+    private var output = Output.open
+    /// How the peer's side of the transport has ended; nil: it has not.
+    package private(set) var peerEnd: StreamEnd?
+
+    package init() {}
+
+    // MARK: What is asked
+
+    /// Whether everything before this side's end, and the end itself, has been handed to the operating system.
+    package var isWritingDelivered: Bool { self.output == .delivered }
+
+    package var isTransportGone: Bool {
+        switch self.state {
+        case .lost, .closed: true
+        case .handshaking, .open, .closing, .released: false
+        }
+    }
+
+    // MARK: The handshake
+
+    package mutating func handshakeCompleted() {
+        if case .handshaking = self.state { self.state = .open }
+    }
+
+    /// The peer has not shown itself to be one, and gets a moment for the alert.
+    package mutating func handshakeFailed(timeout: TimeAmount) -> CloseDecision {
+        guard case .handshaking = self.state else { return .nothing }
+        self.begin(sendsCloseNotify: true, timeout: min(timeout, Self.longestTimeoutAfterHandshake))
+        return .endCalls(then: .deliver)
+    }
+
+    // MARK: Closing
+
+    /// Closes this side.
+    ///
+    /// - Parameters:
+    ///   - sendsCloseNotify: Whether the peer is told that the stream is complete.
+    ///   - timeout: How long closing waits without progress.
+    package mutating func close(sendsCloseNotify: Bool, timeout: TimeAmount) -> CloseDecision {
+        switch self.state {
+        case .handshaking: return .abandonHandshake
+        case .open where self.haveBothEnded:
+            self.state = .released
+            return .endCalls(then: .closeTransport)
+        case .open:
+            self.begin(sendsCloseNotify: sendsCloseNotify, timeout: timeout)
+            return .endCalls(then: .deliver)
+        case .lost:
+            self.state = .closed
+            return .endCalls(then: .nothing)
+        case .closing, .released, .closed: return .nothing
+        }
+    }
+
+    /// Ends everything at once, and lets the peer see that. After `deliverAndDrop` the caller drops the connection.
+    package mutating func abort() -> CloseDecision {
+        if case .closing = self.state {
+            self.state = .released
+            return .closeTransport
+        }
+        let decision = self.close(sendsCloseNotify: false, timeout: .nanoseconds(0))
+        return decision == .endCalls(then: .deliver) ? .endCalls(then: .deliverAndDrop) : decision
+    }
+
+    private mutating func begin(sendsCloseNotify: Bool, timeout: TimeAmount) {
+        self.state = .closing(Closing(sendsCloseNotify: sendsCloseNotify, timeout: min(timeout, Self.longestTimeout)))
+    }
+
+    /// Everything that was accepted has been encrypted, and no more will be.
+    package mutating func closeWriting(isBroken: Bool) -> WritingEnd {
+        guard self.output == .open else { return .nothing }
+        let sendsCloseNotify: Bool
+        switch self.state {
+        case .handshaking, .released, .closed: return .nothing
+        case .open, .lost: sendsCloseNotify = !isBroken
+        case .closing(let closing): sendsCloseNotify = !isBroken && closing.sendsCloseNotify
+        }
+        self.output = .ending
+        return sendsCloseNotify ? .withCloseNotify : .withoutCloseNotify
+    }
+
+    /// The operating system has this side's end and everything before it, or will never have it.
+    package mutating func writingDelivered() -> Decision {
+        self.output = .delivered
+        return self.releaseIfBothHaveEnded()
+    }
+
+    /// The peer's side of the transport has ended. Only the first end counts.
+    package mutating func peerEnded(_ end: StreamEnd) -> Decision {
+        guard self.peerEnd == nil else { return .nothing }
+        self.peerEnd = end
+        return self.releaseIfBothHaveEnded()
+    }
+
+    private var haveBothEnded: Bool { self.output == .delivered && self.peerEnd != nil }
+
+    private mutating func releaseIfBothHaveEnded() -> Decision {
+        self.haveBothEnded ? self.releaseIfClosing() : .nothing
+    }
+
+    private mutating func releaseIfClosing() -> Decision {
+        guard case .closing = self.state else { return .nothing }
+        self.state = .released
+        return .closeTransport
+    }
+
+    /// Nothing can be written any more, and this side's end had not been sent.
+    package mutating func writingBroke() -> Decision { self.releaseIfClosing() }
+
+    /// Bytes have arrived that nobody will receive.
+    package mutating func discard(_ count: Int) -> Decision {
+        guard case .closing(var closing) = self.state else { return .nothing }
+        closing.discarded += count
+        if closing.discarded > Self.mostDiscarded { return self.releaseIfClosing() }
+        self.state = .closing(closing)
+        return .nothing
+    }
+
+    // MARK: Waiting for the peer
+
+    /// Compares the delivery with what it was. The first look, when what was accepted has been handed over as far as that is possible at
+    /// once, begins the wait.
+    package mutating func look(_ progress: Progress) -> Decision {
+        guard case .closing(var closing) = self.state else { return .nothing }
+        switch closing.waiting {
+        case .notBegun:
+            let deadline = progress.when + closing.timeout * Self.longestInTimeouts
+            closing.waiting = .since(latest: progress, deadline: deadline)
+        case .since(let latest, let deadline):
+            // The first answer of the peer's is compared with nothing: it is no progress.
+            let hasAcknowledged = latest.acknowledged.map { progress.acknowledged ?? 0 > $0 } ?? false
+            let hasProgressed = progress.undelivered < latest.undelivered || hasAcknowledged
+            let hasTimedOut = !hasProgressed && progress.when - latest.when >= closing.timeout
+            if hasTimedOut || progress.when >= deadline { return self.releaseIfClosing() }
+            var next = progress
+            if !hasProgressed { next.when = latest.when }
+            closing.waiting = .since(latest: next, deadline: deadline)
+        }
+        self.state = .closing(closing)
+        return Self.nextLook(of: closing, now: progress.when)
+    }
+
+    private static func nextLook(of closing: Closing, now: NIODeadline) -> Decision {
+        guard case .since(let latest, _) = closing.waiting else { return .nothing }
+        let pause = TimeAmount.nanoseconds(max(closing.timeout.nanoseconds / Self.looksInATimeout, 1))
+        return .look(after: min(pause, latest.when + closing.timeout - now))
+    }
+
+    /// The program is about to stop: what has been handed to the operating system is left to it, and the rest has a second.
+    package mutating func hasten(_ progress: Progress) -> Decision {
+        guard case .closing(var closing) = self.state else { return .nothing }
+        if self.output == .delivered { return self.releaseIfClosing() }
+        closing.timeout = min(closing.timeout, Self.hastyTimeout)
+        var deadline = progress.when + closing.timeout * 2
+        if case .since(_, let former) = closing.waiting { deadline = min(former, deadline) }
+        closing.waiting = .since(latest: progress, deadline: deadline)
+        self.state = .closing(closing)
+        return Self.nextLook(of: closing, now: progress.when)
+    }
+
+    // MARK: The end
+
+    /// The caller closes the transport, whatever is left.
+    package mutating func drop() {
+        switch self.state {
+        case .handshaking, .open, .closing: self.state = .released
+        case .lost: self.state = .closed
+        case .released, .closed: break
+        }
+    }
+
+    /// The descriptor is free: the transport's last report.
+    package mutating func transportGone() {
+        switch self.state {
+        case .handshaking, .closing, .released: self.state = .closed
+        case .open: self.state = .lost
+        case .lost, .closed: break
+        }
+    }
+}
