@@ -3,6 +3,7 @@
     import DequeModule
     import Dispatch
     import NIOCore
+    import SocketCore
     import Synchronization
 
     #if canImport(Musl)
@@ -18,29 +19,50 @@
     ///
     /// Theory of operation. Descriptors are registered once, edge-triggered (`epoll(7)`), and told of what has become possible; they note
     /// it, and ask the kernel again only when it must have news. Nothing is registered anew to pause reading, and nothing to close. One
-    /// round of the loop: tasks that others left here, tasks of its own, then waiting, then what the descriptors have to do, then timers
-    /// that are due. A descriptor that has more to do than is fair to the others goes on in the next round (`again`).
+    /// round of the loop: tasks of other threads, tasks of its own, then waiting, then what the descriptors have to do, then timers that
+    /// are due. A descriptor that has more to do than is fair to the others continues in the next round (`reschedule`).
     ///
-    /// A loop that has been shut down has no descriptors and takes none, but what is left with it still runs, on a queue of its own:
-    /// whoever waits for an answer gets one.
+    /// A loop that has been shut down has no descriptors and takes none, but what is left with it still runs, on a queue of its own: every
+    /// call that waits is answered. `EventLoopLife` has the table.
     ///
-    /// Sendable without a check because everything but `inbox` and `threadID` is touched on the loop's thread only, and after its end by
-    /// one thread at a time.
+    /// Sendable without a check because everything but `crossThread` and `threadID` is touched on the loop's thread only, and after its end
+    /// by one thread at a time.
     final class EpollEventLoop: EventLoop, @unchecked Sendable {
         private let epoll: Int32
         /// Wakes the loop. Edge-triggered as well, and so it need never be read.
         private let wakeup: Int32
         private let threadID = Atomic<UInt>(0)
-        private let inbox = Mutex(Inbox())
+        private let crossThread: Mutex<CrossThread>
 
-        private struct Inbox {
-            var tasks: [@Sendable () -> Void] = []
-            var isWoken = false
-            var isOver = false
-            /// The loop's turns, until it ends.
-            var turn: LoopTurn?
-            /// Told when the loop has ended.
-            var stopWaiters: [@Sendable () -> Void] = []
+        /// What other threads share with the loop.
+        private enum CrossThread {
+            case open(Open)
+            /// The loop has ended.
+            case over
+
+            struct Open {
+                let turn: LoopTurn
+                var tasks: [@Sendable () -> Void] = []
+                /// Whether the loop has been woken for them.
+                var isWoken = false
+                /// Called when the loop has ended.
+                var stopWaiters: [@Sendable () -> Void] = []
+            }
+
+            /// Changes what is shared; nil if the loop has ended.
+            mutating func update<Result>(_ body: (inout Open) -> Result) -> Result? {
+                guard case .open(var open) = self else { return nil }
+                // Without a second reference the arrays are changed in place.
+                self = .over
+                defer { self = .open(open) }
+                return body(&open)
+            }
+
+            mutating func end() -> Open? {
+                guard case .open(let open) = self else { return nil }
+                self = .over
+                return open
+            }
         }
 
         // Unchecked exclusivity is sound: touched by one thread at a time, and nothing is released while one of them is changed that
@@ -52,18 +74,20 @@
         @exclusivity(unchecked) private var unfinished: [any PolledDescriptor] = []
         /// What runs in the next round, after the descriptors have been looked at; see `runInNextRound`.
         @exclusivity(unchecked) private var nextRound: [() -> Void] = []
-        @exclusivity(unchecked) private var hasMail = true
-        /// Nothing is registered any more.
-        private var isStopping = false
-        /// What is to be run at some time is abandoned at once.
-        private var takesNoTasksForLater = false
-        private(set) var hasEnded = false
+        /// Other threads may have left tasks.
+        @exclusivity(unchecked) private var hasCrossThreadTasks: Bool
+        @exclusivity(unchecked) private var life: EventLoopLife
+
+        var hasEnded: Bool { self.life.hasEnded }
+        private var isRunning: Bool { if case .running = self.life { true } else { false } }
 
         /// The loop's turns, to be asked for on the loop. nil after its end: they refer to each other, and would never go.
         @exclusivity(unchecked) private(set) var ownTurn: LoopTurn?
 
         /// The loop's turns, from any thread; after its end some that nobody else has.
-        var turn: LoopTurn { self.inbox.withLock { $0.turn } ?? LoopTurn(loop: self) }
+        var turn: LoopTurn {
+            self.crossThread.withLock { if case .open(let open) = $0 { open.turn } else { nil } } ?? LoopTurn(loop: self)
+        }
 
         private struct Slot {
             var descriptor: (any PolledDescriptor)?
@@ -74,8 +98,6 @@
         private static let eventsPerWait = 256
         /// A task may add another for ever; the sockets get their turn in between.
         private static let tasksPerRound = 4096
-        /// For the same reason: what is left after so many rounds of stopping runs after the end.
-        private static let roundsOfStopping = 64
 
         init() throws(SecureSocketError) {
             let epoll = try Self.check(cepoll_create())
@@ -87,11 +109,14 @@
             }
             self.epoll = epoll
             self.inputBuffer = .allocate(byteCount: Self.inputBufferSize, alignment: 64)
+            self.life = .running
+            self.hasCrossThreadTasks = true
+            self.crossThread = Mutex(.over)
             let turn = LoopTurn(loop: self)
             turn.isLookedAfter = true
             self.ownTurn = turn
             LoopTurn.add(turn)
-            self.inbox.withLock { $0.turn = turn }
+            self.crossThread.withLock { $0 = .open(CrossThread.Open(turn: turn)) }
         }
 
         /// A loop that has ended: it has neither descriptors nor a thread, and runs tasks on its queue. It is handed out in place of loops that
@@ -102,11 +127,9 @@
             self.epoll = -1
             self.wakeup = -1
             self.inputBuffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-            self.isStopping = true
-            self.takesNoTasksForLater = true
-            self.hasMail = false
-            self.hasEnded = true
-            self.inbox.withLock { $0.isOver = true }
+            self.life = .ended
+            self.hasCrossThreadTasks = false
+            self.crossThread = Mutex(.over)
         }
 
         private static func makeWakeup(for epoll: Int32) throws(SecureSocketError) -> Int32 {
@@ -155,18 +178,15 @@
         var inEventLoop: Bool { self.threadID.load(ordering: .relaxed) == Self.currentThreadID }
 
         private func run() {
-            var roundsLeft = Self.roundsOfStopping
             withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) { events in
-                while !self.isStopping || (self.hasWork && roundsLeft > 0) {
-                    self.runRound(events)
-                    if self.isStopping { roundsLeft -= 1 }
-                }
+                while self.isRunning { self.runRound(events) }
+                while self.life.nextRound(hasWork: self.hasWork) == .run { self.runRound(events) }
             }
             self.end()
         }
 
         @inline(__always) private func runRound(_ events: UnsafeMutableBufferPointer<epoll_event>) {
-            self.takeMail()
+            self.takeCrossThreadTasks()
             self.runTasks()
             let count = cepoll_wait(self.epoll, events.baseAddress, Int32(Self.eventsPerWait), self.timeout())
             // Interrupted by a signal, and nothing else can go wrong here.
@@ -179,7 +199,7 @@
         private func dispatch(_ event: epoll_event) {
             let key = event.data.u64
             if key == Self.wakeupKey {
-                self.hasMail = true
+                self.hasCrossThreadTasks = true
                 return
             }
             let index = Int(truncatingIfNeeded: key & 0xffff_ffff)
@@ -188,28 +208,30 @@
         }
 
         private var hasWork: Bool {
-            !self.tasks.isEmpty || !self.unfinished.isEmpty || !self.nextRound.isEmpty || self.hasMail
+            !self.tasks.isEmpty || !self.unfinished.isEmpty || !self.nextRound.isEmpty || self.hasCrossThreadTasks
                 || self.ownTurn?.isDue ?? false
         }
 
         /// Milliseconds, rounded up: waking before a timer is due would only mean to wait again.
         private func timeout() -> Int32 {
-            if self.hasWork || self.isStopping { return 0 }
+            if self.hasWork || !self.isRunning { return 0 }
             guard let next = self.timers.next else { return -1 }
             let nanoseconds = (next - NIODeadline.now()).nanoseconds
             return nanoseconds <= 0 ? 0 : Int32(clamping: (nanoseconds + 999_999) / 1_000_000)
         }
 
-        private func takeMail() {
-            guard self.hasMail else { return }
-            self.hasMail = false
-            let tasks = self.inbox.withLock { inbox in
-                var tasks: [@Sendable () -> Void] = []
-                swap(&tasks, &inbox.tasks)
-                inbox.isWoken = false
-                return tasks
+        private func takeCrossThreadTasks() {
+            guard self.hasCrossThreadTasks else { return }
+            self.hasCrossThreadTasks = false
+            let tasks = self.crossThread.withLock { crossThread in
+                crossThread.update { open in
+                    var tasks: [@Sendable () -> Void] = []
+                    swap(&tasks, &open.tasks)
+                    open.isWoken = false
+                    return tasks
+                }
             }
-            for task in tasks { self.tasks.append(task) }
+            for task in tasks ?? [] { self.tasks.append(task) }
         }
 
         private func runTasks() {
@@ -258,15 +280,15 @@
         /// Leaves a task to be run, from whatever thread.
         private func leave(_ task: @escaping @Sendable () -> Void) {
             if self.inEventLoop { return self.tasks.append(task) }
-            let isOver = self.inbox.withLock { inbox in
-                if inbox.isOver { return true }
-                inbox.tasks.append(task)
-                // While the lock is held the descriptor is ours; it is closed by nobody who has not taken the lock before.
-                if !inbox.isWoken { _ = cepoll_event_signal(self.wakeup) }
-                inbox.isWoken = true
-                return false
+            let left: Void? = self.crossThread.withLock { crossThread in
+                crossThread.update { open in
+                    open.tasks.append(task)
+                    // While the lock is held the descriptor is open: it is closed after `end` has taken the lock.
+                    if !open.isWoken { _ = cepoll_event_signal(self.wakeup) }
+                    open.isWoken = true
+                }
             }
-            if isOver { self.runAfterEnd(task) }
+            if left == nil { self.runAfterEnd(task) }
         }
 
         private func onLoop(_ body: @escaping @Sendable () -> Void) {
@@ -317,7 +339,7 @@
                 on loop: EpollEventLoop, at deadline: NIODeadline, _ body: @escaping () -> Void, abandon: @escaping () -> Void
             ) {
                 if self.isCancelled { return }
-                if loop.takesNoTasksForLater { return abandon() }
+                if !loop.life.acceptsScheduledTasks { return abandon() }
                 self.timer = loop.schedule(at: deadline, body, orWhenTheLoopEnds: abandon)
             }
 
@@ -341,7 +363,7 @@
         func register(
             _ number: Int32, for events: UInt32, _ descriptor: any PolledDescriptor
         ) throws(IOError) -> Registration {
-            guard !self.isStopping else { throw IOError(errnoCode: ECANCELED, reason: "the event loop has been shut down") }
+            guard self.isRunning else { throw IOError(errnoCode: ECANCELED, reason: "the event loop has been shut down") }
             let index: Int
             if let free = self.freeSlots.popLast() {
                 index = free
@@ -409,45 +431,33 @@
 
         /// Closes everything that is registered and ends the thread; `stopped` is called when that is done.
         func stop(_ stopped: @escaping @Sendable () -> Void) {
-            let isOver = self.inbox.withLock { inbox in
-                if !inbox.isOver { inbox.stopWaiters.append(stopped) }
-                return inbox.isOver
-            }
-            if isOver { return stopped() }
-            self.onLoop {
-                self.isStopping = true
-                self.closeDescriptors()
-            }
+            let waiting: Void? = self.crossThread.withLock { $0.update { $0.stopWaiters.append(stopped) } }
+            if waiting == nil { return stopped() }
+            self.onLoop { self.perform(self.life.stop()) }
         }
 
-        private func closeDescriptors() {
+        private func perform(_ decision: EventLoopLife.StopDecision) {
+            guard decision == .closeDescriptors else { return }
             // By index: closing one may close others.
             for index in self.slots.indices { self.slots[index].descriptor?.loopStops() }
         }
 
         private func end() {
-            self.isStopping = true
-            self.closeDescriptors()
-            self.takesNoTasksForLater = true
+            self.perform(self.life.threadEnds())
             for timer in self.timers.takeAbandonable() { timer.abandon() }
             self.slots.removeAll()
             self.freeSlots.removeAll()
             self.inputBuffer.deallocate()
             self.inputBuffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-            self.hasMail = false
-            self.hasEnded = true
+            self.hasCrossThreadTasks = false
+            self.life.end()
             let turn = self.ownTurn
             self.ownTurn = nil
             LoopTurn.remove(self)
             self.threadID.store(0, ordering: .relaxed)
-            let waiters = self.inbox.withLock { inbox in
-                for task in inbox.tasks { self.tasks.append(task) }
-                inbox.tasks.removeAll()
-                inbox.isOver = true
-                inbox.turn = nil
-                defer { inbox.stopWaiters.removeAll() }
-                return inbox.stopWaiters
-            }
+            let open = self.crossThread.withLock { $0.end() }
+            for task in open?.tasks ?? [] { self.tasks.append(task) }
+            let waiters = open?.stopWaiters ?? []
             // From here on what is left of the loop belongs to its queue.
             _ = cepoll_close(self.wakeup)
             _ = cepoll_close(self.epoll)
@@ -491,7 +501,7 @@
     protocol PolledDescriptor: AnyObject {
         /// What has become possible, as epoll's events.
         func ready(_ events: UInt32)
-        /// The next round has begun; see `EpollEventLoop.again`.
+        /// The next round has begun; see `EpollEventLoop.reschedule`.
         func resume()
         /// The loop watches no descriptors any more.
         func loopStops()
