@@ -6,6 +6,9 @@ package import NIOCore
 /// each with an end of its own that stays: reading (open, then ended in one of four ways, then reported) and writing (open, then
 /// finishing, finished or broken).
 ///
+/// The calls of `receive` that wait are the connection's, in a queue of its own: first come, first served. The machine is told what the
+/// first of them asks for, because only that one can be served.
+///
 ///     call ↓   state →   open, passive        open, active     peer's side ended           writing broken   closed here
 ///     receive            bytes, or waits      refused          what is left, then the end  as the reading   refused
 ///     messages           none                 bytes            what is left, then the end  as the reading   none
@@ -15,8 +18,6 @@ package import NIOCore
 ///
 /// ¹ refused after the end has been reported, if the socket was opened so (`endsWritingWithReading`).
 package struct ConnectionMachine: ~Copyable {
-    package typealias ID = UInt64
-
     /// How the peer's side of the stream came to its end.
     package enum StreamEnd: Sendable, Hashable {
         /// The peer said that it has finished.
@@ -53,24 +54,26 @@ package struct ConnectionMachine: ~Copyable {
     package enum ReceiveDecision: Equatable {
         case bytes(ByteBuffer)
         case end(StreamEnd)
-        /// Nothing yet; see `wait(_:_:)`.
+        /// Nothing yet, or others wait already: the call is to be queued behind them.
         case wait
         case refuse(Refusal)
     }
 
     /// What is owed to somebody now.
     package enum Due: Equatable {
-        /// To a waiting `receive`.
-        case bytes(ID, ByteBuffer)
-        case end(ID, StreamEnd)
+        /// To the first call that waits, which leaves the queue.
+        case bytes(ByteBuffer)
+        case end(StreamEnd)
         /// To the owner's mailbox.
         case message(ByteBuffer)
         case lastMessage(StreamEnd)
     }
 
-    private struct Waiting {
-        let id: ID
-        let request: ReceiveQueue.Request
+    /// What becomes of the calls that wait.
+    package enum WaitingCalls: Equatable {
+        case stay
+        /// They end with this reason.
+        case refuse(Refusal)
     }
 
     private enum Reading: Equatable {
@@ -87,7 +90,6 @@ package struct ConnectionMachine: ~Copyable {
     package var queue: ReceiveQueue
     private var delivery = Delivery.passive
     private var isMailboxFull = false
-    private var waiting = ShortQueue<Waiting>()
     private var reading = Reading.open
     private var writing = Writing.open
     private var isClosed = false
@@ -101,11 +103,13 @@ package struct ConnectionMachine: ~Copyable {
     // MARK: Receiving
 
     /// Answers a request at once or says that it has to wait, which changes nothing.
-    package mutating func receive(_ request: ReceiveQueue.Request) -> ReceiveDecision {
+    ///
+    /// - Parameter isBehindOthers: Whether other calls wait.
+    package mutating func receive(_ request: ReceiveQueue.Request, isBehindOthers: Bool) -> ReceiveDecision {
         if self.isClosed { return .refuse(.closed) }
         if case .active = self.delivery { return .refuse(.active) }
         if case .exactly = request, self.queue.framing != .none { return .refuse(.framed) }
-        guard self.waiting.isEmpty else { return .wait }
+        if isBehindOthers { return .wait }
         switch self.serve(request) {
         case .bytes(let bytes): return .bytes(bytes)
         case .end(let end): return .end(end)
@@ -113,26 +117,17 @@ package struct ConnectionMachine: ~Copyable {
         }
     }
 
-    /// Queues a request that has to wait, first come, first served.
-    package mutating func wait(_ id: ID, _ request: ReceiveQueue.Request) {
-        self.waiting.append(Waiting(id: id, request: request))
-    }
-
-    /// Takes a waiting call out of the queue: its caller gave up. What has arrived stays for the next.
-    package mutating func cancelReceive(_ id: ID) -> Bool {
-        self.waiting.remove { $0.id == id } != nil
-    }
-
     /// What is owed next, if anything. To be called after every event, until it answers nil.
-    package mutating func nextDue() -> Due? {
+    ///
+    /// - Parameter first: What the first call asks for; nil: none waits.
+    package mutating func nextDue(_ first: ReceiveQueue.Request?) -> Due? {
         guard !self.isClosed else { return nil }
         switch self.delivery {
         case .passive:
-            guard let first = self.waiting.first, let served = self.serve(first.request) else { return nil }
-            _ = self.waiting.popFirst()
+            guard let first, let served = self.serve(first) else { return nil }
             switch served {
-            case .bytes(let bytes): return .bytes(first.id, bytes)
-            case .end(let end): return .end(first.id, end)
+            case .bytes(let bytes): return .bytes(bytes)
+            case .end(let end): return .end(end)
             }
         case .active(let credit):
             if case .posted = self.reading { return nil }
@@ -172,11 +167,10 @@ package struct ConnectionMachine: ~Copyable {
         }
     }
 
-    /// Chooses who gets what arrives from now on. Calls that wait when delivery becomes active are refused.
-    package mutating func deliver(_ delivery: Delivery) -> [ID] {
+    /// Chooses who gets what arrives from now on.
+    package mutating func deliver(_ delivery: Delivery) -> WaitingCalls {
         self.delivery = delivery
-        guard case .active = delivery else { return [] }
-        return self.waiting.removeAll().map(\.id)
+        return self.isActive ? .refuse(.active) : .stay
     }
 
     package var isActive: Bool {
@@ -197,15 +191,17 @@ package struct ConnectionMachine: ~Copyable {
     }
 
     /// How many bytes the queue may hold now; the connection decrypts and reads no further.
-    package var readLimit: Int {
+    ///
+    /// - Parameter first: What the first call that waits asks for; nil: none waits.
+    package func readLimit(_ first: ReceiveQueue.Request?) -> Int {
         guard self.mayRead else { return 0 }
-        return self.queue.limit(for: self.isActive ? nil : self.waiting.first?.request)
+        return self.queue.limit(for: self.isActive ? nil : first)
     }
 
-    package var wantsToRead: Bool {
+    package func wantsToRead(_ first: ReceiveQueue.Request?) -> Bool {
         let count = self.queue.bytes.readableBytes
         // The read-ahead is the least that the limit can be; to know more a packet's header has to be looked at.
-        return self.mayRead && (count < self.queue.readAhead || count < self.readLimit)
+        return self.mayRead && (count < self.queue.readAhead || count < self.readLimit(first))
     }
 
     private var mayRead: Bool {
@@ -256,11 +252,11 @@ package struct ConnectionMachine: ~Copyable {
 
     // MARK: Closing
 
-    /// Closes this side; the calls that waited are to be refused. What had arrived is discarded.
-    package mutating func close() -> [ID] {
+    /// Closes this side. What had arrived is discarded.
+    package mutating func close() -> WaitingCalls {
         self.isClosed = true
         self.queue.removeAll()
-        return self.waiting.removeAll().map(\.id)
+        return .refuse(.closed)
     }
 
     package var isClosedHere: Bool { self.isClosed }

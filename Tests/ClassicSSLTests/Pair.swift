@@ -131,7 +131,7 @@ extension SSL.Socket {
     func waitingSends() async throws -> Int { try await self.ask { $0.senders.count } }
 
     /// Whether it reads on from the network.
-    func wantsToRead() async throws -> Bool { try await self.ask { $0.machine.wantsToRead } }
+    func wantsToRead() async throws -> Bool { try await self.ask { $0.machine.wantsToRead($0.firstRequest) } }
 
     /// Has the operating system report an error while the connection reads.
     func fail(with number: Int32) async throws {

@@ -19,7 +19,7 @@ extension Connection {
     /// Ends everything at once.
     func drop() {
         self.closing.drop()
-        self.refuseReceivers(self.machine.close(), .closed(.receiving))
+        self.perform(self.machine.close())
         self.transport.close()
     }
 
@@ -64,7 +64,7 @@ extension Connection {
     }
 
     private func endCalls() {
-        self.refuseReceivers(self.machine.close(), .closed(.receiving))
+        self.perform(self.machine.close())
         self.endSenders()
         self.leaveOwner()
         self.forgetSpareWaiter()

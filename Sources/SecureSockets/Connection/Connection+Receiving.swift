@@ -77,7 +77,7 @@ extension Connection {
 
     /// nil if the call has to wait.
     private func receiveAtOnce(_ request: ReceiveQueue.Request) -> Result<ByteBuffer?, SecureSocketError>? {
-        switch self.machine.receive(request) {
+        switch self.machine.receive(request, isBehindOthers: !self.receivers.isEmpty) {
         case .bytes(let bytes):
             self.resumeDecrypting()
             return .success(bytes)
@@ -89,8 +89,7 @@ extension Connection {
 
     private func waitForBytes(_ waiter: Waiter<ByteBuffer?>, _ request: ReceiveQueue.Request, _ timeout: Duration?) {
         self.assignID(to: waiter)
-        self.machine.wait(waiter.id, request)
-        self.receivers.append(waiter)
+        self.receivers.append(Receiver(waiter: waiter, request: request))
         // A request for more than is read ahead lets the connection read on.
         self.resumeDecrypting()
         guard waiter.isWaiting, let timeout else { return }
@@ -108,23 +107,20 @@ extension Connection {
     }
 
     fileprivate func giveUpReceiving(_ waiter: Waiter<ByteBuffer?>, _ error: SecureSocketError) {
-        _ = self.machine.cancelReceive(waiter.id)
-        _ = self.receivers.remove { $0 === waiter }
+        _ = self.receivers.remove { $0.waiter === waiter }
         waiter.resume(.failure(error))
         waiter.task?.leaves(self)
         // The call behind it may ask for less.
         self.deliverWhatIsDue()
     }
 
-    private func takeReceiver(_ id: UInt64) -> Waiter<ByteBuffer?>? {
-        self.receivers.remove { $0.id == id }
-    }
-
-    func refuseReceivers(_ ids: [UInt64], _ error: SecureSocketError) {
-        for id in ids {
-            guard let waiter = self.takeReceiver(id) else { continue }
-            waiter.resume(.failure(error))
-            waiter.task?.leaves(self)
+    /// Ends the calls that wait, if the machine refuses them.
+    func perform(_ decision: ConnectionMachine.WaitingCalls) {
+        guard case .refuse(let refusal) = decision, !self.receivers.isEmpty else { return }
+        let error = self.error(for: refusal, .receiving)
+        for receiver in self.receivers.removeAll() {
+            receiver.waiter.resume(.failure(error))
+            receiver.waiter.task?.leaves(self)
         }
     }
 
@@ -139,9 +135,9 @@ extension Connection {
     func decrypt() {
         guard !self.isResting else { return }
         var slice = TimeSlice()
-        while self.machine.wantsToRead {
+        while self.machine.wantsToRead(self.firstRequest) {
             let progress = self.engine.read(
-                into: &self.machine.queue.bytes, limit: self.machine.readLimit, records: Self.recordsPerLook)
+                into: &self.machine.queue.bytes, limit: self.machine.readLimit(self.firstRequest), records: Self.recordsPerLook)
             switch progress {
             case .limitReached, .paused:
                 guard self.settle(&slice), !slice.look() else { return self.rest() }
@@ -199,14 +195,14 @@ extension Connection {
     /// Hands out what is due; false if the slice is used up before that is done.
     private func settle(_ slice: inout TimeSlice) -> Bool {
         var messages = 0
-        while let due = self.machine.nextDue() {
+        while let due = self.machine.nextDue(self.firstRequest) {
             switch due {
-            case .bytes(let id, let bytes):
-                guard let waiter = self.takeReceiver(id) else { break }
+            case .bytes(let bytes):
+                guard let waiter = self.receivers.popFirst()?.waiter else { break }
                 waiter.resume(.success(bytes))
                 if let task = waiter.task { self.keep(waiter, of: task) }
-            case .end(let id, let end):
-                guard let waiter = self.takeReceiver(id) else { break }
+            case .end(let end):
+                guard let waiter = self.receivers.popFirst()?.waiter else { break }
                 waiter.resume(self.report(end))
                 waiter.task?.leaves(self)
             case .message(let bytes):
@@ -309,8 +305,7 @@ extension Connection {
     /// Delivers to the owner from now on; see `SecureSocket.deliver(to:)`.
     func deliver(credit: Int?) {
         guard !self.machine.isClosedHere else { return }
-        let refused = self.machine.deliver(.active(credit: credit))
-        self.refuseReceivers(refused, self.error(for: .active, .receiving))
+        self.perform(self.machine.deliver(.active(credit: credit)))
         self.deliverWhatIsDue()
     }
 
@@ -357,7 +352,7 @@ extension SecureSocketError {
 
 extension Connection: WaitingPlace {
     func endWait(of task: LoopTask) {
-        guard let waiter = self.receivers.first(where: { $0.task === task }) else { return }
-        self.giveUpReceiving(waiter, .cancelled(.receiving))
+        guard let receiver = self.receivers.first(where: { $0.waiter.task === task }) else { return }
+        self.giveUpReceiving(receiver.waiter, .cancelled(.receiving))
     }
 }

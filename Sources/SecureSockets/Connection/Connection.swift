@@ -41,8 +41,9 @@ final class Connection: @unchecked Sendable {
     @exclusivity(unchecked) var closing = ClosingMachine()
     @exclusivity(unchecked) var machine: ConnectionMachine
     @exclusivity(unchecked) var sendQueue = SendQueue()
-    /// Calls that wait, in no special order: the machine and the queue know whose turn it is.
-    @exclusivity(unchecked) var receivers = ShortQueue<Waiter<ByteBuffer?>>()
+    /// Calls of `receive` that wait, in their order.
+    @exclusivity(unchecked) var receivers = ShortQueue<Receiver>()
+    /// Calls of `send` that wait, in no special order: `sendQueue` has it.
     @exclusivity(unchecked) var senders: [Waiter<Void>] = []
     var finishers: [Waiter<Void>] = []
     var closers: [Waiter<Void>] = []
@@ -96,6 +97,15 @@ final class Connection: @unchecked Sendable {
                 readAhead: options.readAhead),
             endsWritingWithReading: options.streamRules.contains(.writingEndsWithReading))
     }
+
+    /// A call of `receive` that waits.
+    struct Receiver {
+        let waiter: Waiter<ByteBuffer?>
+        let request: ReceiveQueue.Request
+    }
+
+    /// What the first call that waits asks for.
+    var firstRequest: ReceiveQueue.Request? { self.receivers.first?.request }
 
     // MARK: States
 
@@ -381,7 +391,7 @@ final class Connection: @unchecked Sendable {
             switch self.closing.state {
             case .handshaking: self.established != nil
             case .closing: true
-            case .open: self.machine.wantsToRead && !self.isResting
+            case .open: self.machine.wantsToRead(self.firstRequest) && !self.isResting
             case .lost, .released, .closed: false
             }
         guard wanted != self.isReading else { return }
