@@ -10,12 +10,12 @@ import Testing
         let lower = try upper.intermediate(commonName: "lower", pathLength: 0)
         let leaf = try lower.issue(commonName: "leaf", names: ["localhost"])
 
-        let chain = try Certificate.all(in: leaf.certificateChainPEM)
+        let chain = try DecodedCertificate.all(in: leaf.certificateChainPEM)
         let made = [leaf.certificate, lower.certificate, upper.certificate]
         #expect(chain.map(\.derBytes) == made.map(\.derBytes))
         #expect(chain.map(\.subject) == made.map(\.subject))
         #expect(chain.last?.issuer == root.certificate.subject)
-        #expect(try Certificate.all(in: leaf.certificatePEM).map(\.derBytes) == [leaf.certificate.derBytes])
+        #expect(try DecodedCertificate.all(in: leaf.certificatePEM).map(\.derBytes) == [leaf.certificate.derBytes])
     }
 
     @Test(.disabled(if: OpenSSL.isMissing, "no openssl in PATH"), arguments: KeyKind.allCases, KeyKind.allCases)
@@ -61,7 +61,7 @@ import Testing
             extensions == [
                 "Basic Constraints": "critical, CA:TRUE, pathlen:1", "Key Usage": "critical, Certificate Sign, CRL Sign",
             ])
-        let certificate = try #require(try Certificate.all(in: root.certificatePEM).first)
+        let certificate = try #require(try DecodedCertificate.all(in: root.certificatePEM).first)
         #expect(certificate.subject == certificate.issuer)
         #expect(certificate.subject == root.certificate.subject)
     }
@@ -135,7 +135,7 @@ import Testing
     }
 
     private static func validity(of pem: String) throws -> (notBefore: Int64, notAfter: Int64) {
-        let certificate = try #require(try Certificate.all(in: pem).first)
+        let certificate = try #require(try DecodedCertificate.all(in: pem).first)
         return (try #require(certificate.notBefore), try #require(certificate.notAfter))
     }
 

@@ -127,13 +127,13 @@ import Testing
         #expect(early.client.certificate.validity.notBefore == early.validity.lowerBound)
 
         let wrong = try DevelopmentCertificates(.init(names: ["localhost"], faults: [.wrongName]))
-        #expect(try Certificate.all(in: wrong.server.certificatePEM).map(\.names) == [["wrong.example"]])
+        #expect(try DecodedCertificate.all(in: wrong.server.certificatePEM).map(\.hostNames) == [["wrong.example"]])
     }
 
     @Test func `a name longer than a common name may be still fits`() throws {
         let name = String(repeating: "long.", count: 14) + "example"
         let server = try DevelopmentCertificates(.init(names: [name])).server
-        #expect(try Certificate.all(in: server.certificatePEM).map(\.names) == [[name]])
+        #expect(try DecodedCertificate.all(in: server.certificatePEM).map(\.hostNames) == [[name]])
     }
 
     @Test(.disabled(if: OpenSSL.isMissing, "no openssl in PATH"), arguments: [KeyKind.p256, .rsa2048, .ed25519])

@@ -9,9 +9,9 @@ extension Identity {
     }
 }
 
-extension Certificate {
+extension DecodedCertificate {
     /// The certificates of a PEM text, in its order.
-    static func all(in pem: String) throws -> [Certificate] {
+    static func all(in pem: String) throws -> [DecodedCertificate] {
         try CertificateList.load(.bytes(Array(pem.utf8)), as: .certificateChain).certificates
     }
 }
