@@ -141,7 +141,7 @@ extension SSL {
         if mode.isActive { throw .badcall("recv") }
         let isBinary = mode.isBinary
         let duration = try timeout.duration()
-        if length < 0 || (length > 0 && (isBinary || stream.packetHeader != .none)) { throw .einval }
+        if length < 0 || (length > 0 && (isBinary || stream.isFramed)) { throw .einval }
         if length > SecureSocket.largestExactCount { throw .enomem }
         do {
             if length > 0 { return Bytes(try await stream.receive(exactly: length, timeout: duration), isBinary: isBinary) }

@@ -41,7 +41,7 @@ extension SSL {
         enum Call { case listen, connect }
 
         var isBinary = false
-        var packetHeader = PacketHeader.none
+        var framing = PacketFraming.none
         var noDelay = false
         var isActive = true
         var backlog = 5
@@ -62,8 +62,8 @@ extension SSL {
                 switch option {
                 case .binary: self.isBinary = true
                 case .packet(let length):
-                    guard let header = PacketHeader(rawValue: length) else { throw .eoptions }
-                    self.packetHeader = header
+                    guard let framing = PacketFraming(lengthOfHeader: length) else { throw .eoptions }
+                    self.framing = framing
                 case .nodelay(let isOn): self.noDelay = isOn
                 case .active(let isActive): self.isActive = isActive
                 case .backlog(let length):
@@ -94,7 +94,7 @@ extension SSL {
         /// The options of the socket, apart from TLS.
         var socketOptions: SocketOptions {
             var options = SocketOptions()
-            options.packetHeader = self.packetHeader
+            options.framing = self.framing
             options.maximumPacketSize = SSL.maximumPacketSize
             options.mailboxHighWaterMark = SSL.mailboxHighWaterMark
             options.noDelay = self.noDelay
@@ -152,6 +152,19 @@ extension SSL.Option {
             default: throw .eoptions
             }
         default: throw .eoptions
+        }
+    }
+}
+
+extension PacketFraming {
+    /// nil if there is no such header.
+    fileprivate init?(lengthOfHeader: Int) {
+        switch lengthOfHeader {
+        case 0: self = .none
+        case 1: self = .oneByteLength
+        case 2: self = .twoByteLength
+        case 4: self = .fourByteLength
+        default: return nil
         }
     }
 }

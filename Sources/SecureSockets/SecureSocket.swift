@@ -84,6 +84,37 @@ public final class SecureSocket: Sendable {
     /// The most bytes that ``receive(exactly:timeout:)`` takes.
     package static let largestExactCount = 16 << 20
 
+    /// Receives a line of a plain stream, without the LF or CRLF at its end; waits for all of it.
+    ///
+    /// Bytes behind the last line end are a line if the peer has finished (`close_notify`).
+    ///
+    /// - Parameters:
+    ///   - maximumLength: The most bytes that the line may have, without its end. Default: 64 KiB.
+    ///   - timeout: How long to wait; nil: no limit, zero: not at all.
+    /// - Returns: The line; nil when the peer has finished.
+    /// - Throws: As ``receive(timeout:)``, and `packetTooLarge` for a longer line, whose bytes can still be received. `wrongMode` on a
+    ///   framed socket.
+    nonisolated(nonsending) public func receiveLine(
+        maximumLength: Int = 64 << 10, timeout: Duration? = nil
+    ) async throws(SecureSocketError) -> ByteBuffer? {
+        guard (0...Self.largestExactCount).contains(maximumLength) else {
+            throw SecureSocketError(
+                .invalidArgument, blame: .caller, step: .receiving,
+                "maximumLength is \(maximumLength); 0 to \(Self.largestExactCount) are possible")
+        }
+        return try await self.connection.receive(.line(maximumLength: maximumLength), timeout: timeout)
+    }
+
+    /// The lines of a plain stream, until the peer has finished, as text; bytes that are not UTF-8 are replaced (U+FFFD).
+    ///
+    /// Iterating is the same as calling ``receiveLine(maximumLength:timeout:)`` repeatedly; nothing is held back between the lines, so
+    /// that other calls may receive what follows.
+    ///
+    /// - Parameter maximumLength: The most bytes that a line may have, without its end. Default: 64 KiB.
+    public func lines(maximumLength: Int = 64 << 10) -> IncomingLines {
+        IncomingLines(socket: self, maximumLength: maximumLength)
+    }
+
     /// What arrives, until the peer has finished: chunks of a plain stream, packets of a framed one. A chunk may end inside a character.
     ///
     /// Iterating is the same as calling ``receive(timeout:)`` again and again; two iterations share what arrives.
@@ -234,7 +265,7 @@ public final class SecureSocket: Sendable {
     public var options: SocketOptions { self.connection.options }
 
     // Of the options, without a copy of all of them.
-    package var packetHeader: PacketHeader { self.connection.options.packetHeader }
+    package var isFramed: Bool { self.connection.options.framing != .none }
     package var tag: UInt8 { self.connection.options.tag }
 }
 

@@ -1,35 +1,9 @@
-package import SocketCore
-
-/// How a stream is cut into packets; each end chooses on its own, and both should choose the same.
-///
-/// A packet is sent as its length, an unsigned big-endian number of that many bytes, followed by its bytes. An empty packet
-/// is a packet.
-public enum PacketHeader: Int, Sendable, Hashable, CaseIterable {
-    /// A plain stream without boundaries.
-    case none = 0
-    /// Packets of up to 255 bytes.
-    case oneByte = 1
-    /// Packets of up to 65 535 bytes.
-    case twoBytes = 2
-    /// Packets of up to 4 294 967 295 bytes, or `maximumPacketSize`.
-    case fourBytes = 4
-
-    package var framing: PacketFraming {
-        switch self {
-        case .none: .none
-        case .oneByte: .oneByte
-        case .twoBytes: .twoBytes
-        case .fourBytes: .fourBytes
-        }
-    }
-}
-
 /// Settings of a socket that are not about TLS. A listener gives its options to the sockets it accepts.
 public struct SocketOptions: Sendable, Hashable {
-    /// How the stream is cut into packets. Default: a plain stream.
-    public var packetHeader: PacketHeader = .none
+    /// How the stream is divided into packets. Default: a plain stream.
+    public var framing: PacketFraming = .none
 
-    /// The largest packet that is received, in bytes; a header that announces more ends the stream with
+    /// The largest packet that is received, in bytes; a longer one ends the stream with
     /// ``SecureSocketError/Code/packetTooLarge``. Default: 64 MiB.
     public var maximumPacketSize: Int = 64 << 20
 

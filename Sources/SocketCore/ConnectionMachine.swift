@@ -30,8 +30,8 @@ package struct ConnectionMachine: ~Copyable {
         case reset
         /// Anything else; whoever runs the machine knows what.
         case failed
-        /// A packet was announced that is larger than allowed.
-        case oversized(announced: Int)
+        /// A packet has at least this many bytes, more than allowed.
+        case oversized(Int)
     }
 
     package enum Delivery: Sendable, Hashable {
@@ -45,8 +45,10 @@ package struct ConnectionMachine: ~Copyable {
         case closed
         /// Bytes are delivered by message.
         case active
-        /// A number of bytes cannot be asked of a framed stream.
+        /// A number of bytes or a line cannot be asked of a framed stream.
         case framed
+        /// The line is longer than the call allows; its bytes stay.
+        case lineTooLong
         /// No more can be sent.
         case writingEnded
     }
@@ -64,6 +66,7 @@ package struct ConnectionMachine: ~Copyable {
         /// To the first call that waits, which leaves the queue.
         case bytes(ByteBuffer)
         case end(StreamEnd)
+        case refusal(Refusal)
         /// To the owner's mailbox.
         case message(ByteBuffer)
         case lastMessage(StreamEnd)
@@ -108,11 +111,12 @@ package struct ConnectionMachine: ~Copyable {
     package mutating func receive(_ request: ReceiveQueue.Request, isBehindOthers: Bool) -> ReceiveDecision {
         if self.isClosed { return .refuse(.closed) }
         if case .active = self.delivery { return .refuse(.active) }
-        if case .exactly = request, self.queue.framing != .none { return .refuse(.framed) }
+        if request != .next, self.queue.framing != .none { return .refuse(.framed) }
         if isBehindOthers { return .wait }
         switch self.serve(request) {
         case .bytes(let bytes): return .bytes(bytes)
         case .end(let end): return .end(end)
+        case .lineTooLong: return .refuse(.lineTooLong)
         case nil: return .wait
         }
     }
@@ -128,6 +132,7 @@ package struct ConnectionMachine: ~Copyable {
             switch served {
             case .bytes(let bytes): return .bytes(bytes)
             case .end(let end): return .end(end)
+            case .lineTooLong: return .refusal(.lineTooLong)
             }
         case .active(let credit):
             if case .posted = self.reading { return nil }
@@ -139,25 +144,29 @@ package struct ConnectionMachine: ~Copyable {
             case .end(let end):
                 self.reading = .posted(end)
                 return .lastMessage(end)
+            // No line is asked for here.
+            case .lineTooLong: return nil
             }
         }
     }
 
-    private enum Served { case bytes(ByteBuffer), end(StreamEnd) }
+    private enum Served { case bytes(ByteBuffer), end(StreamEnd), lineTooLong }
 
     private mutating func serve(_ request: ReceiveQueue.Request) -> Served? {
         switch self.queue.take(request) {
         case .bytes(let bytes): return .bytes(bytes)
-        case .oversized(let announced):
-            // Nothing after this header can be made sense of.
+        case .lineTooLong: return .lineTooLong
+        case .oversized(let count):
+            // Nothing after this can be made sense of.
             self.queue.removeAll()
-            self.reading = .ended(.oversized(announced: announced))
+            self.reading = .ended(.oversized(count))
         case .wait: break
         }
         switch self.reading {
         case .open: return nil
         case .posted(let end): return .end(end)
         case .ended(let end), .reported(let end):
+            if case .line = request, end == .finished, let lastLine = self.queue.takeRest() { return .bytes(lastLine) }
             // Fewer bytes than asked for stay for a call that asks for less; an unfinished packet is of no use to anybody.
             let isInMidPacket = self.queue.framing != .none && self.queue.bytes.readableBytes > 0
             if isInMidPacket { self.queue.removeAll() }

@@ -35,7 +35,7 @@ struct Relay<Input: AsyncSequence & Sendable>: Sendable where Input.Element == B
     }
 
     private func receiveAll() async throws {
-        let isFramed = self.socket.options.packetHeader != .none
+        let isFramed = self.socket.options.framing != .none
         while var bytes = try await self.socket.receive() {
             if isFramed { bytes.writeInteger(UInt8(ascii: "\n")) }
             try await self.output(bytes)
@@ -44,10 +44,10 @@ struct Relay<Input: AsyncSequence & Sendable>: Sendable where Input.Element == B
 
     private func sendAll() async throws -> Ended {
         do {
-            switch self.socket.options.packetHeader {
+            switch self.socket.options.framing {
             case .none:
                 for try await bytes in self.input { try await self.socket.send(bytes) }
-            case let header: try await self.sendLines(header)
+            case let framing: try await self.sendLines(framing)
             }
             // Cancelling ends the input too, but then the peer has finished, and nothing is to be said.
             if !Task.isCancelled { try await self.socket.closeWriting() }
@@ -57,8 +57,8 @@ struct Relay<Input: AsyncSequence & Sendable>: Sendable where Input.Element == B
         }
     }
 
-    private func sendLines(_ header: PacketHeader) async throws {
-        var lines = LineSplitter(limit: header.longestPacket(self.socket.options))
+    private func sendLines(_ framing: PacketFraming) async throws {
+        var lines = LineSplitter(limit: framing.longestPacket(self.socket.options))
         for try await bytes in self.input {
             lines.append(bytes)
             while let line = try lines.next() { try await self.socket.send(line) }
@@ -67,15 +67,15 @@ struct Relay<Input: AsyncSequence & Sendable>: Sendable where Input.Element == B
     }
 }
 
-extension PacketHeader {
+extension PacketFraming {
     /// The most bytes that a packet may have.
     fileprivate func longestPacket(_ options: SocketOptions) -> Int {
         switch self {
         case .none: .max
-        case .oneByte: 0xff
-        case .twoBytes: 0xffff
-        // Not what a header could say, but what a peer with the usual limit takes.
-        case .fourBytes: options.maximumPacketSize
+        case .oneByteLength: 0xff
+        case .twoByteLength: 0xffff
+        // Not what a header could say, but what a peer with the usual limit accepts.
+        default: options.maximumPacketSize
         }
     }
 }

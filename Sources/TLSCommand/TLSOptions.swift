@@ -52,9 +52,26 @@ struct LeniencyOptions: ArgumentGroup {
     }
 }
 
+/// The number of bytes of the length before each packet.
+enum LengthHeader: Int, Sendable, CaseIterable {
+    case none = 0
+    case oneByte = 1
+    case twoBytes = 2
+    case fourBytes = 4
+
+    var framing: PacketFraming {
+        switch self {
+        case .none: .none
+        case .oneByte: .oneByteLength
+        case .twoBytes: .twoByteLength
+        case .fourBytes: .fourByteLength
+        }
+    }
+}
+
 /// How bytes travel.
 struct StreamOptions: ArgumentGroup {
-    var packet = PacketHeader.none
+    var packet = LengthHeader.none
     var alpn: [String]?
 
     static let arguments: ArgumentTable<StreamOptions> = [
@@ -67,7 +84,7 @@ struct StreamOptions: ArgumentGroup {
 
     var socketOptions: SocketOptions {
         var options = SocketOptions()
-        options.packetHeader = self.packet
+        options.framing = self.packet.framing
         return options
     }
 

@@ -19,7 +19,7 @@ struct OptionsTests {
     @Test func `3 defaults: those of the table`() throws {
         for call in [SSL.Options.Call.listen, .connect] {
             let options = try SSL.Options([], for: call)
-            #expect(!options.isBinary && options.packetHeader == .none && !options.noDelay && options.isActive)
+            #expect(!options.isBinary && options.framing == .none && !options.noDelay && options.isActive)
             #expect(options.backlog == 5 && options.ip == "0.0.0.0" && options.verify == 0 && options.depth == 1)
             #expect(options.certfile == nil && options.keyfile == nil && options.password == nil)
             #expect(options.cacertfile == nil && options.ciphers == nil && options.cachetimeout == nil)
@@ -31,7 +31,7 @@ struct OptionsTests {
             let pair = try await Pair()
             for socket in [pair.accepted, pair.connected] {
                 let options = try #require(socket.secureSocket?.options)
-                #expect(options.packetHeader == .none && !options.noDelay)
+                #expect(options.framing == .none && !options.noDelay)
                 #expect(options.streamRules == .classic)
                 #expect(socket.secureSocket?.mode == [.active, .list])
             }

@@ -248,7 +248,7 @@ import Testing
             try socket.send(peer.record("\u{5}whole\u{5}cut") + peer.closeNotify())
         }
         var options = SocketOptions()
-        options.packetHeader = .oneByte
+        options.framing = .oneByteLength
         let socket = try await SecureSocket.connect(
             to: "127.0.0.1", port: server.port, tls: self.certificates.clientConfiguration(), options: options,
             timeout: Encounter.patience)

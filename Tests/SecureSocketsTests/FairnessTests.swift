@@ -71,7 +71,7 @@ import Testing
     ) async throws -> (before: Int, inAll: Int) {
         let certificates = try TestCertificates.shared.get()
         var packets = SocketOptions.patient
-        packets.packetHeader = .oneByte
+        packets.framing = .oneByteLength
         packets.mailboxHighWaterMark = 64 << 20
         let listener = try await SecureListener.bind(
             host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: packets, on: group)
@@ -93,7 +93,7 @@ import Testing
                 to: "127.0.0.1", port: listener.localEndpoint.port, tls: certificates.clientConfiguration(), options: options,
                 timeout: Encounter.patience)
             // A plain client writes the header itself.
-            var greeting = options.packetHeader == .none ? ByteBuffer(integer: UInt8(name.utf8.count)) : ByteBuffer()
+            var greeting = options.framing == .none ? ByteBuffer(integer: UInt8(name.utf8.count)) : ByteBuffer()
             greeting.writeString(name)
             try await socket.send(greeting)
             _ = try await socket.receive()

@@ -17,7 +17,7 @@ import Testing
     /// A client that sends a plain stream, so that any number of packets can arrive at once, and a server that cuts it into packets.
     private func pair(mark: Int, _ loops: Loops) async throws -> StreamPair {
         var options = SocketOptions.patient
-        options.packetHeader = .fourBytes
+        options.framing = .fourByteLength
         options.mailboxHighWaterMark = mark
         let certificates = try TestCertificates.shared.get()
         return try await .overLoopback(

@@ -177,7 +177,7 @@ import Testing
 
     @Test func `gets as many messages as asked for, and then the socket is received from again`() async throws {
         var options = SocketOptions.patient
-        options.packetHeader = .oneByte
+        options.framing = .oneByteLength
         let pair = try await self.pair(options)
         let mailbox = Mailbox()
         for number in 1...3 as ClosedRange<UInt8> { try await pair.client.send([number]) }

@@ -236,10 +236,10 @@ import Testing
         }
     }
 
-    @Test(arguments: Carrier.allCases, [PacketHeader.oneByte, .twoBytes, .fourBytes])
-    func `keeps the boundaries of packets`(carrier: Carrier, header: PacketHeader) async throws {
+    @Test(arguments: Carrier.allCases, [PacketFraming.oneByteLength, .twoByteLength, .fourByteLength])
+    func `keeps the boundaries of packets`(carrier: Carrier, header: PacketFraming) async throws {
         var options = SocketOptions.patient
-        options.packetHeader = header
+        options.framing = header
         let pair = try await carrier.pair(options)
         let sizes = [0, 1, 254, 255, 256, 65_535, 65_536, 1 << 20].filter {
             $0 <= header.framing.largestPayload && $0 <= carrier.large
@@ -252,7 +252,7 @@ import Testing
         #expect(try await pair.server.receive() == nil)
         try await sending
         await Self.expect(.wrongMode) { _ = try await pair.server.receive(exactly: 1) }
-        if header != .fourBytes {
+        if header != .fourByteLength {
             await Self.expect(.packetTooLarge) { try await pair.server.send(Self.bytes(header.framing.largestPayload + 1)) }
             try await pair.server.send("still good")
             #expect(try await pair.client.receive() == ByteBuffer(string: "still good"))
@@ -262,7 +262,7 @@ import Testing
     @Test(arguments: Carrier.allCases)
     func `refuses a packet that is announced larger than allowed`(carrier: Carrier) async throws {
         var options = SocketOptions.patient
-        options.packetHeader = .fourBytes
+        options.framing = .fourByteLength
         options.maximumPacketSize = 100
         let pair = try await carrier.pair(options)
         try await pair.client.send("good")

@@ -3,7 +3,7 @@ import SocketCore
 import Testing
 
 @Suite struct `A connection's states` {
-    private func machine(_ framing: PacketFraming = .none, endsWritingWithReading: Bool = false) -> ConnectionMachine {
+    private func machine(_ framing: Framing = .none, endsWritingWithReading: Bool = false) -> ConnectionMachine {
         ConnectionMachine(
             queue: ReceiveQueue(framing: framing, maximumPacketSize: 1000, readAhead: 100),
             endsWritingWithReading: endsWritingWithReading)
@@ -75,8 +75,8 @@ import Testing
         var machine = self.machine(.twoBytes)
         machine.queue.bytes.writeBytes([0, 1, 7, 0xff, 0xff, 1])
         #expect(machine.receive(.next, isBehindOthers: false) == .bytes(ByteBuffer(bytes: [7])))
-        #expect(machine.receive(.next, isBehindOthers: false) == .end(.oversized(announced: 65_535)))
-        #expect(machine.receive(.next, isBehindOthers: false) == .end(.oversized(announced: 65_535)))
+        #expect(machine.receive(.next, isBehindOthers: false) == .end(.oversized(65_535)))
+        #expect(machine.receive(.next, isBehindOthers: false) == .end(.oversized(65_535)))
         #expect(machine.wantsToRead(nil) == false)
     }
 

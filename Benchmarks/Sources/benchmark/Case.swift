@@ -35,7 +35,7 @@ struct Contender {
     /// The client that is measured, on our server; nil: the server is measured.
     var client: ClientCommand?
     /// How its load talks.
-    var packetHeader = PacketHeader.none
+    var framing = PacketFraming.none
     var echoesAtOnce = false
 }
 

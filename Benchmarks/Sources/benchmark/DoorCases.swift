@@ -17,7 +17,7 @@ extension Suite {
 extension Door {
     var contender: Contender {
         Contender(
-            id: self.rawValue, title: self.rawValue, server: .ours(["door", self.rawValue]), packetHeader: self.header,
+            id: self.rawValue, title: self.rawValue, server: .ours(["door", self.rawValue]), framing: self.header,
             echoesAtOnce: true)
     }
 }

@@ -12,11 +12,11 @@ enum Door: String, CaseIterable, ExpressibleByArgument, Sendable {
     case classicRecv = "classic-recv"
     case classicActive = "classic-active"
 
-    var header: PacketHeader {
+    var header: PacketFraming {
         switch self {
-        case .framed1: .oneByte
-        case .framed2: .twoBytes
-        case .framed4: .fourBytes
+        case .framed1: .oneByteLength
+        case .framed2: .twoByteLength
+        case .framed4: .fourByteLength
         default: .none
         }
     }
@@ -30,7 +30,7 @@ enum DoorServer {
         if door.isClassic { return try await Self.serveClassic(door, settings, ready) }
         let identity = try TLSIdentity(certificateChain: .file(settings.certificate), privateKey: .file(settings.key))
         var options = SocketOptions()
-        options.packetHeader = door.header
+        options.framing = door.header
         let listener = try await SecureListener.bind(
             // On the loops of the program, as the classic interface: more loops wake more often for the same messages.
             host: settings.host, port: settings.port, tls: TLSServerConfiguration(identity: identity), options: options)

@@ -109,7 +109,7 @@ private struct InstructionCounter {
 
     private func echo(_ times: Int, _ door: Door, at port: Int) async throws {
         var options = SocketOptions()
-        options.packetHeader = door.header
+        options.framing = door.header
         let socket = try await SecureSocket.connect(
             to: "127.0.0.1", port: port, tls: self.identity.client, options: options, timeout: .seconds(60))
         let message = ByteBuffer(repeating: 7, count: 128)

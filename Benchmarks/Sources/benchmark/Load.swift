@@ -15,14 +15,14 @@ struct Load: Sendable {
 
     let port: Int
     let tls: TLSClientConfiguration
-    var header = PacketHeader.none
+    var header = PacketFraming.none
     /// Whether the server echoes from the first byte on, instead of reading there what it is to do.
     var echoesAtOnce = false
 
     /// - Parameter number: Of the connection, where there are so many that one address has not enough ports for them.
     func connect(number: Int? = nil) async throws -> SecureSocket {
         var options = SocketOptions()
-        options.packetHeader = self.header
+        options.framing = self.header
         var connecting = ConnectOptions()
         // All of 127.0.0.0/8 is this machine only on Linux.
         #if os(Linux)

@@ -62,7 +62,7 @@ struct Runner {
         defer { servers.stop() }
         let load = Load(
             port: servers.port, tls: measured.resumes ? identity.resumingClient : identity.client,
-            header: contender.packetHeader, echoesAtOnce: contender.echoesAtOnce)
+            header: contender.framing, echoesAtOnce: contender.echoesAtOnce)
         do {
             if negotiated[contender.id] == nil { negotiated[contender.id] = try await load.negotiated() }
             let client = contender.client.map {

@@ -205,6 +205,10 @@ extension Connection {
                 guard let waiter = self.receivers.popFirst()?.waiter else { break }
                 waiter.resume(self.report(end))
                 waiter.task?.leaves(self)
+            case .refusal(let refusal):
+                guard let waiter = self.receivers.popFirst()?.waiter else { break }
+                waiter.resume(.failure(self.error(for: refusal, .receiving)))
+                waiter.task?.leaves(self)
             case .message(let bytes):
                 self.post(bytes)
                 messages += 1
@@ -222,7 +226,7 @@ extension Connection {
             .failure(
                 SecureSocketError(
                     .truncated, blame: .peer, step: .receiving, "\(self.peerText) finished in the middle of a packet",
-                    advice: "Do both sides use the same packet header?"))
+                    advice: "Do both sides use the same framing?"))
         case .truncated:
             .failure(
                 SecureSocketError(
@@ -230,12 +234,14 @@ extension Connection {
                     "\(self.peerText) ended the connection without saying that it had finished; data may be missing",
                     advice: "If the protocol has its own way to tell a complete message, this can be ignored"))
         case .reset, .failed: .failure(self.readFailure ?? self.connectionLost(.receiving))
-        case .oversized(let announced):
+        case .oversized(let count):
             .failure(
                 SecureSocketError(
                     .packetTooLarge, blame: .peer, step: .receiving,
-                    "\(self.peerText) announced a packet of \(announced) bytes; \(self.options.maximumPacketSize) are allowed",
-                    advice: "Raise maximumPacketSize, or check that both sides use the same packet header"))
+                    self.options.framing.framing.terminator == nil
+                        ? "\(self.peerText) announced a packet of \(count) bytes; \(self.options.maximumPacketSize) are allowed"
+                        : "\(self.peerText) sent a packet of \(count) bytes or more; \(self.options.maximumPacketSize) are allowed",
+                    advice: "Raise maximumPacketSize, or check that both sides use the same framing"))
         }
     }
 
@@ -248,8 +254,12 @@ extension Connection {
                 advice: "Take its messages from the mailbox")
         case .framed:
             SecureSocketError(
-                .wrongMode, blame: .caller, step: step, "this socket receives whole packets, not a number of bytes",
+                .wrongMode, blame: .caller, step: step, "this socket receives whole packets, not a number of bytes or a line",
                 advice: "Use receive()")
+        case .lineTooLong:
+            SecureSocketError(
+                .packetTooLarge, blame: .peer, step: step, "\(self.peerText) sent a line that is longer than the call allows",
+                advice: "Raise maximumLength, or close the connection; the bytes can still be received")
         case .writingEnded:
             self.writeFailure
                 ?? (self.machine.isWritingBroken ? self.connectionLost(.sending) : nil)

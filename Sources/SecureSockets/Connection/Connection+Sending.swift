@@ -24,14 +24,14 @@ extension Connection {
             self.isOpen, self.sendQueue.isEmpty, self.transport.isWritable,
             self.engine.pendingOutput + payload.readableBytes <= self.options.outputLimit
         else { return nil }
-        return self.options.packetHeader == .none ? self.encrypt(payload) : self.encryptPacket(payload)
+        return self.options.framing == .none ? self.encrypt(payload) : self.encryptPacket(payload)
     }
 
     private func startSending(_ waiter: Waiter<Void>, _ payload: ByteBuffer, _ timeout: Duration?) {
         if let outcome = self.sendAtOnce(payload) { return waiter.resume(outcome) }
         self.assignID(to: waiter)
         self.senders.append(waiter)
-        self.sendQueue.append(waiter.id, self.framed(payload))
+        self.sendQueue.append(waiter.id, self.options.framing.framing.packet(of: payload))
         self.pump()
         guard waiter.isWaiting, let timeout else { return }
         waiter.limit(to: timeout, on: self.turn) {
@@ -51,24 +51,23 @@ extension Connection {
     /// The state comes before the argument.
     private func refusal(of payload: ByteBuffer) -> SecureSocketError? {
         if let refusal = self.machine.sendRefusal { return self.error(for: refusal, .sending) }
-        let framing = self.options.packetHeader.framing
+        let framing = self.options.framing.framing
+        if framing == .none { return nil }
         guard payload.readableBytes <= framing.largestPayload else {
             return SecureSocketError(
                 .packetTooLarge, blame: .caller, step: .sending,
                 "a packet of \(payload.readableBytes) bytes is longer than its header can say (\(framing.largestPayload))",
                 advice: "Send it in parts, or use a longer packet header")
         }
+        guard framing.terminator == nil || !framing.isBroken(by: payload) else {
+            return SecureSocketError(
+                .invalidArgument, blame: .caller, step: .sending,
+                framing.terminator == .line
+                    ? "the line contains a line break; its receiver would take it for more than one"
+                    : "the packet contains the delimiter; its receiver would take it for more than one",
+                advice: "Send the parts separately, or use a framing with a length header")
+        }
         return nil
-    }
-
-    private func framed(_ payload: ByteBuffer) -> ByteBuffer {
-        let framing = self.options.packetHeader.framing
-        if framing == .none { return payload }
-        var packet = ByteBuffer()
-        packet.reserveCapacity(framing.headerLength + payload.readableBytes)
-        framing.writeHeader(for: payload.readableBytes, into: &packet)
-        packet.writeImmutableBuffer(payload)
-        return packet
     }
 
     /// Waits for nothing: says whether anything can be sent.
@@ -90,14 +89,11 @@ extension Connection {
     private static let largestPacketOnTheStack = 1024
 
     private func encryptPacket(_ payload: ByteBuffer) -> Result<Void, SecureSocketError> {
-        let framing = self.options.packetHeader.framing
-        let length = framing.headerLength + payload.readableBytes
-        guard length <= Self.largestPacketOnTheStack else { return self.encrypt(self.framed(payload)) }
+        let framing = self.options.framing.framing
+        let length = framing.overhead + payload.readableBytes
+        guard length <= Self.largestPacketOnTheStack else { return self.encrypt(framing.packet(of: payload)) }
         return withUnsafeTemporaryAllocation(byteCount: length, alignment: 1) { packet in
-            framing.writeHeader(for: payload.readableBytes, into: packet)
-            payload.withUnsafeReadableBytes {
-                UnsafeMutableRawBufferPointer(rebasing: packet[framing.headerLength...]).copyMemory(from: $0)
-            }
+            payload.withUnsafeReadableBytes { framing.write($0, into: packet) }
             return self.encrypt(UnsafeRawBufferPointer(packet))
         }
     }

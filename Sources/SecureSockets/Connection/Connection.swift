@@ -93,7 +93,7 @@ final class Connection: @unchecked Sendable {
         self.remoteAddress = transport.remoteAddress
         self.machine = ConnectionMachine(
             queue: ReceiveQueue(
-                framing: options.packetHeader.framing, maximumPacketSize: options.maximumPacketSize,
+                framing: options.framing.framing, maximumPacketSize: options.maximumPacketSize,
                 readAhead: options.readAhead),
             endsWritingWithReading: options.streamRules.contains(.writingEndsWithReading))
     }

@@ -1,0 +1,194 @@
+package import NIOCore
+
+/// How a stream of bytes is divided into packets: by a header with their length, by what stands between them, or not at all.
+///
+/// The framing is inside TLS; neither TLS records nor calls of `send` have a meaning for it. Each end chooses on its own.
+package enum Framing: Sendable, Hashable {
+    /// A plain stream: no header, no boundaries.
+    case none
+    /// A header with the payload's length, an unsigned big-endian number of this many bytes.
+    case oneByte
+    case twoBytes
+    case fourBytes
+    /// Lines. Received ones end in LF or CRLF; sent ones in CRLF if `sendsCRLF`, otherwise in LF.
+    case line(sendsCRLF: Bool)
+    /// The delimiter stands behind each packet.
+    case delimiter(Delimiter)
+
+    /// What stands behind each packet; nil: packets have a header, or there are none.
+    package var terminator: Terminator? {
+        switch self {
+        case .none, .oneByte, .twoBytes, .fourBytes: nil
+        case .line: .line
+        case .delimiter(let delimiter): .delimiter(delimiter)
+        }
+    }
+}
+
+// MARK: Length headers
+
+extension Framing {
+    package var headerLength: Int {
+        switch self {
+        case .none, .line, .delimiter: 0
+        case .oneByte: 1
+        case .twoBytes: 2
+        case .fourBytes: 4
+        }
+    }
+
+    /// The longest payload that the header can announce.
+    package var largestPayload: Int {
+        switch self {
+        case .none, .line, .delimiter: .max
+        case .oneByte: Int(UInt8.max)
+        case .twoBytes: Int(UInt16.max)
+        case .fourBytes: Int(UInt32.max)
+        }
+    }
+
+    /// The length announced by the header at the front of `buffer`; nil while the header is not complete.
+    package func announcedLength(in buffer: ByteBuffer) -> Int? {
+        let start = buffer.readerIndex
+        switch self {
+        case .none, .line, .delimiter: return nil
+        case .oneByte: return buffer.getInteger(at: start, as: UInt8.self).map(Int.init)
+        case .twoBytes: return buffer.getInteger(at: start, as: UInt16.self).map(Int.init)
+        case .fourBytes: return buffer.getInteger(at: start, as: UInt32.self).map(Int.init)
+        }
+    }
+}
+
+// MARK: Sending
+
+extension Framing {
+    /// The number of bytes that are sent around a payload.
+    package var overhead: Int {
+        switch self {
+        case .none: 0
+        case .oneByte, .twoBytes, .fourBytes: self.headerLength
+        case .line(let sendsCRLF): sendsCRLF ? 2 : 1
+        case .delimiter(let delimiter): delimiter.count
+        }
+    }
+
+    /// Whether the receiver would find another boundary in the payload than its end.
+    package func isBroken(by payload: ByteBuffer) -> Bool {
+        switch self {
+        case .none, .oneByte, .twoBytes, .fourBytes: return false
+        case .line(let sendsCRLF):
+            return payload.withUnsafeReadableBytes { bytes in
+                // The CR would be taken for a part of the line's end.
+                bytes.contains(Terminator.lineFeed) || (!sendsCRLF && bytes.last == Terminator.carriageReturn)
+            }
+        case .delimiter(let delimiter):
+            return payload.withUnsafeReadableBytes { delimiter.isFound(in: $0) || delimiter.isCompleted(behind: $0) }
+        }
+    }
+
+    /// Writes a payload with what stands around it. The payload must not be longer than `largestPayload`, nor break the framing.
+    ///
+    /// - Parameter packet: As many bytes as the payload and `overhead`.
+    package func write(_ payload: UnsafeRawBufferPointer, into packet: UnsafeMutableRawBufferPointer) {
+        var rest = payload.count
+        for index in (0..<self.headerLength).reversed() {
+            packet[index] = UInt8(truncatingIfNeeded: rest)
+            rest >>= 8
+        }
+        UnsafeMutableRawBufferPointer(rebasing: packet[self.headerLength...]).copyMemory(from: payload)
+        let end = self.headerLength + payload.count
+        switch self {
+        case .none, .oneByte, .twoBytes, .fourBytes: break
+        case .line(let sendsCRLF):
+            if sendsCRLF { packet[end] = Terminator.carriageReturn }
+            packet[packet.count - 1] = Terminator.lineFeed
+        case .delimiter(let delimiter):
+            for index in 0..<delimiter.count { packet[end + index] = delimiter[index] }
+        }
+    }
+
+    /// The payload with what stands around it.
+    package func packet(of payload: ByteBuffer) -> ByteBuffer {
+        if self == .none { return payload }
+        let length = self.overhead + payload.readableBytes
+        var packet = ByteBuffer()
+        packet.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { target in
+            payload.withUnsafeReadableBytes { self.write($0, into: UnsafeMutableRawBufferPointer(rebasing: target[..<length])) }
+            return length
+        }
+        return packet
+    }
+}
+
+// MARK: Terminators
+
+/// 1 to 8 bytes that stand behind a packet.
+package struct Delimiter: Sendable, Hashable {
+    /// The bytes, the first in the lowest place: trivial to copy, unlike an array.
+    private let packed: UInt64
+    package let count: Int
+
+    /// The most bytes that a delimiter has.
+    package static let longest = 8
+
+    /// nil if there are not 1 to 8 bytes.
+    package init?(_ bytes: [UInt8]) {
+        guard (1...Self.longest).contains(bytes.count) else { return nil }
+        self.packed = bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        self.count = bytes.count
+    }
+
+    package subscript(index: Int) -> UInt8 { UInt8(truncatingIfNeeded: self.packed >> (8 * UInt64(index))) }
+
+    package var bytes: [UInt8] { (0..<self.count).map { self[$0] } }
+
+    fileprivate func isFound(in bytes: UnsafeRawBufferPointer) -> Bool {
+        Terminator.delimiter(self).position(in: bytes, from: 0) != nil
+    }
+
+    /// Whether bytes at the end of a payload, with the delimiter behind it, make another delimiter that ends too early.
+    fileprivate func isCompleted(behind payload: UnsafeRawBufferPointer) -> Bool {
+        (1..<self.count).contains { overlap in
+            guard payload.count >= overlap else { return false }
+            let end = payload[(payload.count - overlap)...]
+            let isBeginning = (0..<overlap).allSatisfy { end[end.startIndex + $0] == self[$0] }
+            return isBeginning && (overlap..<self.count).allSatisfy { self[$0] == self[$0 - overlap] }
+        }
+    }
+}
+
+/// What stands behind a packet or a line that is received.
+package enum Terminator: Sendable, Hashable {
+    /// LF, or CR and LF.
+    case line
+    case delimiter(Delimiter)
+
+    static let lineFeed = UInt8(ascii: "\n")
+    static let carriageReturn = UInt8(ascii: "\r")
+
+    /// The number of bytes that are looked for.
+    var count: Int {
+        switch self {
+        case .line: 1
+        case .delimiter(let delimiter): delimiter.count
+        }
+    }
+
+    private subscript(index: Int) -> UInt8 {
+        switch self {
+        case .line: Self.lineFeed
+        case .delimiter(let delimiter): delimiter[index]
+        }
+    }
+
+    /// Where the terminator begins; for a line, where its LF is. nil if it is not there.
+    func position(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
+        var start = start
+        while start + self.count <= bytes.count {
+            guard let first = bytes[start...].firstIndex(of: self[0]), first + self.count <= bytes.count else { return nil }
+            if (1..<self.count).allSatisfy({ bytes[first + $0] == self[$0] }) { return first }
+            start = first + 1
+        }
+        return nil
+    }
+}
