@@ -7,20 +7,46 @@ import Synchronization
 final class MailboxStorage: Sendable {
     typealias Message = Mailbox.Message
 
+    /// A call that waits.
     private struct Waiting {
-        /// 0 of one that needs no cancellation handler.
-        let id: UInt64
-        /// The task that waits, if it needs no cancellation handler.
-        let task: LoopTask?
+        let caller: Caller
         let accepts: (@Sendable (Message) -> Bool)?
         let continuation: UnsafeContinuation<Message, any Error>
+    }
+
+    private enum Caller {
+        /// A task that needs no cancellation handler.
+        case loopTask(LoopTask)
+        /// A call that can be cancelled or time out.
+        case call(UInt64)
+
+        func isCall(_ id: UInt64) -> Bool {
+            switch self {
+            case .loopTask: false
+            case .call(let other): other == id
+            }
+        }
+
+        func isTask(_ task: LoopTask) -> Bool {
+            switch self {
+            case .loopTask(let other): other === task
+            case .call: false
+            }
+        }
+    }
+
+    /// A call that can be cancelled or time out, until it returns.
+    private enum Call {
+        /// It waits, or is about to.
+        case begun
+        /// It was cancelled or timed out before it began to wait.
+        case ended(SecureSocketError)
     }
 
     private struct State {
         var messages = Deque<Message>()
         var waiting = Deque<Waiting>()
-        /// Calls that can be cancelled or time out, with what has ended them before they began to wait.
-        var calls: [UInt64: SecureSocketError?] = [:]
+        var calls: [UInt64: Call] = [:]
         var owned: [ObjectIdentifier: any MailboxOwned] = [:]
         var ledger = MailboxLedger<ObjectIdentifier>()
         var lastID: UInt64 = 0
@@ -93,7 +119,7 @@ final class MailboxStorage: Sendable {
         do {
             if timeout == nil, let task = self.callingTask(reader), task.waits(at: self) {
                 return try await withUnsafeThrowingContinuation { continuation in
-                    self.wait(Waiting(id: 0, task: task, accepts: accepts, continuation: continuation))
+                    self.wait(Waiting(caller: .loopTask(task), accepts: accepts, continuation: continuation))
                 }
             }
             return try await self.wait(timeout, accepts)
@@ -120,7 +146,7 @@ final class MailboxStorage: Sendable {
         let loop = timeout == nil ? nil : try SocketEventLoopGroup.shared.started(for: .receiving).any()
         let id = self.state.withLock { state in
             state.lastID += 1
-            state.calls[state.lastID] = .some(nil)
+            state.calls[state.lastID] = .begun
             return state.lastID
         }
         let timer = timeout.flatMap { timeout in
@@ -132,7 +158,7 @@ final class MailboxStorage: Sendable {
         }
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
-                self.wait(Waiting(id: id, task: nil, accepts: accepts, continuation: continuation))
+                self.wait(Waiting(caller: .call(id), accepts: accepts, continuation: continuation))
             }
         } onCancel: {
             self.endWait(id, .cancelled(.receiving))
@@ -152,14 +178,14 @@ final class MailboxStorage: Sendable {
     /// came between them would be waited for in vain, and overtaken by the next.
     private func wait(_ waiting: Waiting) {
         let isWaiting = self.state.withLock { state in
-            guard waiting.task != nil, waiting.accepts == nil, state.hasNothing else { return false }
+            guard case .loopTask = waiting.caller, waiting.accepts == nil, state.hasNothing else { return false }
             state.waiting.append(waiting)
             return true
         }
         if isWaiting { return }
         let outcome = self.take { state in
             if let outcome = state.takeFirst(waiting.accepts) { return outcome }
-            if let error = state.calls[waiting.id] ?? nil { return (.failure(error), .none) }
+            if case .call(let id) = waiting.caller, case .ended(let error)? = state.calls[id] { return (.failure(error), .none) }
             state.waiting.append(waiting)
             return nil
         }
@@ -174,9 +200,9 @@ final class MailboxStorage: Sendable {
 
     private func endWait(_ id: UInt64, _ error: SecureSocketError) {
         let waiting: Waiting? = self.state.withLock { state in
-            guard let index = state.waiting.firstIndex(where: { $0.id == id }) else {
+            guard let index = state.waiting.firstIndex(where: { $0.caller.isCall(id) }) else {
                 // A timer may be late: its call has returned.
-                if state.calls[id] != nil { state.calls[id] = error }
+                if state.calls[id] != nil { state.calls[id] = .ended(error) }
                 return nil
             }
             return state.waiting.remove(at: index)
@@ -272,7 +298,7 @@ final class MailboxStorage: Sendable {
 extension MailboxStorage: WaitingPlace {
     func endWait(of task: LoopTask) {
         let waiting: Waiting? = self.state.withLock { state in
-            guard let index = state.waiting.firstIndex(where: { $0.task === task }) else { return nil }
+            guard let index = state.waiting.firstIndex(where: { $0.caller.isTask(task) }) else { return nil }
             return state.waiting.remove(at: index)
         }
         waiting?.continuation.resume(throwing: SecureSocketError.cancelled(.receiving))
