@@ -9,8 +9,8 @@ import NIOCore
 /// Sendable without a check because everything is touched on the loop only.
 package final class LoopTask: @unchecked Sendable {
     let turn: LoopTurn
-    /// The task that runs; 0 before its beginning and after its end.
-    @exclusivity(unchecked) private var name: UInt = 0
+    /// The task that runs; nil before its beginning and after its end.
+    @exclusivity(unchecked) private var identity: TaskIdentity?
     @exclusivity(unchecked) private var place: (any WaitingPlace)?
 
     init(on turn: LoopTurn) {
@@ -22,14 +22,14 @@ package final class LoopTask: @unchecked Sendable {
 
     /// From now on the calling task's waits may be noted here. The first thing that a task does that prefers `executor`.
     package func begin() {
-        self.name = Self.nameOfCaller
-        self.turn.add(self, as: self.name)
+        self.identity = .current
+        if let identity { self.turn.add(self, identity) }
     }
 
     /// The last thing that the task does.
     package func end() {
-        self.turn.removeTask(self.name)
-        self.name = 0
+        if let identity { self.turn.removeTask(identity) }
+        self.identity = nil
         self.place = nil
     }
 
@@ -39,7 +39,10 @@ package final class LoopTask: @unchecked Sendable {
     }
 
     /// Whether the caller, on the loop, is this task.
-    var isCalling: Bool { Self.nameOfCaller == self.name && self.name != 0 }
+    var isCalling: Bool {
+        guard let identity, let current = TaskIdentity.current else { return false }
+        return current == identity
+    }
 
     /// The same, asked on any thread.
     var isCallingOnLoop: Bool { self.turn.isOnLoop && self.isCalling }
@@ -54,18 +57,6 @@ package final class LoopTask: @unchecked Sendable {
     /// Lets go of a place where the task will not wait any more.
     func leaves(_ place: any WaitingPlace) {
         if self.place === place { self.place = nil }
-    }
-
-    /// Tells tasks that run apart; 0 if that is not possible.
-    ///
-    /// The standard library shows a task as a value that is opaque, and costs some hundred instructions to compare. Its bytes do as well: if
-    /// they are those of a task that runs, it is the same task.
-    static var nameOfCaller: UInt {
-        withUnsafeCurrentTask { task in
-            withUnsafeBytes(of: task) { bytes in
-                bytes.count == MemoryLayout<UInt>.size ? bytes.loadUnaligned(as: UInt.self) : 0
-            }
-        }
     }
 }
 

@@ -131,18 +131,21 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
 
     // MARK: Tasks of our own
 
-    @exclusivity(unchecked) private var ownTasks: [UInt: LoopTask] = [:]
+    @exclusivity(unchecked) private var ownTasks: [TaskIdentity: LoopTask] = [:]
 
-    func add(_ task: LoopTask, as name: UInt) {
-        if name != 0 { self.ownTasks[name] = task }
+    func add(_ task: LoopTask, _ identity: TaskIdentity) {
+        self.ownTasks[identity] = task
     }
 
-    func removeTask(_ name: UInt) {
-        self.ownTasks[name] = nil
+    func removeTask(_ identity: TaskIdentity) {
+        self.ownTasks[identity] = nil
     }
 
     /// The task that calls, on the loop, if it is one of them.
-    var callingTask: LoopTask? { self.ownTasks.isEmpty ? nil : self.ownTasks[LoopTask.nameOfCaller] }
+    var callingTask: LoopTask? {
+        guard !self.ownTasks.isEmpty, let identity = TaskIdentity.current else { return nil }
+        return self.ownTasks[identity]
+    }
 
     // MARK: Turns
 
