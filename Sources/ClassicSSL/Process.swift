@@ -245,7 +245,7 @@ extension SSL {
         _ process: Process, log: ProcessLog = .shared, _ body: @escaping @Sendable () async throws -> Void
     ) -> Spawned {
         let loopTask = SocketEventLoopGroup.shared.nextLoopTask()
-        let task = Task(executorPreference: loopTask.executor) {
+        let task = Task(executorPreference: loopTask.taskExecutor) {
             loopTask.begin()
             defer { loopTask.end() }
             try await Self.run(body, as: process, loopTask, log)

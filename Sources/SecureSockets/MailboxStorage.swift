@@ -51,7 +51,7 @@ final class MailboxStorage: Sendable {
         var ledger = MailboxLedger<ObjectIdentifier>()
         var lastID: UInt64 = 0
         /// The loop of the socket that came last: where the mailbox's reader is as well, as a rule.
-        var loop: LoopTurn?
+        var executor: EventLoopExecutor?
         /// The task that waited last, if it needs no cancellation handler: the one that waits next, as a rule.
         var reader: LoopTask?
         var isClosed = false
@@ -109,15 +109,15 @@ final class MailboxStorage: Sendable {
         let (hasNothing, reader) = self.state.withLock { ($0.hasNothing, $0.reader) }
         if accepts != nil || !hasNothing, let message = try self.takeNow(accepts) {
             // A reader that never waits must let others have the thread as well: it may be an event loop's.
-            if let turn = self.callingTask(reader)?.turn {
-                if turn.countItem() { await withUnsafeContinuation { next in turn.inNextRound { next.resume() } } }
+            if let executor = self.callingTask(reader)?.executor {
+                if executor.countItem() { await withUnsafeContinuation { next in executor.inNextRound { next.resume() } } }
             } else if self.state.withLock({ $0.isDueToYield() }) {
                 await Task.yield()
             }
             return message
         }
         do {
-            if timeout == nil, let task = self.callingTask(reader), task.waits(at: self) {
+            if timeout == nil, let task = self.callingTask(reader), task.registerWait(at: self) == .registered {
                 return try await withUnsafeThrowingContinuation { continuation in
                     self.wait(Waiting(caller: .loopTask(task), accepts: accepts, continuation: continuation))
                 }
@@ -132,7 +132,9 @@ final class MailboxStorage: Sendable {
     /// The task that calls, if it is one that needs no cancellation handler.
     private func callingTask(_ reader: LoopTask?) -> LoopTask? {
         if let reader, reader.isCallingOnLoop { return reader }
-        guard let loop = self.state.withLock({ $0.loop }), loop.isOnLoop, let task = loop.callingTask else { return nil }
+        guard
+            let executor = self.state.withLock({ $0.executor }), executor.isOnLoop, let task = executor.callingTask
+        else { return nil }
         self.state.withLock { $0.reader = task }
         return task
     }
@@ -245,7 +247,7 @@ final class MailboxStorage: Sendable {
         self.state.withLock { state in
             guard !state.isClosed else { return false }
             state.owned[ObjectIdentifier(owned)] = owned
-            if let socket = owned as? SecureSocket { state.loop = socket.connection.turn }
+            if let socket = owned as? SecureSocket { state.executor = socket.connection.executor }
             return true
         }
     }
@@ -296,7 +298,7 @@ final class MailboxStorage: Sendable {
 }
 
 extension MailboxStorage: WaitingPlace {
-    func endWait(of task: LoopTask) {
+    func cancelWait(of task: LoopTask) {
         let waiting: Waiting? = self.state.withLock { state in
             guard let index = state.waiting.firstIndex(where: { $0.caller.isTask(task) }) else { return nil }
             return state.waiting.remove(at: index)

@@ -151,7 +151,7 @@ public final class SecureListener: Sendable {
             await withTaskGroup { group in
                 for place in acceptor.places {
                     // On the connection's own loop, a new connection reaches its handler without a change of thread.
-                    group.addTask(executorPreference: place.lane.turn) {
+                    group.addTask(executorPreference: place.lane.executor) {
                         while let served = await place.lane.next() {
                             handlers.add(served.socket, handler) { error in acceptor.handlerEnded(served, error) }
                         }

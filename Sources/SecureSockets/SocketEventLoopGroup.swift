@@ -100,7 +100,7 @@ public final class SocketEventLoopGroup: EventLoopGroup {
     }
 
     /// Where a task runs whose sockets shall be on the same loop: each call answers the next loop's.
-    package func nextLoopTask() -> LoopTask { LoopTask(on: LoopTurn.of(self.next())) }
+    package func nextLoopTask() -> LoopTask { LoopTask(on: EventLoopExecutor.of(self.next())) }
 
     /// The loops in turn.
     public func next() -> any EventLoop { self.next(of: self.loopsOrStandIn) }

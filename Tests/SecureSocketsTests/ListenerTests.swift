@@ -38,7 +38,7 @@ import Testing
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<12 {
                 // On event loops: those at the end of the queue wait for all the others, and must not wait for other tests as well.
-                group.addTask(executorPreference: SocketEventLoopGroup.shared.nextLoopTask().executor) {
+                group.addTask(executorPreference: SocketEventLoopGroup.shared.nextLoopTask().taskExecutor) {
                     let socket = try await self.connect(to: listener)
                     try await socket.send("x")
                     _ = try await socket.receive(exactly: 1)

@@ -211,7 +211,7 @@ import Testing
         let (mailbox, other) = (Mailbox(), Flag())
         let group = try SocketEventLoopGroup(numberOfLoops: 1)
         // Both on one thread: the second can only run when the first gives way.
-        let reader = Task(executorPreference: group.nextLoopTask().executor) { @Sendable in
+        let reader = Task(executorPreference: group.nextLoopTask().taskExecutor) { @Sendable in
             var count = 0
             while !other.isSet.load(ordering: .relaxed), count < 1_000_000 {
                 mailbox.post(count)
@@ -220,7 +220,7 @@ import Testing
             }
             return count
         }
-        await Task(executorPreference: group.nextLoopTask().executor) { other.isSet.store(true, ordering: .relaxed) }.value
+        await Task(executorPreference: group.nextLoopTask().taskExecutor) { other.isSet.store(true, ordering: .relaxed) }.value
         #expect(try await reader.value < 1_000_000)
         try await group.shutdownGracefully()
     }

@@ -11,9 +11,9 @@ import Testing
         let certificates = try TestCertificates.shared.get()
         let (client, server) = try await SecureSocket.connectedPair(
             client: certificates.clientConfiguration(), server: certificates.serverConfiguration(), on: loop)
-        let lane = ServingLane(on: LoopTurn.of(loop))
+        let lane = ServingLane(on: EventLoopExecutor.of(loop))
         let (order, next) = AsyncStream.makeStream(of: UInt64?.self)
-        let task = Task(executorPreference: lane.turn) {
+        let task = Task(executorPreference: lane.executor) {
             while let served = await lane.next() { next.yield(served.id) }
             next.yield(nil)
             next.finish()

@@ -249,7 +249,7 @@ import Testing
                     await #expect(throws: EventLoopError.shutdown) {
                         try await shared.any().scheduleTask(in: .milliseconds(1)) {}.futureResult.get()
                     }
-                    let task = Task(executorPreference: shared.nextLoopTask().executor) { 43 }
+                    let task = Task(executorPreference: shared.nextLoopTask().taskExecutor) { 43 }
                     let taskAnswer = await task.value
                     #expect(taskAnswer == 43)
                     return shared.next()

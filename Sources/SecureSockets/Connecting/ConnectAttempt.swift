@@ -20,7 +20,7 @@ final class ConnectAttempt: @unchecked Sendable {
     private let options: SocketOptions
     private let family: ConnectOptions.AddressFamily
     private let loop: any EventLoop
-    private let turn: LoopTurn
+    private let executor: EventLoopExecutor
     private let resolver: HostResolver
     private let addressConnector: (any AddressConnector)?
     private var connector: HostConnector?
@@ -45,7 +45,7 @@ final class ConnectAttempt: @unchecked Sendable {
         self.options = options
         self.family = family
         self.loop = loop
-        self.turn = LoopTurn.of(loop)
+        self.executor = EventLoopExecutor.of(loop)
         self.resolver = resolver
         self.addressConnector = addressConnector
         if case .address = target.host { self.step = .connecting }
@@ -68,7 +68,7 @@ final class ConnectAttempt: @unchecked Sendable {
     }
 
     private func onLoop(_ body: @escaping @Sendable () -> Void) {
-        self.turn.onLoop(body)
+        self.executor.onLoop(body)
     }
 
     private func start(_ waiter: Waiter<SecureSocket>, _ timeout: Duration?) {
@@ -82,10 +82,10 @@ final class ConnectAttempt: @unchecked Sendable {
         #endif
         if let timeout {
             if timeout <= .zero { return self.timedOut(timeout) }
-            waiter.limit(to: timeout, on: self.turn) { self.timedOut(timeout) }
+            waiter.limit(to: timeout, on: self.executor) { self.timedOut(timeout) }
         }
         let connector = HostConnector(
-            on: self.turn, self.addressConnector ?? self.makeAddressConnector(), family: self.family,
+            on: self.executor, self.addressConnector ?? self.makeAddressConnector(), family: self.family,
             resolver: self.resolver)
         self.connector = connector
         connector.start(self.target) { address in

@@ -13,7 +13,7 @@ import SocketCore
 ///
 /// Sendable without a check because it is touched on its event loop only.
 final class HostConnector: @unchecked Sendable {
-    private let turn: LoopTurn
+    private let executor: EventLoopExecutor
     private let family: ConnectOptions.AddressFamily
     private let resolver: HostResolver
     private let connector: any AddressConnector
@@ -23,7 +23,7 @@ final class HostConnector: @unchecked Sendable {
     private var failure = ConnectFailure()
     private var local: SocketAddress?
     /// The next event of the race: one at a time.
-    private var timer: LoopTurn.Timer?
+    private var timer: EventLoopExecutor.Timer?
     #if os(Linux)
         /// Abandoned when the loop is shut down.
         private var endOfLoop: TimerHeap.Timer?
@@ -31,8 +31,11 @@ final class HostConnector: @unchecked Sendable {
     private var attempting: ((SocketAddress) -> Void)?
     private var completion: ((Result<ConnectedTransport, any Error>) -> Void)?
 
-    init(on turn: LoopTurn, _ connector: any AddressConnector, family: ConnectOptions.AddressFamily, resolver: HostResolver) {
-        self.turn = turn
+    init(
+        on executor: EventLoopExecutor, _ connector: any AddressConnector, family: ConnectOptions.AddressFamily,
+        resolver: HostResolver
+    ) {
+        self.executor = executor
         self.connector = connector
         self.family = family
         self.resolver = resolver
@@ -66,7 +69,7 @@ final class HostConnector: @unchecked Sendable {
     /// Ends a look-up when the loop is shut down: no address is being connected to, whose socket the loop would close.
     private func watchLoop() {
         #if os(Linux)
-            guard let loop = self.turn.loop as? EpollEventLoop else { return }
+            guard let loop = self.executor.loop as? EpollEventLoop else { return }
             self.endOfLoop = loop.schedule(at: .now() + .hours(24 * 365)) {
             } orWhenTheLoopEnds: {
                 self.end(.failure(IOError(errnoCode: ECANCELED, reason: "the event loop has been shut down")))
@@ -81,7 +84,7 @@ final class HostConnector: @unchecked Sendable {
         self.timer?.cancel()
         self.timer = nil
         #if os(Linux)
-            if let endOfLoop, let loop = self.turn.loop as? EpollEventLoop { loop.cancel(endOfLoop) }
+            if let endOfLoop, let loop = self.executor.loop as? EpollEventLoop { loop.cancel(endOfLoop) }
             self.endOfLoop = nil
         #endif
         for query in self.queries.values { query.cancel() }
@@ -95,7 +98,7 @@ final class HostConnector: @unchecked Sendable {
 
     private func lookUp(_ name: HostName, _ port: Int, _ family: IPFamily) {
         let reply = self.resolver.lookUp(name, family) { answer in
-            self.turn.loop.execute { self.turn.run { self.answered(family, port, answer) } }
+            self.executor.loop.execute { self.executor.runTick { self.answered(family, port, answer) } }
         }
         switch reply {
         case .answered(let answer): self.answered(family, port, answer)
@@ -141,7 +144,7 @@ final class HostConnector: @unchecked Sendable {
 
     private func after(_ milliseconds: Int64, _ body: @escaping () -> Void) {
         self.timer?.cancel()
-        self.timer = self.turn.after(.milliseconds(milliseconds), body)
+        self.timer = self.executor.after(.milliseconds(milliseconds), body)
     }
 
     private func attempt(_ address: SocketAddress) throws(IOError) {

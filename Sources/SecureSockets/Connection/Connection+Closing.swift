@@ -57,7 +57,7 @@ extension Connection {
         case .closeTransport: self.transport.close()
         case .look(let delay):
             self.lingerTimer?.cancel()
-            self.lingerTimer = self.turn.after(delay) {
+            self.lingerTimer = self.executor.after(delay) {
                 if self.isClosing { self.perform(self.closing.look(self.progress())) }
             }
         }
@@ -95,7 +95,7 @@ extension Connection {
     private func beginLingering() {
         guard self.isClosing else { return }
         let undelivered = self.undelivered
-        self.turn.beginLingering(self, bytes: undelivered)
+        self.executor.beginLingering(self, bytes: undelivered)
         self.perform(self.closing.look(self.progress(asksThePeer: undelivered > 0)))
     }
 

@@ -9,19 +9,19 @@ extension Connection {
     @inline(__always) nonisolated(nonsending) func receive(
         _ request: ReceiveQueue.Request, timeout: Duration?
     ) async throws(SecureSocketError) -> ByteBuffer? {
-        guard self.turn.isOnLoop else { return try await self.receiveWaiting(request, timeout) }
+        guard self.executor.isOnLoop else { return try await self.receiveWaiting(request, timeout) }
         let atOnce = self.receiveAtOnce(request)
-        if let atOnce, !self.turn.countItem() { return try atOnce.get() }
+        if let atOnce, !self.executor.countItem() { return try atOnce.get() }
         let task = atOnce == nil ? self.waitingLoopTask : nil
         if atOnce == nil, task == nil { return try await self.receiveWaiting(request, timeout) }
         let outcome = await withUnsafeContinuation { (continuation: UnsafeContinuation<Waiter<ByteBuffer?>.Outcome, Never>) in
             guard let task else {
                 // The task has had its share: what it has taken is handed to it in the next round.
-                if let atOnce { self.turn.inNextRound { continuation.resume(returning: atOnce) } }
+                if let atOnce { self.executor.inNextRound { continuation.resume(returning: atOnce) } }
                 return
             }
             let waiter = self.takeSpareWaiter(of: task) ?? Waiter<ByteBuffer?>(of: task)
-            self.turn.part {
+            self.executor.runBeforeTick {
                 waiter.waitAgain(continuation)
                 self.waitForBytes(waiter, request, timeout)
             }
@@ -32,12 +32,12 @@ extension Connection {
     /// The task that calls, if it needs no cancellation handler here.
     private var callingLoopTask: LoopTask? {
         if let handler, handler.isCalling { return handler }
-        return self.turn.callingTask
+        return self.executor.callingTask
     }
 
     /// The same, if it may begin to wait here.
     private var waitingLoopTask: LoopTask? {
-        guard let task = self.callingLoopTask, task.waits(at: self) else { return nil }
+        guard let task = self.callingLoopTask, task.registerWait(at: self) == .registered else { return nil }
         return task
     }
 
@@ -48,7 +48,7 @@ extension Connection {
     }
 
     private func keep(_ waiter: Waiter<ByteBuffer?>, of task: LoopTask) {
-        if let former = self.spareWaiter?.task, former !== task { former.leaves(self) }
+        if let former = self.spareWaiter?.task, former !== task { former.unregisterWait(at: self) }
         self.spareWaiter = waiter
     }
 
@@ -59,7 +59,7 @@ extension Connection {
 
     /// Lets go of the task that has waited here, and it of this connection.
     func forgetSpareWaiter() {
-        self.spareWaiter?.task?.leaves(self)
+        self.spareWaiter?.task?.unregisterWait(at: self)
         self.spareWaiter = nil
     }
 
@@ -95,7 +95,7 @@ extension Connection {
         guard waiter.isWaiting, let timeout else { return }
         if timeout <= .zero { return self.receivingTimedOut(waiter, timeout) }
         let id = waiter.id
-        waiter.limit(to: timeout, on: self.turn) {
+        waiter.limit(to: timeout, on: self.executor) {
             // A loop of NIO's may run a timer that has just been cancelled, and the waiter may be waiting for another call by then.
             if waiter.id == id { self.receivingTimedOut(waiter, timeout) }
         }
@@ -109,7 +109,7 @@ extension Connection {
     fileprivate func giveUpReceiving(_ waiter: Waiter<ByteBuffer?>, _ error: SecureSocketError) {
         _ = self.receivers.remove { $0.waiter === waiter }
         waiter.resume(.failure(error))
-        waiter.task?.leaves(self)
+        waiter.task?.unregisterWait(at: self)
         // The call behind it may ask for less.
         self.deliverWhatIsDue()
     }
@@ -120,7 +120,7 @@ extension Connection {
         let error = self.error(for: refusal, .receiving)
         for receiver in self.receivers.removeAll() {
             receiver.waiter.resume(.failure(error))
-            receiver.waiter.task?.leaves(self)
+            receiver.waiter.task?.unregisterWait(at: self)
         }
     }
 
@@ -186,7 +186,7 @@ extension Connection {
         self.noteOutput()
         self.isResting = true
         self.updateReading()
-        self.turn.inNextRound {
+        self.executor.inNextRound {
             self.isResting = false
             self.deliverWhatIsDue()
         }
@@ -204,11 +204,11 @@ extension Connection {
             case .end(let end):
                 guard let waiter = self.receivers.popFirst()?.waiter else { break }
                 waiter.resume(self.report(end))
-                waiter.task?.leaves(self)
+                waiter.task?.unregisterWait(at: self)
             case .refusal(let refusal):
                 guard let waiter = self.receivers.popFirst()?.waiter else { break }
                 waiter.resume(.failure(self.error(for: refusal, .receiving)))
-                waiter.task?.leaves(self)
+                waiter.task?.unregisterWait(at: self)
             case .message(let bytes):
                 self.post(bytes)
                 messages += 1
@@ -361,7 +361,7 @@ extension SecureSocketError {
 }
 
 extension Connection: WaitingPlace {
-    func endWait(of task: LoopTask) {
+    func cancelWait(of task: LoopTask) {
         guard let receiver = self.receivers.first(where: { $0.waiter.task === task }) else { return }
         self.giveUpReceiving(receiver.waiter, .cancelled(.receiving))
     }

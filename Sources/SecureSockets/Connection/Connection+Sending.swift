@@ -9,7 +9,7 @@ extension Connection {
     @inline(__always) nonisolated(nonsending) func send(
         _ payload: ByteBuffer, timeout: Duration?
     ) async throws(SecureSocketError) {
-        if self.turn.isOnLoop, let outcome = self.sendAtOnce(payload) { return try outcome.get() }
+        if self.executor.isOnLoop, let outcome = self.sendAtOnce(payload) { return try outcome.get() }
         try await self.wait(.sending) { waiter in
             self.startSending(waiter, payload, timeout)
         } forget: { (waiter: Waiter<Void>) in
@@ -34,7 +34,7 @@ extension Connection {
         self.sendQueue.append(waiter.id, self.options.framing.framing.packet(of: payload))
         self.pump()
         guard waiter.isWaiting, let timeout else { return }
-        waiter.limit(to: timeout, on: self.turn) {
+        waiter.limit(to: timeout, on: self.executor) {
             let error = SecureSocketError.timedOut(.sending, "\(self.peerText) did not take the bytes within \(timeout)")
             if waiter.isWaiting, let outcome = self.forgetSender(waiter, error) { waiter.resume(outcome) }
         }
@@ -101,7 +101,7 @@ extension Connection {
     private func encrypt(_ bytes: UnsafeRawBufferPointer) -> Result<Void, SecureSocketError> {
         // Nothing is no record, and a buffer that nothing is written into would stay.
         if bytes.count == 0 { return .success(()) }
-        if self.engine.pendingOutput == 0 { self.engine.useForOutput(self.turn.takeSpareOutput()) }
+        if self.engine.pendingOutput == 0 { self.engine.useForOutput(self.executor.takeSpareOutput()) }
         do {
             try self.engine.write(bytes)
             self.noteOutput()

@@ -6,10 +6,10 @@ import TLSEngine
 /// One connection, from the first byte of its handshake to the last that is delivered: the one place where the decisions of
 /// `TLSEngine` and `ConnectionMachine` become effects.
 ///
-/// Theory of operation. Everything happens on the connection's event loop, in turns (`LoopTurn`). What the transport delivers
+/// Theory of operation. Everything happens on the connection's event loop, in ticks (`EventLoopExecutor`). What the transport delivers
 /// goes into the engine; what the engine decrypts goes straight into the machine's queue; `settle` hands out what the machine
 /// says is due, to waiting calls or to the owner's mailbox. What is sent is encrypted at once, into the engine's output, and
-/// leaves at the end of the turn (`flush`), at most `sendHighWaterMark` bytes a turn, so that one connection never keeps the loop
+/// leaves at the end of the tick (`flush`), at most `sendHighWaterMark` bytes a tick, so that one connection never keeps the loop
 /// from the others. Above that mark, and while the operating system takes no more, units wait in `sendQueue`.
 ///
 /// Reading and writing do not know of each other: a failing write leaves what has arrived where it is.
@@ -20,7 +20,7 @@ import TLSEngine
 /// Sendable without a check because all of its state is touched on `loop` only. Public calls come in through `onLoop`.
 final class Connection: @unchecked Sendable {
     let loop: any EventLoop
-    let turn: LoopTurn
+    let executor: EventLoopExecutor
     let transport: any Transport
     let engine: TLSEngine
     let options: SocketOptions
@@ -60,7 +60,7 @@ final class Connection: @unchecked Sendable {
     var began: (() -> Void)?
     /// Told once how the handshake has gone.
     private var established: ((Result<Void, SecureSocketError>) -> Void)?
-    private var handshakeTimer: LoopTurn.Timer?
+    private var handshakeTimer: EventLoopExecutor.Timer?
 
     /// What ended the peer's stream, where the machine knows only that something did.
     var readFailure: SecureSocketError?
@@ -72,7 +72,7 @@ final class Connection: @unchecked Sendable {
     @exclusivity(unchecked) var isResting = false
     @exclusivity(unchecked) private var isUnflushed = false
     /// The next look at what closing waits for.
-    var lingerTimer: LoopTurn.Timer?
+    var lingerTimer: EventLoopExecutor.Timer?
     /// Its name among those that linger on this loop; 0: none.
     var lingeringID: UInt64 = 0
     /// Told when the descriptor is free.
@@ -84,7 +84,7 @@ final class Connection: @unchecked Sendable {
 
     init(transport: any Transport, engine: TLSEngine, options: SocketOptions, peerName: String? = nil) {
         self.loop = transport.eventLoop
-        self.turn = LoopTurn.of(transport.eventLoop)
+        self.executor = EventLoopExecutor.of(transport.eventLoop)
         self.transport = transport
         self.engine = engine
         self.options = options
@@ -116,9 +116,9 @@ final class Connection: @unchecked Sendable {
 
     // MARK: From other threads
 
-    /// Runs `body` on the loop, in a turn: now if this is the loop, soon otherwise.
+    /// Runs `body` on the loop, in a tick: now if this is the loop, soon otherwise.
     func onLoop(_ body: @escaping @Sendable () -> Void) {
-        self.turn.onLoop(body)
+        self.executor.onLoop(body)
     }
 
     /// Waits on the loop for the outcome that `start` arranges for its waiter.
@@ -159,9 +159,9 @@ final class Connection: @unchecked Sendable {
         }
         self.established = completion
         if let timeout {
-            self.handshakeTimer = self.turn.after(TimeAmount(timeout)) { self.handshakeTimedOut(after: timeout) }
+            self.handshakeTimer = self.executor.after(TimeAmount(timeout)) { self.handshakeTimedOut(after: timeout) }
         }
-        self.turn.run {
+        self.executor.runTick {
             self.updateReading()
             self.continueHandshake()
         }
@@ -230,7 +230,7 @@ final class Connection: @unchecked Sendable {
     }
 
     func transportDelivered(_ bytes: ByteBuffer) {
-        self.turn.run {
+        self.executor.runTick {
             switch self.closing.state {
             case .handshaking:
                 self.noteSpoken()
@@ -251,7 +251,7 @@ final class Connection: @unchecked Sendable {
 
     /// The same, of bytes that the transport will write over when this returns.
     func transportLent(_ bytes: UnsafeRawBufferPointer) {
-        self.turn.run {
+        self.executor.runTick {
             switch self.closing.state {
             case .handshaking:
                 self.noteSpoken()
@@ -265,16 +265,16 @@ final class Connection: @unchecked Sendable {
     }
 
     func transportDrained() {
-        self.turn.run { self.pump() }
+        self.executor.runTick { self.pump() }
     }
 
     /// The peer has ended its side of the transport (FIN).
     func transportEnded() {
-        self.turn.run { self.endTransport(.truncated) }
+        self.executor.runTick { self.endTransport(.truncated) }
     }
 
     func transportBroke(_ error: any Error) {
-        self.turn.run {
+        self.executor.runTick {
             let reading: SecureSocketError.Step = self.isHandshaking ? .handshake : .receiving
             let lost = SecureSocketError.transport(error, step: reading, "the connection to \(self.peerText) was lost")
             // What failed first is the reason; that the transport then went is its consequence.
@@ -288,7 +288,7 @@ final class Connection: @unchecked Sendable {
 
     /// Nothing more can be written; what the peer has sent can still be read.
     func transportCannotSend(_ error: any Error) {
-        self.turn.run {
+        self.executor.runTick {
             self.writeFailure =
                 self.writeFailure ?? .transport(error, step: .sending, "the connection to \(self.peerText) was lost")
             self.breakWriting()
@@ -299,8 +299,8 @@ final class Connection: @unchecked Sendable {
     /// A handshake cannot go on when this side cannot write. What the peer has sent before may tell why: an alert, or its end. That is read
     /// first, and waited for no longer than until the loop has looked at it.
     private func endHandshakeWithoutWriting(_ error: any Error) {
-        self.turn.inNextRound {
-            self.turn.inNextRound {
+        self.executor.inNextRound {
+            self.executor.inNextRound {
                 guard self.isHandshaking else { return }
                 self.handshakeFailed(.transport(error, step: .handshake, "the connection to \(self.peerText) was lost"))
             }
@@ -314,7 +314,7 @@ final class Connection: @unchecked Sendable {
 
     /// The last report.
     func transportClosed() {
-        self.turn.run {
+        self.executor.runTick {
             guard !self.isTransportGone else { return }
             // What is still to be learnt of the end is learnt in the state that it ends.
             self.endTransport(.reset)
@@ -323,7 +323,7 @@ final class Connection: @unchecked Sendable {
             self.closing.transportGone()
             self.lingerTimer?.cancel()
             self.lingerTimer = nil
-            self.turn.endLingering(self)
+            self.executor.endLingering(self)
             for closer in self.closers { closer.resume(.success(())) }
             self.closers.removeAll()
             self.gone?()
@@ -367,21 +367,21 @@ final class Connection: @unchecked Sendable {
             .connectionReset, blame: .network, step: step, "the connection to \(self.peerText) was lost")
     }
 
-    // MARK: Turns
+    // MARK: Ticks
 
-    /// Sees to it that what the engine has to send leaves at the end of the turn.
+    /// Sees to it that what the engine has to send leaves at the end of the tick.
     func noteOutput() {
         guard self.engine.pendingOutput > 0, !self.isUnflushed else { return }
         self.isUnflushed = true
-        self.turn.noteUnflushed(self)
+        self.executor.noteUnflushed(self)
     }
 
-    /// The end of a turn: what was encrypted leaves.
+    /// The end of a tick: what was encrypted leaves.
     func flush() {
         self.isUnflushed = false
         if let output = self.engine.takeOutput() {
             self.transport.write(output)
-            self.turn.recycle(output)
+            self.executor.recycle(output)
         }
         self.pump()
     }

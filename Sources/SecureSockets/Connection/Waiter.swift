@@ -15,7 +15,7 @@ final class Waiter<Success: Sendable>: @unchecked Sendable {
     }
 
     private var state = State.new
-    private var timer: LoopTurn.Timer?
+    private var timer: EventLoopExecutor.Timer?
     /// The name under which the connection's queues know this call.
     var id: UInt64 = 0
 
@@ -66,10 +66,10 @@ final class Waiter<Success: Sendable>: @unchecked Sendable {
         if case .waiting = self.state { true } else { false }
     }
 
-    /// Runs `expired`, as a turn, when the call has waited that long.
-    func limit(to timeout: Duration?, on turn: LoopTurn, expired: @escaping () -> Void) {
+    /// Runs `expired`, as a tick, when the call has waited that long.
+    func limit(to timeout: Duration?, on executor: EventLoopExecutor, expired: @escaping () -> Void) {
         guard let timeout, self.isWaiting else { return }
-        self.timer = turn.after(TimeAmount(timeout), expired)
+        self.timer = executor.after(TimeAmount(timeout), expired)
     }
 }
 

@@ -60,7 +60,7 @@ final class Acceptor: Sendable {
         listening: ListenerOptions,
         logger: Logger
     ) {
-        self.places = loops.map { Place(loop: $0, lane: ServingLane(on: LoopTurn.of($0))) }
+        self.places = loops.map { Place(loop: $0, lane: ServingLane(on: EventLoopExecutor.of($0))) }
         self.tls = tls
         self.options = options
         self.listening = listening
@@ -208,7 +208,7 @@ final class Acceptor: Sendable {
         self.wake(at: now + Self.pauseInShortage)
         guard canMakeRoom else { return }
         for place in self.places {
-            place.lane.turn.onLoop { place.lane.turn.dropOldestLingering(AcceptMachine.roomPerShortage) }
+            place.lane.executor.onLoop { place.lane.executor.dropOldestLingering(AcceptMachine.roomPerShortage) }
         }
     }
 
@@ -359,7 +359,7 @@ final class Acceptor: Sendable {
 
     /// On the socket's loop, or any other thread.
     private func run(_ served: ServedSocket, _ lane: ServingLane) {
-        lane.turn.onLoop { lane.append(served) }
+        lane.executor.onLoop { lane.append(served) }
     }
 
     /// The handler of a socket has ended, and has closed it. On the socket's loop.

@@ -34,9 +34,9 @@ final class HandlerTasks: Sendable {
         _ socket: SecureSocket, _ handler: @escaping @Sendable (SecureSocket) async throws -> Void,
         ended: @escaping @Sendable ((any Error)?) -> Void
     ) {
-        let loopTask = LoopTask(on: socket.connection.turn)
+        let loopTask = LoopTask(on: socket.connection.executor)
         self.state.withLock { $0.running[socket.id] = Running(loopTask: loopTask) }
-        let task = Task(executorPreference: socket.connection.turn) {
+        let task = Task(executorPreference: socket.connection.executor) {
             self.begin(socket, loopTask)
             do {
                 try await handler(socket)

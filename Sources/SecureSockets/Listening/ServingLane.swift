@@ -12,7 +12,7 @@ struct ServedSocket: Sendable {
 ///
 /// Sendable without a check because its state is touched on its loop only.
 final class ServingLane: @unchecked Sendable {
-    let turn: LoopTurn
+    let executor: EventLoopExecutor
     private var sockets = Deque<ServedSocket>()
     private var waiter: UnsafeContinuation<ServedSocket?, Never>?
     /// How many have come.
@@ -20,8 +20,8 @@ final class ServingLane: @unchecked Sendable {
     /// How many will have come in the end, once that is known.
     private var total: Int?
 
-    init(on turn: LoopTurn) {
-        self.turn = turn
+    init(on executor: EventLoopExecutor) {
+        self.executor = executor
     }
 
     /// On the lane's loop.
@@ -37,7 +37,7 @@ final class ServingLane: @unchecked Sendable {
 
     /// No more will come than so many in all, some of which may still be on their way from another loop. From any thread.
     func end(after total: Int) {
-        self.turn.onLoop {
+        self.executor.onLoop {
             self.total = total
             guard self.isOver else { return }
             self.waiter?.resume(returning: nil)
@@ -47,10 +47,10 @@ final class ServingLane: @unchecked Sendable {
 
     private var isOver: Bool { self.count == self.total }
 
-    /// The next socket; nil when there will be no more. For one task, which prefers `turn`.
+    /// The next socket; nil when there will be no more. For one task, which prefers `executor`.
     nonisolated(nonsending) func next() async -> ServedSocket? {
         await withUnsafeContinuation { continuation in
-            self.turn.onLoop {
+            self.executor.onLoop {
                 if let socket = self.sockets.popFirst() {
                     continuation.resume(returning: socket)
                 } else if self.isOver {

@@ -48,13 +48,13 @@ final class DeliveryAtExit: Sendable {
 
     private static func run() {
         guard getpid() == self.process else { return }
-        let turns = LoopTurn.allWithConnections
-        guard !turns.isEmpty else { return }
-        let delivery = DeliveryAtExit(loops: turns.count)
-        for turn in turns where !turn.isOnLoop {
-            turn.loop.execute { turn.run { OneLoop(turn, delivery).step() } }
+        let executors = EventLoopExecutor.allWithConnections
+        guard !executors.isEmpty else { return }
+        let delivery = DeliveryAtExit(loops: executors.count)
+        for executor in executors where !executor.isOnLoop {
+            executor.loop.execute { executor.runTick { OneLoop(executor, delivery).step() } }
         }
-        if let own = turns.first(where: \.isOnLoop) { OneLoop(own, delivery).runHere() }
+        if let own = executors.first(where: \.isOnLoop) { OneLoop(own, delivery).runHere() }
         delivery.wait()
     }
 
@@ -82,16 +82,16 @@ final class DeliveryAtExit: Sendable {
 
     /// The deliveries of one loop; used on it.
     private final class OneLoop {
-        private let turn: LoopTurn
+        private let executor: EventLoopExecutor
         private let delivery: DeliveryAtExit
         private var awaited: [AwaitedDelivery] = []
         private var leastRemaining = Int.max
         private static let pause = TimeAmount.milliseconds(1)
 
-        init(_ turn: LoopTurn, _ delivery: DeliveryAtExit) {
-            self.turn = turn
+        init(_ executor: EventLoopExecutor, _ delivery: DeliveryAtExit) {
+            self.executor = executor
             self.delivery = delivery
-            turn.forEachConnection { connection in
+            executor.forEachConnection { connection in
                 if !connection.isHandshaking { self.awaited.append(AwaitedDelivery(connection)) }
             }
         }
@@ -99,15 +99,15 @@ final class DeliveryAtExit: Sendable {
         /// Looks, and looks again soon unless all is delivered.
         func step() {
             if self.isDone() { return self.delivery.loopIsDone() }
-            self.turn.after(Self.pause) { self.step() }
+            self.executor.after(Self.pause) { self.step() }
         }
 
         /// The same for the loop that the program ends on: its thread waits here.
         func runHere() {
             while !self.isDone(), NIODeadline.now() < self.delivery.deadline {
                 // Bounds the wait for an event.
-                self.turn.after(Self.pause) {}
-                guard self.turn.runNestedRound() else { break }
+                self.executor.after(Self.pause) {}
+                guard self.executor.runNestedRound() else { break }
             }
             self.delivery.loopIsDone()
         }

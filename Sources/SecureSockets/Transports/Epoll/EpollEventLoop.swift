@@ -41,7 +41,7 @@
             case over
 
             struct Open {
-                let turn: LoopTurn
+                let executor: EventLoopExecutor
                 var tasks: [@Sendable () -> Void] = []
                 /// Whether the loop has been woken for them.
                 var isWoken = false
@@ -81,12 +81,15 @@
         var hasEnded: Bool { self.life.hasEnded }
         private var isRunning: Bool { if case .running = self.life { true } else { false } }
 
-        /// The loop's turns, to be asked for on the loop. nil after its end: they refer to each other, and would never go.
-        @exclusivity(unchecked) private(set) var ownTurn: LoopTurn?
+        /// The loop's executor, to be asked for on the loop. nil after its end: they refer to each other, and would never be released.
+        @exclusivity(unchecked) private(set) var ownExecutor: EventLoopExecutor?
 
-        /// The loop's turns, from any thread; after its end some that nobody else has.
-        var turn: LoopTurn {
-            self.crossThread.withLock { if case .open(let open) = $0 { open.turn } else { nil } } ?? LoopTurn(loop: self)
+        /// The loop's executor, from any thread; after its end one of the caller's own.
+        var sharedExecutor: EventLoopExecutor {
+            let shared: EventLoopExecutor? = self.crossThread.withLock {
+                if case .open(let open) = $0 { open.executor } else { nil }
+            }
+            return shared ?? EventLoopExecutor(loop: self)
         }
 
         private struct Slot {
@@ -96,7 +99,7 @@
         }
 
         private static let eventsPerWait = 256
-        /// A task may add another for ever; the sockets get their turn in between.
+        /// Tasks may add others without end; the sockets are polled in between.
         private static let tasksPerRound = 4096
 
         init() throws(SecureSocketError) {
@@ -112,11 +115,10 @@
             self.life = .running
             self.hasCrossThreadTasks = true
             self.crossThread = Mutex(.over)
-            let turn = LoopTurn(loop: self)
-            turn.isLookedAfter = true
-            self.ownTurn = turn
-            LoopTurn.add(turn)
-            self.crossThread.withLock { $0 = .open(CrossThread.Open(turn: turn)) }
+            let executor = EventLoopExecutor(loop: self, tickStart: .polledByLoop)
+            self.ownExecutor = executor
+            EventLoopExecutor.add(executor)
+            self.crossThread.withLock { $0 = .open(CrossThread.Open(executor: executor)) }
         }
 
         /// A loop that has ended: it has neither descriptors nor a thread, and runs tasks on its queue. It is handed out in place of loops that
@@ -209,7 +211,7 @@
 
         private var hasWork: Bool {
             !self.tasks.isEmpty || !self.unfinished.isEmpty || !self.nextRound.isEmpty || self.hasCrossThreadTasks
-                || self.ownTurn?.isDue ?? false
+                || self.ownExecutor?.isTickDue ?? false
         }
 
         /// Milliseconds, rounded up: waking before a timer is due would only mean to wait again.
@@ -239,7 +241,7 @@
                 guard let task = self.tasks.popFirst() else { break }
                 task()
             }
-            self.ownTurn?.runIfDue()
+            self.ownExecutor?.runTickIfDue()
         }
 
         private func runTimers() {
@@ -264,7 +266,7 @@
 
         // MARK: Tasks and timers
 
-        /// Runs `body` when every descriptor that has something to do has had its turn. To be called on the loop.
+        /// Runs `body` after every descriptor that has something to do. To be called on the loop.
         func runInNextRound(_ body: @escaping () -> Void) {
             self.nextRound.append(body)
         }
@@ -451,9 +453,9 @@
             self.inputBuffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
             self.hasCrossThreadTasks = false
             self.life.end()
-            let turn = self.ownTurn
-            self.ownTurn = nil
-            LoopTurn.remove(self)
+            let executor = self.ownExecutor
+            self.ownExecutor = nil
+            EventLoopExecutor.remove(self)
             self.threadID.store(0, ordering: .relaxed)
             let open = self.crossThread.withLock { $0.end() }
             for task in open?.tasks ?? [] { self.tasks.append(task) }
@@ -462,7 +464,7 @@
             _ = cepoll_close(self.wakeup)
             _ = cepoll_close(self.epoll)
             self.runAfterEnd {
-                turn?.loopHasEnded()
+                executor?.loopHasEnded()
                 for deadline in self.timers.deadlines { self.lookAtTimersAfterEnd(at: deadline) }
                 for waiter in waiters { waiter() }
             }

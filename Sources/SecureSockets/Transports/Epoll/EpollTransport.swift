@@ -78,7 +78,7 @@
             }
             do {
                 self.registration = try self.loop.register(self.descriptor, for: Self.receiving, self)
-                self.loop.ownTurn?.countConnection(1)
+                self.loop.ownExecutor?.countConnection(1)
             } catch {
                 self.close()
                 throw error
@@ -227,7 +227,7 @@
                 _ = self.unsent.withFirst { self.send($0) }
                 if self.isWritingBroken { return self.writingHasFailed() }
                 guard let used = self.unsent.removeUsedFirst() else { break }
-                self.loop.ownTurn?.recycle(used)
+                self.loop.ownExecutor?.recycle(used)
             }
             if self.unsent.isEmpty { self.allIsSent() }
             if self.wasFull, self.unsentBytes <= self.outputLimit / 2 {
@@ -279,7 +279,7 @@
             self.isClosed = true
             if let registration {
                 self.loop.unregister(registration)
-                self.loop.ownTurn?.countConnection(-1)
+                self.loop.ownExecutor?.countConnection(-1)
             }
             self.registration = nil
             _ = cepoll_close(self.descriptor)

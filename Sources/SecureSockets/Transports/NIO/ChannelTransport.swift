@@ -54,7 +54,7 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
         // What makes the connection may refer to it by now.
         self.connect = nil
         guard let connection else { return self.close() }
-        LoopTurn.of(self.eventLoop).addChannelConnection(connection)
+        EventLoopExecutor.of(self.eventLoop).addChannelConnection(connection)
         connection.transportBegan()
     }
 
@@ -85,7 +85,7 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
     private func endConnection() {
         guard let connection else { return }
         self.connection = nil
-        connection.turn.removeChannelConnection(connection)
+        connection.executor.removeChannelConnection(connection)
         connection.transportClosed()
     }
 

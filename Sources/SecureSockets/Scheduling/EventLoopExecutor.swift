@@ -2,15 +2,15 @@ import DequeModule
 import NIOCore
 import Synchronization
 
-/// One event loop's turns: what its connections owe at the end of one, and the tasks that run on it.
+/// Runs tasks on an event loop, in ticks, at whose end the loop's connections flush.
 ///
-/// A turn begins with something that happens to a connection and ends when the tasks which that woke have run; then each
-/// connection that has something to send flushes, once. So a hundred small replies of one turn are one system call, and a task
-/// that waits for bytes goes on in the very call that brought them, without a change of thread.
+/// A tick begins with an event of a connection and ends when the tasks that the event woke have run. Then each connection that has output
+/// flushes, once: a hundred small replies in one tick take one system call, and a task that waits for bytes resumes in the very call that
+/// brought them, without a change of thread.
 ///
 /// Sendable without a check because everything but `enqueue` is touched on the loop's thread only, and `enqueue` looks at
 /// nothing else before it knows which thread it is on.
-final class LoopTurn: TaskExecutor, @unchecked Sendable {
+final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
     let loop: any EventLoop
     #if os(Linux)
         /// The same loop, if it is one of ours. Kept alive by `loop`.
@@ -21,17 +21,18 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
     @exclusivity(unchecked) private var unflushed: [Connection] = []
     /// Those whose flush is under way; empty between flushes.
     @exclusivity(unchecked) private var flushing: [Connection] = []
-    @exclusivity(unchecked) private var isInTurn = false
+    @exclusivity(unchecked) private var isInTick = false
     @exclusivity(unchecked) private var isScheduled = false
 
-    private static let roundsPerTurn = 4
-    /// Jobs that run in one turn before the loop looks at its sockets again.
-    private static let jobsPerTurn = 512
-    /// After so many jobs of one turn the clock is read.
+    private static let roundsPerTick = 4
+    /// Jobs that run in one tick before the loop looks at its sockets again.
+    private static let jobsPerTick = 512
+    /// After so many jobs of one tick the clock is read.
     private static let jobsPerLook = 16
 
-    init(loop: any EventLoop) {
+    init(loop: any EventLoop, tickStart: TickStart = .executedTask) {
         self.loop = loop
+        self.tickStart = tickStart
         #if os(Linux)
             self.epollLoop = loop as? EpollEventLoop
         #endif
@@ -39,38 +40,38 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
 
     // MARK: One for each loop
 
-    private static let turns = Mutex<[ObjectIdentifier: LoopTurn]>([:])
+    private static let executors = Mutex<[ObjectIdentifier: EventLoopExecutor]>([:])
 
-    /// The turns of a loop. Loops live as long as their group, which is as long as the program as a rule.
-    static func of(_ loop: any EventLoop) -> LoopTurn {
+    /// The executor of a loop. Loops live as long as their group, which is as long as the program as a rule.
+    static func of(_ loop: any EventLoop) -> EventLoopExecutor {
         #if os(Linux)
-            if let loop = loop as? EpollEventLoop { return loop.turn }
+            if let loop = loop as? EpollEventLoop { return loop.sharedExecutor }
         #endif
-        return self.turns.withLock { turns in
-            if let turn = turns[ObjectIdentifier(loop)], turn.loop === loop { return turn }
-            let turn = LoopTurn(loop: loop)
-            turns[ObjectIdentifier(loop)] = turn
+        return self.executors.withLock { executors in
+            if let executor = executors[ObjectIdentifier(loop)], executor.loop === loop { return executor }
+            let executor = EventLoopExecutor(loop: loop)
+            executors[ObjectIdentifier(loop)] = executor
             _ = DeliveryAtExit.isInstalled
-            return turn
+            return executor
         }
     }
 
     #if os(Linux)
-        /// Adds the turns of one of our own loops, until `remove`.
-        static func add(_ turn: LoopTurn) {
-            self.turns.withLock { $0[ObjectIdentifier(turn.loop)] = turn }
+        /// Adds the executor of one of our own loops, until `remove`.
+        static func add(_ executor: EventLoopExecutor) {
+            self.executors.withLock { $0[ObjectIdentifier(executor.loop)] = executor }
             _ = DeliveryAtExit.isInstalled
         }
 
         static func remove(_ loop: EpollEventLoop) {
             // Released after the lock: it may be the last reference.
-            let turn = self.turns.withLock { $0.removeValue(forKey: ObjectIdentifier(loop)) }
-            withExtendedLifetime(turn) {}
+            let executor = self.executors.withLock { $0.removeValue(forKey: ObjectIdentifier(loop)) }
+            withExtendedLifetime(executor) {}
         }
     #endif
 
-    static var allWithConnections: [LoopTurn] {
-        self.turns.withLock { $0.values.filter { $0.connectionCount.load(ordering: .relaxed) > 0 } }
+    static var allWithConnections: [EventLoopExecutor] {
+        self.executors.withLock { $0.values.filter { $0.connectionCount.load(ordering: .relaxed) > 0 } }
     }
 
     // MARK: Connections
@@ -124,7 +125,7 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
         } else {
             self.loop.execute {
                 self.jobs.append(job)
-                self.run {}
+                self.runTick {}
             }
         }
     }
@@ -147,31 +148,31 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
         return self.ownTasks[identity]
     }
 
-    // MARK: Turns
+    // MARK: Ticks
 
-    /// Runs `body` as a turn, or as a part of the one that is running.
-    func run(_ body: () -> Void) {
-        if self.isInTurn { return body() }
-        self.isInTurn = true
+    /// Runs `body` as a tick, or in the one that is running.
+    func runTick(_ body: () -> Void) {
+        if self.isInTick { return body() }
+        self.isInTick = true
         body()
-        // A flush makes room for those that wait to send. A few rounds of that cost less than as many turns.
-        var rounds = Self.roundsPerTurn
+        // A flush makes room for those that wait to send. A few rounds of that cost less than as many ticks.
+        var rounds = Self.roundsPerTick
         var slice = TimeSlice()
         repeat {
             self.runJobs(&slice)
             self.flush()
             rounds -= 1
         } while rounds > 0 && !self.jobs.isEmpty && !slice.isUsedUp
-        self.isInTurn = false
+        self.isInTick = false
         if !self.jobs.isEmpty || !self.unflushed.isEmpty { self.schedule() }
     }
 
-    /// Runs `body` as a part of a turn, on the loop's thread; see `onLoop`.
-    func part(_ body: () -> Void) {
-        if self.isInTurn { return body() }
-        self.isInTurn = true
+    /// Runs `body` now, on the loop's thread. The tasks that it wakes run in the tick that is running, or in one that begins soon.
+    func runBeforeTick(_ body: () -> Void) {
+        if self.isInTick { return body() }
+        self.isInTick = true
         body()
-        self.isInTurn = false
+        self.isInTick = false
         if !self.jobs.isEmpty || !self.unflushed.isEmpty { self.schedule() }
     }
 
@@ -179,43 +180,50 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
     ///
     /// Tasks that it wakes do not run on the caller's stack: the caller may be in the middle of cancelling one of them.
     func onLoop(_ body: @escaping @Sendable () -> Void) {
-        if self.isOnLoop { self.part(body) } else { self.loop.execute { self.run(body) } }
+        if self.isOnLoop { self.runBeforeTick(body) } else { self.loop.execute { self.runTick(body) } }
     }
 
-    #if os(Linux)
-        /// Whether the loop looks by itself whether a turn is due.
-        @exclusivity(unchecked) var isLookedAfter = false
+    /// What begins a tick that is due.
+    enum TickStart {
+        /// The loop, which calls `runTickIfDue` in each of its rounds.
+        case polledByLoop
+        /// A task that is executed on the loop.
+        case executedTask
+    }
 
-        /// The loop looks no more, and its connections' buffers are of no more use.
+    @exclusivity(unchecked) private var tickStart: TickStart
+
+    #if os(Linux)
+        /// The loop runs no more rounds, and its connections' buffers are of no more use.
         func loopHasEnded() {
-            self.isLookedAfter = false
+            self.tickStart = .executedTask
             self.spareOutputs.removeAll()
-            if self.isScheduled { self.loop.execute { self.runIfDue() } }
+            if self.isScheduled { self.loop.execute { self.runTickIfDue() } }
         }
     #endif
 
-    /// Sees to it that `connection` flushes at the end of this turn, or of one that begins soon.
+    /// Flushes `connection` at the end of this tick, or of one that begins soon.
     func noteUnflushed(_ connection: Connection) {
         self.unflushed.append(connection)
         self.schedule()
     }
 
     private func schedule() {
-        guard !self.isInTurn, !self.isScheduled else { return }
+        guard !self.isInTick, !self.isScheduled else { return }
         self.isScheduled = true
-        #if os(Linux)
-            if self.isLookedAfter { return }
-        #endif
-        self.loop.execute { self.runIfDue() }
+        switch self.tickStart {
+        case .polledByLoop: break
+        case .executedTask: self.loop.execute { self.runTickIfDue() }
+        }
     }
 
-    /// Whether a turn is to be run soon.
-    var isDue: Bool { self.isScheduled }
+    /// Whether a tick is to be run soon.
+    var isTickDue: Bool { self.isScheduled }
 
-    func runIfDue() {
+    func runTickIfDue() {
         guard self.isScheduled else { return }
         self.isScheduled = false
-        self.run {}
+        self.runTick {}
     }
 
     /// Whether this is the loop's thread.
@@ -250,14 +258,14 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
         return true
     }
 
-    /// Runs `body`, as a turn, when the other connections of the loop have had theirs. To be called on the loop.
+    /// Runs `body`, as a tick, when the other connections of the loop have had theirs. To be called on the loop.
     func inNextRound(_ body: @escaping () -> Void) {
         #if os(Linux)
-            if let epollLoop { return epollLoop.runInNextRound { self.run(body) } }
+            if let epollLoop { return epollLoop.runInNextRound { self.runTick(body) } }
         #endif
         // NIO's loops run what is executed on them, and what that adds, before they look at their channels; what is due later they run
         // after them.
-        self.loop.assumeIsolated().scheduleTask(in: .microseconds(10)) { self.run(body) }
+        self.loop.assumeIsolated().scheduleTask(in: .microseconds(10)) { self.runTick(body) }
     }
 
     // MARK: Timers
@@ -279,13 +287,13 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    /// Runs `body` as a turn after `delay`. To be called on the loop.
+    /// Runs `body` as a tick after `delay`. To be called on the loop.
     @discardableResult
     func after(_ delay: TimeAmount, _ body: @escaping () -> Void) -> Timer {
         #if os(Linux)
-            if let epollLoop { return .heap(epollLoop.schedule(at: .now() + delay) { self.run(body) }, epollLoop) }
+            if let epollLoop { return .heap(epollLoop.schedule(at: .now() + delay) { self.runTick(body) }, epollLoop) }
         #endif
-        return .scheduled(self.loop.assumeIsolated().scheduleTask(in: delay) { self.run(body) })
+        return .scheduled(self.loop.assumeIsolated().scheduleTask(in: delay) { self.runTick(body) })
     }
 
     // MARK: Lingering
@@ -323,7 +331,7 @@ final class LoopTurn: TaskExecutor, @unchecked Sendable {
 
     private func runJobs(_ slice: inout TimeSlice) {
         let executor = self.asUnownedTaskExecutor()
-        for count in 1...Self.jobsPerTurn {
+        for count in 1...Self.jobsPerTick {
             guard let job = self.jobs.popFirst() else { return }
             self.itemsOfJob = 0
             job.runSynchronously(on: executor)
