@@ -87,7 +87,7 @@ int cepoll_local_address(int descriptor, struct sockaddr_storage *address, sockl
     return result(getsockname(descriptor, (struct sockaddr *)address, length));
 }
 
-int cepoll_finish_writing(int descriptor) { return result(shutdown(descriptor, SHUT_WR)); }
+int cepoll_close_writing(int descriptor) { return result(shutdown(descriptor, SHUT_WR)); }
 
 int cepoll_close(int descriptor) { return result(close(descriptor)); }
 

@@ -160,7 +160,7 @@ public final class SecureSocket: Sendable {
     /// - Throws: ``SecureSocketError``: `connectionReset` if the connection broke, `closed`. Cancelling ends the wait only: the end
     ///   will be sent.
     nonisolated(nonsending) public func closeWriting() async throws(SecureSocketError) {
-        try await self.connection.finishWriting()
+        try await self.connection.closeWriting()
     }
 
     // MARK: Messages

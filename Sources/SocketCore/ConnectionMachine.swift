@@ -4,7 +4,7 @@ package import NIOCore
 ///
 /// Events come in as method calls, decisions go out as values; the connection that owns the machine performs them. Two sides,
 /// each with an end of its own that stays: reading (open, then ended in one of four ways, then reported) and writing (open, then
-/// finishing, finished or broken).
+/// closing, closed or broken).
 ///
 /// The calls of `receive` that wait are the connection's, in a queue of its own: first come, first served. The machine is told what the
 /// first of them asks for, because only that one can be served.
@@ -13,7 +13,7 @@ package import NIOCore
 ///     receive            bytes, or waits      refused          what is left, then the end  as the reading   refused
 ///     messages           none                 bytes            what is left, then the end  as the reading   none
 ///     send               accepted             accepted         accepted ¹                  refused          refused
-///     finishWriting      once                 once             once                        nothing to do    nothing to do
+///     closeWriting       once                 once             once                        refused          refused
 ///     close              what was accepted still goes out; waiting calls are refused                        nothing to do
 ///
 /// ¹ refused after the end has been reported, if the socket was opened so (`endsWritingWithReading`).
@@ -88,7 +88,15 @@ package struct ConnectionMachine: ~Copyable {
         case posted(StreamEnd)
     }
 
-    private enum Writing: Equatable { case open, finishing, finished, broken }
+    package enum CloseWritingDecision: Equatable {
+        /// The end of the stream follows everything that was accepted.
+        case wait
+        /// It has been sent before.
+        case alreadyClosed
+        case refuse(Refusal)
+    }
+
+    private enum Writing: Equatable { case open, closing, closed, broken }
 
     package var queue: ReceiveQueue
     private var delivery = Delivery.passive
@@ -236,28 +244,34 @@ package struct ConnectionMachine: ~Copyable {
         return self.writing == .open ? nil : .writingEnded
     }
 
-    /// No more will be sent after what was accepted; false if that had been settled before.
-    package mutating func finishWriting() -> Bool {
-        guard self.writing == .open, !self.isClosed else { return false }
-        self.writing = .finishing
-        return true
+    /// Ends this side's stream after everything that was accepted.
+    package mutating func closeWriting() -> CloseWritingDecision {
+        switch self.writing {
+        case .open:
+            if self.isClosed { return .refuse(.closed) }
+            self.writing = .closing
+            return .wait
+        case .closing: return .wait
+        case .closed: return .alreadyClosed
+        case .broken: return .refuse(self.isClosed ? .closed : .writingEnded)
+        }
     }
 
     /// The end of the stream has been sent.
-    package mutating func writingFinished() {
-        if self.writing == .finishing { self.writing = .finished }
+    package mutating func writingClosed() {
+        if self.writing == .closing { self.writing = .closed }
     }
 
     /// A write has failed. Reading is another matter, and an end that was sent has been sent.
     package mutating func writingBroke() {
-        if self.writing != .finished { self.writing = .broken }
+        if self.writing != .closed { self.writing = .broken }
     }
 
     package var isWritingBroken: Bool { self.writing == .broken }
 
-    package var hasFinishedWriting: Bool { self.writing == .finished }
+    package var isWritingClosed: Bool { self.writing == .closed }
 
-    package var isFinishingWriting: Bool { self.writing == .finishing }
+    package var isClosingWriting: Bool { self.writing == .closing }
 
     // MARK: Closing
 

@@ -69,8 +69,8 @@ package final class TLSEngine {
     private var hasCounted = false
 
     // Unchecked exclusivity is sound: an engine belongs to one loop, and no access to these calls anything that has another.
-    /// What somebody else's buffer holds, for as long as `withLent` runs; otherwise empty. Read before `input`.
-    @exclusivity(unchecked) fileprivate var lent = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// What is left of the bytes that `withBorrowed` was given, while it runs; otherwise empty. Read before `input`.
+    @exclusivity(unchecked) fileprivate var borrowed = UnsafeRawBufferPointer(start: nil, count: 0)
     @exclusivity(unchecked) fileprivate var input = ByteBuffer()
     @exclusivity(unchecked) fileprivate var output = ByteBuffer()
     @exclusivity(unchecked) fileprivate(set) var transportHasEnded = false
@@ -172,30 +172,30 @@ package final class TLSEngine {
         }
     }
 
-    /// Reads from `bytes` while `body` runs, and copies what is left of them then: whoever has lent them writes into them again.
-    package func withLent(_ bytes: UnsafeRawBufferPointer, _ body: () -> Void) {
-        if self.input.readableBytes > 0 || self.lent.count > 0 {
+    /// Reads from `bytes` while `body` runs, and copies what is left of them then: their owner overwrites them.
+    package func withBorrowed(_ bytes: UnsafeRawBufferPointer, _ body: () -> Void) {
+        if self.input.readableBytes > 0 || self.borrowed.count > 0 {
             self.input.writeBytes(bytes)
             return body()
         }
-        self.lent = bytes
+        self.borrowed = bytes
         body()
-        if self.lent.count > 0 {
-            var rest = ByteBuffer(bytes: self.lent)
+        if self.borrowed.count > 0 {
+            var rest = ByteBuffer(bytes: self.borrowed)
             rest.writeImmutableBuffer(self.input)
             self.input = rest
         }
-        self.lent = UnsafeRawBufferPointer(start: nil, count: 0)
+        self.borrowed = UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
     /// What can be read in one piece.
-    fileprivate var availableInput: Int { self.lent.count > 0 ? self.lent.count : self.input.readableBytes }
+    fileprivate var availableInput: Int { self.borrowed.count > 0 ? self.borrowed.count : self.input.readableBytes }
 
     /// Copies input to the library; not more than is available.
     fileprivate func takeInput(_ count: Int, into target: UnsafeMutableRawPointer) {
-        if self.lent.count > 0, let start = self.lent.baseAddress {
+        if self.borrowed.count > 0, let start = self.borrowed.baseAddress {
             copyInPieces(start, to: target, count: count)
-            self.lent = UnsafeRawBufferPointer(start: start + count, count: self.lent.count - count)
+            self.borrowed = UnsafeRawBufferPointer(start: start + count, count: self.borrowed.count - count)
         } else {
             self.input.readWithUnsafeReadableBytes { source in
                 if let start = source.baseAddress { copyInPieces(start, to: target, count: count) }
@@ -206,7 +206,7 @@ package final class TLSEngine {
 
     /// The first bytes of what has arrived and has not been read by the library.
     func nextInput(atMost limit: Int) -> [UInt8] {
-        self.lent.count > 0 ? Array(self.lent.prefix(limit)) : Array(self.input.readableBytesView.prefix(limit))
+        self.borrowed.count > 0 ? Array(self.borrowed.prefix(limit)) : Array(self.input.readableBytesView.prefix(limit))
     }
 
     /// Notes that the network will deliver nothing more.

@@ -28,7 +28,7 @@ final class FailingTransport: Transport, @unchecked Sendable {
         self.connection?.transportCannotSend(IOError(errnoCode: 1, reason: "send"))
     }
 
-    func finishWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) { completion() }
+    func closeWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) { completion() }
     func setReading(_ isReading: Bool) {}
     func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void) { completion(.success(())) }
 

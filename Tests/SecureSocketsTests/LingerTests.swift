@@ -139,7 +139,7 @@ private final class StandingTransport: Transport {
     init(on loop: any EventLoop) { self.eventLoop = loop }
 
     func write(_ bytes: ByteBuffer) {}
-    func finishWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) {}
+    func closeWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) {}
     func setReading(_ isReading: Bool) {}
     func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void) { completion(.success(())) }
     func close() { self.isClosed = true }

@@ -160,15 +160,29 @@ import Testing
         #expect(classic.sendRefusal == .writingEnded)
     }
 
-    @Test func `writing is finished once`() {
+    @Test func `writing is closed once`() {
         var machine = self.machine()
-        #expect(machine.finishWriting() == true)
-        #expect(machine.isFinishingWriting == true)
+        #expect(machine.closeWriting() == .wait)
+        #expect(machine.isClosingWriting == true)
         #expect(machine.sendRefusal == .writingEnded)
-        #expect(machine.finishWriting() == false)
-        machine.writingFinished()
-        #expect(machine.hasFinishedWriting == true)
+        #expect(machine.closeWriting() == .wait)
+        machine.writingClosed()
+        #expect(machine.isWritingClosed == true)
+        #expect(machine.closeWriting() == .alreadyClosed)
+        machine.writingBroke()
+        #expect(machine.closeWriting() == .alreadyClosed)
         #expect(machine.receive(.next, isBehindOthers: false) == .wait)
+    }
+
+    @Test func `writing cannot be closed when it is broken, or the socket closed`() {
+        var machine = self.machine()
+        machine.writingBroke()
+        #expect(machine.closeWriting() == .refuse(.writingEnded))
+        #expect(machine.close() == .refuse(.closed))
+        #expect(machine.closeWriting() == .refuse(.closed))
+        var closed = self.machine()
+        #expect(closed.close() == .refuse(.closed))
+        #expect(closed.closeWriting() == .refuse(.closed))
     }
 
     @Test func `closing refuses what waits and discards what has come`() {

@@ -45,7 +45,7 @@ long cepoll_receive(int descriptor, void *bytes, unsigned long count);
 // Without SIGPIPE.
 long cepoll_send(int descriptor, const void *bytes, unsigned long count);
 int cepoll_local_address(int descriptor, struct sockaddr_storage *address, socklen_t *length);
-int cepoll_finish_writing(int descriptor);
+int cepoll_close_writing(int descriptor);
 int cepoll_close(int descriptor);
 // How many bytes the peer has acknowledged; 0 if the kernel does not tell.
 uint64_t cepoll_acknowledged(int descriptor);

@@ -75,14 +75,14 @@ extension Connection {
     private func endSenders() {
         let dropped = Set(self.sendQueue.dropUnbegun())
         let waiting = self.senders
-        let finishing = self.finishers
+        let closers = self.writingClosers
         self.senders.removeAll()
-        self.finishers.removeAll()
+        self.writingClosers.removeAll()
         for sender in waiting {
             let isAccepted = !self.options.streamRules.contains(.closingFailsSends) && !dropped.contains(sender.id)
             sender.resume(isAccepted ? .success(()) : .failure(.closed(.sending)))
         }
-        for finisher in finishing { finisher.resume(.failure(.closed(.sending))) }
+        for closer in closers { closer.resume(.failure(.closed(.sending))) }
     }
 
     /// Hands over as much of what was accepted as is possible at once.
@@ -100,13 +100,13 @@ extension Connection {
     }
 
     /// Everything that was accepted has been encrypted: ends our side of the transport.
-    func closeWriting() {
+    func closeTransportWriting() {
         switch self.closing.closeWriting(isBroken: self.machine.isWritingBroken) {
         case .nothing: return
         case .withCloseNotify: self.engine.writeCloseNotify()
         case .withoutCloseNotify: break
         }
-        self.transport.finishWriting(with: self.engine.takeOutput()) {
+        self.transport.closeWriting(with: self.engine.takeOutput()) {
             self.perform(self.closing.writingDelivered())
         }
     }

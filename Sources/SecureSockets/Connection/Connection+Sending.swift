@@ -128,20 +128,20 @@ extension Connection {
             }
         }
         guard self.sendQueue.isEmpty else { return }
-        if self.machine.isFinishingWriting { self.completeFinishing() }
-        if self.isClosing { self.closeWriting() }
+        if self.machine.isClosingWriting { self.completeClosingWriting() }
+        if self.isClosing { self.closeTransportWriting() }
     }
 
     /// Nothing can be sent any more.
     func breakWriting() {
-        guard !self.machine.isWritingBroken, !self.machine.hasFinishedWriting else { return }
+        guard !self.machine.isWritingBroken, !self.machine.isWritingClosed else { return }
         self.machine.writingBroke()
         _ = self.sendQueue.dropAll()
-        if !self.senders.isEmpty || !self.finishers.isEmpty {
+        if !self.senders.isEmpty || !self.writingClosers.isEmpty {
             let error = self.writeFailure ?? self.connectionLost(.sending)
-            let waiting = self.senders + self.finishers
+            let waiting = self.senders + self.writingClosers
             self.senders.removeAll()
-            self.finishers.removeAll()
+            self.writingClosers.removeAll()
             for waiter in waiting { waiter.resume(.failure(error)) }
         }
         self.perform(self.closing.writingBroke())
@@ -150,28 +150,27 @@ extension Connection {
     // MARK: Half-close
 
     /// Ends this side's stream after everything that was accepted.
-    nonisolated(nonsending) func finishWriting() async throws(SecureSocketError) {
+    nonisolated(nonsending) func closeWriting() async throws(SecureSocketError) {
         try await self.wait(.sending) { waiter in
-            guard self.machine.finishWriting() || self.machine.isFinishingWriting else {
-                // Finished before: nothing to do. Broken or closed: the end cannot be said any more.
-                let isFinished = self.machine.hasFinishedWriting
-                return waiter.resume(
-                    isFinished ? .success(()) : .failure(self.error(for: self.machine.sendRefusal ?? .writingEnded, .sending)))
+            switch self.machine.closeWriting() {
+            case .alreadyClosed: waiter.resume(.success(()))
+            case .refuse(let refusal): waiter.resume(.failure(self.error(for: refusal, .sending)))
+            case .wait:
+                self.writingClosers.append(waiter)
+                self.pump()
             }
-            self.finishers.append(waiter)
-            self.pump()
         } forget: { (waiter: Waiter<Void>) in
-            // The end stays decided; only nobody waits for it.
-            self.finishers.removeAll { $0 === waiter }
+            // The stream ends all the same.
+            self.writingClosers.removeAll { $0 === waiter }
             return .failure(.cancelled(.sending))
         }
     }
 
-    private func completeFinishing() {
-        self.machine.writingFinished()
-        for finisher in self.finishers { finisher.resume(.success(())) }
-        self.finishers.removeAll()
+    private func completeClosingWriting() {
+        self.machine.writingClosed()
+        for closer in self.writingClosers { closer.resume(.success(())) }
+        self.writingClosers.removeAll()
         // If the peer has finished as well, this may close the transport at once.
-        self.closeWriting()
+        self.closeTransportWriting()
     }
 }

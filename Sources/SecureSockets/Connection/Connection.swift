@@ -45,7 +45,8 @@ final class Connection: @unchecked Sendable {
     @exclusivity(unchecked) var receivers = ShortQueue<Receiver>()
     /// Calls of `send` that wait, in no special order: `sendQueue` has it.
     @exclusivity(unchecked) var senders: [Waiter<Void>] = []
-    var finishers: [Waiter<Void>] = []
+    /// Calls of `closeWriting` that wait.
+    var writingClosers: [Waiter<Void>] = []
     var closers: [Waiter<Void>] = []
     private var lastWaiterID: UInt64 = 0
     /// The task that runs the handler of this connection, while it runs, if it is one of `serve`.
@@ -250,14 +251,14 @@ final class Connection: @unchecked Sendable {
     }
 
     /// The same, of bytes that the transport will write over when this returns.
-    func transportLent(_ bytes: UnsafeRawBufferPointer) {
+    func transportRead(borrowing bytes: UnsafeRawBufferPointer) {
         self.executor.runTick {
             switch self.closing.state {
             case .handshaking:
                 self.noteSpoken()
-                self.engine.withLent(bytes) { if self.established != nil { self.continueHandshake() } }
+                self.engine.withBorrowed(bytes) { if self.established != nil { self.continueHandshake() } }
             case .open:
-                self.engine.withLent(bytes) { self.decrypt() }
+                self.engine.withBorrowed(bytes) { self.decrypt() }
             case .closing: self.perform(self.closing.discard(bytes.count))
             case .lost, .released, .closed: break
             }

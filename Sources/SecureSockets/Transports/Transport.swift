@@ -25,7 +25,7 @@ protocol Transport: AnyObject {
     func write(_ bytes: ByteBuffer)
     /// Queues bytes, if there are any, sends what is queued, and then ends this side's stream; `completion` runs when all of it
     /// has been handed over, or cannot be any more.
-    func finishWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void)
+    func closeWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void)
     /// Reads on, or leaves what comes to the network.
     func setReading(_ isReading: Bool)
     func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void)

@@ -43,7 +43,7 @@
         @exclusivity(unchecked) private var sendingFailure: Int32 = 0
         /// Why the connection was lost. The kernel tells that once, to whoever asks first; to the other it looks like an end.
         private var loss: Int32?
-        @exclusivity(unchecked) private var hasFinishedWriting = false
+        @exclusivity(unchecked) private var hasClosedWriting = false
         /// Runs when all that was written has been handed over.
         private var finishing: (() -> Void)?
         @exclusivity(unchecked) private var isClosed = false
@@ -142,7 +142,7 @@
                 let result = cepoll_receive(self.descriptor, buffer.baseAddress, UInt(buffer.count))
                 if result > 0 {
                     if result < buffer.count, !self.moreMayFollowShortRead { self.mayReceive = false }
-                    self.connection?.transportLent(UnsafeRawBufferPointer(rebasing: buffer[..<result]))
+                    self.connection?.transportRead(borrowing: UnsafeRawBufferPointer(rebasing: buffer[..<result]))
                 } else if result == 0, let loss {
                     self.receivingFailed(loss)
                 } else if result == 0 {
@@ -184,7 +184,7 @@
         var hasUnreadBytes: Bool { !self.isClosed && cepoll_unread(self.descriptor) > 0 }
 
         func write(_ bytes: ByteBuffer) {
-            guard !self.isClosed, !self.isWritingBroken, !self.hasFinishedWriting, bytes.readableBytes > 0 else { return }
+            guard !self.isClosed, !self.isWritingBroken, !self.hasClosedWriting, bytes.readableBytes > 0 else { return }
             guard self.unsent.isEmpty else { return self.keep(bytes) }
             let sent = self.send(bytes)
             if self.isWritingBroken { return self.writingHasFailed() }
@@ -248,10 +248,10 @@
 
         // MARK: The end
 
-        func finishWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) {
+        func closeWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) {
             if let bytes { self.write(bytes) }
-            guard !self.hasFinishedWriting else { return completion() }
-            self.hasFinishedWriting = true
+            guard !self.hasClosedWriting else { return completion() }
+            self.hasClosedWriting = true
             self.finishing = completion
             if self.unsent.isEmpty { self.allIsSent() }
         }
@@ -261,12 +261,12 @@
             self.finishing = nil
             finishing()
             guard !self.isClosed else { return }
-            if !self.hasReceivedEnd { _ = cepoll_finish_writing(self.descriptor) }
+            if !self.hasReceivedEnd { _ = cepoll_close_writing(self.descriptor) }
             self.closeIfBothHaveEnded()
         }
 
         private func closeIfBothHaveEnded() {
-            if self.hasReceivedEnd, self.hasFinishedWriting, self.finishing == nil { self.close() }
+            if self.hasReceivedEnd, self.hasClosedWriting, self.finishing == nil { self.close() }
         }
 
         func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void) {

@@ -16,7 +16,7 @@ final class MemoryTransport: Transport, @unchecked Sendable {
     private var peer: MemoryTransport?
     private var isReading = false
     private var isClosed = false
-    private var hasFinishedWriting = false
+    private var hasClosedWriting = false
     /// What the peer has written and this end has not read.
     private var inbox: [ByteBuffer] = []
     private var peerHasFinished = false
@@ -49,16 +49,16 @@ final class MemoryTransport: Transport, @unchecked Sendable {
     var isWritable: Bool { self.unsentBytes < self.capacity }
 
     func write(_ bytes: ByteBuffer) {
-        guard !self.isClosed, !self.hasFinishedWriting, let peer else { return }
+        guard !self.isClosed, !self.hasClosedWriting, let peer else { return }
         self.unsentBytes += bytes.readableBytes
         if !self.isWritable { self.wasFull = true }
         peer.eventLoop.execute { peer.arrived(bytes) }
     }
 
-    func finishWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) {
+    func closeWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) {
         if let bytes { self.write(bytes) }
-        guard !self.isClosed, !self.hasFinishedWriting, let peer else { return completion() }
-        self.hasFinishedWriting = true
+        guard !self.isClosed, !self.hasClosedWriting, let peer else { return completion() }
+        self.hasClosedWriting = true
         peer.eventLoop.execute { peer.peerFinished() }
         // Handed over is read by the peer here: there is no operating system between that would keep it.
         self.finishing.append(completion)

@@ -179,7 +179,7 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
         if !self.isReading { try? self.channel.syncOptions?.setOption(.autoRead, value: false) }
     }
 
-    func finishWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) {
+    func closeWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) {
         guard self.context != nil else { return completion() }
         if let bytes { self.write(bytes) }
         self.finishing = completion
