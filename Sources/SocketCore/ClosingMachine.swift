@@ -1,7 +1,6 @@
 package import NIOCore
 
-/// The life of one connection as far as its end: what the peer is told, how long closing waits for the peer, and when the descriptor is
-/// closed.
+/// The states of one connection up to its end: what the peer is told, how long closing waits for the peer, and when the descriptor is closed.
 ///
 /// Events come in as method calls, decisions go out as values; the connection that owns the machine performs them. The time, and how far
 /// the delivery has got, are arguments. Closing has an order: what `send` accepted, `close_notify`, the end of this side's stream, the
@@ -28,7 +27,7 @@ package import NIOCore
 ///
 /// ¹ The transport has gone, and this side has not closed the connection: what had arrived can still be received.
 /// ² Released at once if both sides have ended before.
-/// ³ Without if writing is broken, or if the connection ends because of an error: the peer must not take what it has for all.
+/// ³ Without if writing is broken, or if the connection ends because of an error: the peer must not take a truncated stream for a complete one.
 /// ⁴ After the timeout without progress, or after twelve timeouts in all. Progress is that fewer bytes are undelivered, or that the peer
 ///   has acknowledged more.
 /// ⁵ Half a second without progress, and a second in all.
@@ -48,7 +47,7 @@ package struct ClosingMachine: Sendable {
         fileprivate let sendsCloseNotify: Bool
         fileprivate var timeout: TimeAmount
         fileprivate var waiting = Waiting.notBegun
-        /// Bytes that were read since.
+        /// Bytes that have been read since closing began.
         fileprivate var discarded = 0
 
         fileprivate enum Waiting {
@@ -118,8 +117,8 @@ package struct ClosingMachine: Sendable {
         case delivered
     }
 
-    /// How long closing waits at most, in timeouts: a peer that takes a little now and then must not hold a connection, and whoever waits for
-    /// its end, for ever.
+    /// How long closing waits at most, in timeouts: a peer that takes a little now and then must not hold a connection, and the calls that
+    /// wait for its end, for ever.
     private static var longestInTimeouts: Int { 12 }
     /// Longer than any connection, and short enough to be multiplied and added to a point in time.
     private static let longestTimeout = TimeAmount.hours(24 * 365 * 8)
@@ -129,8 +128,8 @@ package struct ClosingMachine: Sendable {
     private static let longestTimeoutAfterHandshake = TimeAmount.seconds(1)
     /// When the program is about to stop.
     private static let hastyTimeout = TimeAmount.milliseconds(500)
-    /// After closing, what a peer goes on sending is read and discarded, so that the end of the stream reaches it; a peer that sends more
-    /// than this has had many round trips to notice, and the connection is dropped, which resets it.
+    /// What the peer sends after closing is read and discarded, so that the end of the stream reaches it. A peer that sends more than this
+    /// has had many round trips to notice, and the connection is dropped, which resets it.
     private static var mostDiscarded: Int { 16 << 20 }
 
     package private(set) var state = State.handshaking
@@ -140,7 +139,7 @@ package struct ClosingMachine: Sendable {
 
     package init() {}
 
-    // MARK: What is asked
+    // MARK: Questions
 
     /// Whether everything before this side's end, and the end itself, has been handed to the operating system.
     package var isWritingDelivered: Bool { self.output == .delivered }
@@ -158,7 +157,7 @@ package struct ClosingMachine: Sendable {
         if case .handshaking = self.state { self.state = .open }
     }
 
-    /// The peer has not shown itself to be one, and gets a moment for the alert.
+    /// Closes after a failed handshake. The peer has not proved itself, and gets a moment to read the alert.
     package mutating func handshakeFailed(timeout: TimeAmount) -> CloseDecision {
         guard case .handshaking = self.state else { return .nothing }
         self.begin(sendsCloseNotify: true, timeout: min(timeout, Self.longestTimeoutAfterHandshake))
@@ -188,7 +187,7 @@ package struct ClosingMachine: Sendable {
         }
     }
 
-    /// Ends everything at once, and lets the peer see that. After `deliverAndDrop` the caller drops the connection.
+    /// Ends everything at once, without `close_notify`. After `deliverAndDrop` the caller drops the connection.
     package mutating func abort() -> CloseDecision {
         if case .closing = self.state {
             self.state = .released
@@ -243,7 +242,7 @@ package struct ClosingMachine: Sendable {
     /// Nothing can be written any more, and this side's end had not been sent.
     package mutating func writingBroke() -> Decision { self.releaseIfClosing() }
 
-    /// Bytes have arrived that nobody will receive.
+    /// Bytes have arrived after closing.
     package mutating func discard(_ count: Int) -> Decision {
         guard case .closing(var closing) = self.state else { return .nothing }
         closing.discarded += count
@@ -263,7 +262,7 @@ package struct ClosingMachine: Sendable {
             let deadline = progress.when + closing.timeout * Self.longestInTimeouts
             closing.waiting = .since(latest: progress, deadline: deadline)
         case .since(let latest, let deadline):
-            // The first answer of the peer's is compared with nothing: it is no progress.
+            // Before the first answer nothing is known to compare it with: it is no progress.
             let hasAcknowledged = latest.acknowledged.map { progress.acknowledged ?? 0 > $0 } ?? false
             let hasProgressed = progress.undelivered < latest.undelivered || hasAcknowledged
             let hasTimedOut = !hasProgressed && progress.when - latest.when >= closing.timeout

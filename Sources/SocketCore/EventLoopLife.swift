@@ -38,7 +38,7 @@ package enum EventLoopLife: Sendable, Equatable {
 
     package static var roundsOfStopping: Int { 64 }
 
-    /// Somebody asks for the end.
+    /// The loop is asked to stop.
     package mutating func stop() -> StopDecision {
         switch self {
         case .running:
@@ -48,7 +48,7 @@ package enum EventLoopLife: Sendable, Equatable {
         }
     }
 
-    /// A round is over, or none has been run.
+    /// Decides whether the thread runs another round.
     package mutating func nextRound(hasWork: Bool) -> Round {
         switch self {
         case .running: return .run

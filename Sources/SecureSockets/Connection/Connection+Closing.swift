@@ -2,7 +2,7 @@ import NIOCore
 import SocketCore
 import TLSEngine
 
-/// Closing: calls end at once, delivery goes on. `ClosingMachine` decides; here is what follows.
+/// Closing: calls end at once, delivery continues in the background. Performs what `ClosingMachine` decides.
 extension Connection {
     /// Closes this side. What had arrived is discarded; calls that wait end with `closed`.
     ///
@@ -11,7 +11,7 @@ extension Connection {
         self.perform(self.closing.close(sendsCloseNotify: sendsCloseNotify, timeout: TimeAmount(self.options.lingerTimeout)))
     }
 
-    /// Ends everything at once, and lets the peer see that.
+    /// Ends everything at once, without `close_notify`.
     func abort() {
         self.perform(self.closing.abort())
     }
