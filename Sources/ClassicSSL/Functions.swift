@@ -14,7 +14,7 @@ extension SSL {
     ///   - timeout: How long to wait, in milliseconds; a variable is written `.milliseconds(limit)`.
     /// - Throws: `enotlistener`, `closed`, `enoservercert`, `timeout`, `einval` for a negative timeout, and the reasons of a failed
     ///   handshake. The listener is unharmed.
-    nonisolated(nonsending) public static func accept(
+    public static func accept(
         _ listener: Socket, _ timeout: Timeout = .infinity
     ) async throws(Reason) -> Socket {
         guard case .listener(let secureListener) = listener.kind else { throw .enotlistener }
@@ -46,7 +46,7 @@ extension SSL {
     ///   - timeout: For name, connection and handshake together, in milliseconds; a variable is written `.milliseconds(limit)`.
     /// - Throws: `eoptions`; `ecacertfile`, `ecertfile`, `ekeyfile`, `ekeymismatch`, `ecipher`; `nxdomain`, `einval`; reasons of the
     ///   operating system such as `econnrefused`; `timeout`; and the reasons of a failed handshake.
-    nonisolated(nonsending) public static func connect(
+    public static func connect(
         _ address: Address, _ port: Int, _ options: [Option], _ timeout: Timeout = .infinity
     ) async throws(Reason) -> Socket {
         let options = try Options(options, for: .connect)
@@ -70,7 +70,7 @@ extension SSL {
     /// `controlling_process/2`: makes another process the owner of a socket, with the messages of it that wait (specification §2).
     ///
     /// - Throws: `{badcall, _}` if the caller's process is not the owner, `closed`.
-    nonisolated(nonsending) public static func controllingProcess(
+    public static func controllingProcess(
         _ socket: Socket, _ newOwner: Process
     ) async throws(Reason) {
         if socket.isClosed { throw .closed }
@@ -94,7 +94,7 @@ extension SSL {
     ///
     /// - Throws: `enooptions`, `eoptions`; `ecacertfile`, `ecertfile`, `ekeyfile`, `ekeymismatch`, `ecipher`; `einval`; reasons of the
     ///   operating system such as `eaddrinuse`.
-    nonisolated(nonsending) public static func listen(_ port: Int, _ options: [Option]) async throws(Reason) -> Socket {
+    public static func listen(_ port: Int, _ options: [Option]) async throws(Reason) -> Socket {
         guard !options.isEmpty else { throw .enooptions }
         let options = try Options(options, for: .listen)
         guard (0...65_535).contains(port) else { throw .einval }
@@ -133,7 +133,7 @@ extension SSL {
     /// - Throws: `{badcall, _}` for an active socket, `einval`, `enomem` for a length over 16 MiB, `timeout`, `closed`, `enotconn` for a
     ///   listener, and what broke the connection, once: among it `emsgsize`, if a packet's header announces more than
     ///   ``maximumPacketSize``.
-    nonisolated(nonsending) public static func recv(
+    public static func recv(
         _ socket: Socket, _ length: Int, _ timeout: Timeout = .infinity
     ) async throws(Reason) -> Bytes {
         let stream = try socket.openStream()
@@ -159,7 +159,7 @@ extension SSL {
     ///   - data: A literal, or a value in a variable: `.text(line)`, `.bytes(array)`, `.binary(buffer)`.
     /// - Throws: `enotconn` for a listener, `closed` if nothing can be sent any more, `emsgsize` if the packet header cannot say the
     ///   length, `einval` for a number that is no byte.
-    @inline(__always) nonisolated(nonsending) public static func send(_ socket: Socket, _ data: IOData) async throws(Reason) {
+    @inline(__always) public static func send(_ socket: Socket, _ data: IOData) async throws(Reason) {
         let stream = try socket.openStream()
         let bytes: ByteBuffer
         do {
@@ -179,14 +179,14 @@ extension SSL {
     /// Sends what was received.
     // Otherwise nobody could write `SSL.send(socket, .binary(buffer))`.
     @_disfavoredOverload
-    nonisolated(nonsending) public static func send(_ socket: Socket, _ data: Bytes) async throws(Reason) {
+    public static func send(_ socket: Socket, _ data: Bytes) async throws(Reason) {
         try await Self.send(socket, IOData(data))
     }
 
     /// `setopts/2`: changes options of a connection; `nodelay` only (specification §2).
     ///
     /// - Throws: `eoptions`, also for an empty list; `enotconn` for a listener, `closed`.
-    nonisolated(nonsending) public static func setopts(_ socket: Socket, _ options: [Option]) async throws(Reason) {
+    public static func setopts(_ socket: Socket, _ options: [Option]) async throws(Reason) {
         var noDelay: Bool?
         for option in options {
             guard case .nodelay(let isOn) = try option.typed() else { throw .eoptions }
@@ -217,7 +217,7 @@ extension SSL {
     static let logger = Logger(label: "ClassicSSL")
 
     /// Reads files and derives keys from passwords, which takes its time: not on an event loop.
-    nonisolated(nonsending) private static func load<Configuration: Sendable>(
+    private static func load<Configuration: Sendable>(
         _ make: @escaping @Sendable () throws(SecureSocketError) -> Configuration
     ) async throws(SecureSocketError) -> Configuration {
         let loaded = await withTaskExecutorPreference(globalConcurrentExecutor) {
@@ -227,7 +227,7 @@ extension SSL {
     }
 
     /// Gives a new connection to the caller's process.
-    nonisolated(nonsending) private static func own(
+    private static func own(
         _ socket: SecureSocket
     ) async throws(SecureSocketError) -> Socket {
         let mailbox = Process.current.mailbox

@@ -117,7 +117,7 @@ extension SSL {
         /// Takes the next message, or the next that matches; the others stay.
         ///
         /// - Throws: `timeout`, or `closed` if the process has ended or its task was cancelled.
-        @inline(__always) nonisolated(nonsending) public func receive(
+        @inline(__always) public func receive(
             _ timeout: Timeout = .infinity, where accepts: (@Sendable (Message) -> Bool)? = nil
         ) async throws(Reason) -> Message {
             let duration = try timeout.duration()
@@ -262,15 +262,15 @@ extension SSL {
 
     /// Runs a scope that is a process of its own. When it ends, in whatever way, its sockets are closed. What it throws is thrown to the
     /// caller, and not logged.
-    nonisolated(nonsending) public static func withProcess<Result>(
-        trapExit: Bool = false, _ body: nonisolated(nonsending) (Process) async throws -> Result
+    public static func withProcess<Result>(
+        trapExit: Bool = false, _ body: (Process) async throws -> Result
     ) async throws -> Result {
         let process = Process(trapExit: trapExit)
         return try await Self.run({ try await body(process) }, as: process)
     }
 
-    nonisolated(nonsending) private static func run<Result>(
-        _ body: nonisolated(nonsending) () async throws -> Result, as process: Process, _ loopTask: LoopTask? = nil,
+    private static func run<Result>(
+        _ body: () async throws -> Result, as process: Process, _ loopTask: LoopTask? = nil,
         _ log: ProcessLog? = nil
     ) async throws -> Result {
         try await withTaskCancellationHandler {
@@ -289,7 +289,7 @@ extension SSL {
     }
 
     /// Takes the next message of the calling task's process; see ``Process/receive(_:where:)``.
-    nonisolated(nonsending) public static func receive(
+    public static func receive(
         _ timeout: Timeout = .infinity, where accepts: (@Sendable (Message) -> Bool)? = nil
     ) async throws(Reason) -> Message {
         try await Process.current.receive(timeout, where: accepts)

@@ -13,7 +13,7 @@ public struct Incoming: AsyncSequence, Sendable {
         @usableFromInline let socket: SecureSocket
 
         /// The next chunk or packet; nil when the peer has finished. See ``SecureSocket/receive(timeout:)``.
-        nonisolated(nonsending) public mutating func next() async throws(SecureSocketError) -> ByteBuffer? {
+        public mutating func next() async throws(SecureSocketError) -> ByteBuffer? {
             try await self.socket.receive()
         }
 

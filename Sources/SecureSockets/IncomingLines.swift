@@ -14,7 +14,7 @@ public struct IncomingLines: AsyncSequence, Sendable {
         let lines: IncomingLines
 
         /// The next line; nil when the peer has finished. See ``SecureSocket/receiveLine(maximumLength:timeout:)``.
-        nonisolated(nonsending) public mutating func next() async throws(SecureSocketError) -> String? {
+        public mutating func next() async throws(SecureSocketError) -> String? {
             try await self.lines.socket.receiveLine(maximumLength: self.lines.maximumLength).map { String(buffer: $0) }
         }
 

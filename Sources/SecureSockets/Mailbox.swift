@@ -71,7 +71,7 @@ public final class Mailbox: Sendable {
     ///   - accepts: Which messages to look for; nil: any. Called with the mailbox locked: it must not use the mailbox.
     /// - Throws: ``SecureSocketError`` with the code `timedOut`, `cancelled` or `closed`. Cancelling the task ends the wait; no
     ///   message is lost by that.
-    nonisolated(nonsending) public func next(
+    public func next(
         timeout: Duration? = nil,
         where accepts: (@Sendable (Message) -> Bool)? = nil
     ) async throws(SecureSocketError) -> Message {

@@ -102,7 +102,7 @@ final class MailboxStorage: Sendable {
 
     // MARK: Taking
 
-    @inline(__always) nonisolated(nonsending) func next(
+    @inline(__always) func next(
         timeout: Duration?, where accepts: (@Sendable (Message) -> Bool)?
     ) async throws(SecureSocketError) -> Message {
         // There is nothing yet, as a rule, and whatever comes is wanted.
@@ -140,7 +140,7 @@ final class MailboxStorage: Sendable {
     }
 
     /// Waits with a cancellation handler, and a timer if there is a timeout.
-    private nonisolated(nonsending) func wait(
+    private func wait(
         _ timeout: Duration?, _ accepts: (@Sendable (Message) -> Bool)?
     ) async throws -> Message {
         if let timeout, timeout <= .zero { throw Self.timedOut(timeout) }

@@ -98,13 +98,13 @@ public final class SecureListener: Sendable {
     ///   any case. A connection in its handshake is then dropped; one that still waits in the queue is left for the next call, as is every
     ///   one if the timeout is zero.
     /// - Throws: ``SecureSocketError``: `timedOut`, `closed`, `cancelled`, and the reasons of a failed handshake.
-    nonisolated(nonsending) public func accept(timeout: Duration? = nil) async throws(SecureSocketError) -> SecureSocket {
+    public func accept(timeout: Duration? = nil) async throws(SecureSocketError) -> SecureSocket {
         try await self.accept(timeout: timeout, isForCaller: true)
     }
 
     /// - Parameter isForCaller: Whether the caller will use the socket itself, which is then on the caller's event loop, if that is one of
     ///   the listener's; otherwise the sockets are spread over the loops.
-    package nonisolated(nonsending) func accept(
+    package func accept(
         timeout: Duration?, isForCaller: Bool
     ) async throws(SecureSocketError) -> SecureSocket {
         let loop = isForCaller ? self.group.makeIterator().first { $0.inEventLoop } : nil

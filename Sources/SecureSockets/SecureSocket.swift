@@ -54,7 +54,7 @@ public final class SecureSocket: Sendable {
     /// - Throws: ``SecureSocketError``: `truncated` if the connection ended without the peer's word, `connectionReset` if it broke,
     ///   `timedOut`, `cancelled`, `closed`, `wrongMode` while a mailbox is delivered to. What had arrived before the end is
     ///   always returned first; nothing is lost by a timeout or by cancelling.
-    nonisolated(nonsending) public func receive(timeout: Duration? = nil) async throws(SecureSocketError) -> ByteBuffer? {
+    public func receive(timeout: Duration? = nil) async throws(SecureSocketError) -> ByteBuffer? {
         try await self.connection.receive(.next, timeout: timeout)
     }
 
@@ -65,7 +65,7 @@ public final class SecureSocket: Sendable {
     ///   - timeout: How long to wait; nil: for ever, zero: not at all.
     /// - Throws: As ``receive(timeout:)``, and `endOfStream` if the peer finished before; the bytes that did come are still there
     ///   for ``receive(timeout:)``. `invalidArgument` for a count out of range, `wrongMode` on a framed socket.
-    nonisolated(nonsending) public func receive(
+    public func receive(
         exactly count: Int, timeout: Duration? = nil
     ) async throws(SecureSocketError) -> ByteBuffer {
         guard count >= 0, count <= Self.largestExactCount else {
@@ -94,7 +94,7 @@ public final class SecureSocket: Sendable {
     /// - Returns: The line; nil when the peer has finished.
     /// - Throws: As ``receive(timeout:)``, and `packetTooLarge` for a longer line, whose bytes can still be received. `wrongMode` on a
     ///   framed socket.
-    nonisolated(nonsending) public func receiveLine(
+    public func receiveLine(
         maximumLength: Int = 64 << 10, timeout: Duration? = nil
     ) async throws(SecureSocketError) -> ByteBuffer? {
         guard (0...Self.largestExactCount).contains(maximumLength) else {
@@ -132,24 +132,24 @@ public final class SecureSocket: Sendable {
     ///   - timeout: How long to wait; nil: for ever. When it passes before anything of this call has gone, nothing is sent.
     /// - Throws: ``SecureSocketError``: `connectionReset` or `writingEnded` if nothing can be sent any more, `packetTooLarge` if the
     ///   header cannot say the length, `timedOut`, `cancelled`, `closed`.
-    nonisolated(nonsending) public func send(_ bytes: ByteBuffer, timeout: Duration? = nil) async throws(SecureSocketError) {
+    public func send(_ bytes: ByteBuffer, timeout: Duration? = nil) async throws(SecureSocketError) {
         try await self.connection.send(bytes, timeout: timeout)
     }
 
     /// Sends a string's UTF-8 bytes; see ``send(_:timeout:)-(ByteBuffer,_)``.
-    nonisolated(nonsending) public func send(_ text: String, timeout: Duration? = nil) async throws(SecureSocketError) {
+    public func send(_ text: String, timeout: Duration? = nil) async throws(SecureSocketError) {
         try await self.connection.send(ByteBuffer(string: text), timeout: timeout)
     }
 
     /// Sends bytes of any collection; see ``send(_:timeout:)-(ByteBuffer,_)``.
-    nonisolated(nonsending) public func send(
+    public func send(
         _ bytes: some Sequence<UInt8> & Sendable, timeout: Duration? = nil
     ) async throws(SecureSocketError) {
         try await self.connection.send(ByteBuffer(bytes: bytes), timeout: timeout)
     }
 
     /// Says why nothing can be sent any more; for a caller that has nothing sound to send.
-    package nonisolated(nonsending) func requireWritable() async throws(SecureSocketError) {
+    package func requireWritable() async throws(SecureSocketError) {
         try await self.connection.requireWritable()
     }
 
@@ -159,7 +159,7 @@ public final class SecureSocket: Sendable {
     ///
     /// - Throws: ``SecureSocketError``: `connectionReset` if the connection broke, `closed`. Cancelling ends the wait only: the end
     ///   will be sent.
-    nonisolated(nonsending) public func closeWriting() async throws(SecureSocketError) {
+    public func closeWriting() async throws(SecureSocketError) {
         try await self.connection.closeWriting()
     }
 
@@ -176,7 +176,7 @@ public final class SecureSocket: Sendable {
     ///   - count: How many messages to deliver before the socket is received from again; nil: no end. (Known elsewhere as
     ///     `{active, once}` and `{active, N}`.)
     /// - Throws: ``SecureSocketError``: `closed`, `invalidArgument` for a count below 1.
-    nonisolated(nonsending) public func deliver(to mailbox: Mailbox, count: Int? = nil) async throws(SecureSocketError) {
+    public func deliver(to mailbox: Mailbox, count: Int? = nil) async throws(SecureSocketError) {
         if let count, count < 1 {
             throw SecureSocketError(
                 .invalidArgument, blame: .caller, step: .receiving, "\(count) messages cannot be delivered")
@@ -202,7 +202,7 @@ public final class SecureSocket: Sendable {
     ///   - mailbox: The new owner.
     ///   - former: Who must be the owner at present for this to be done; nil: whoever is.
     /// - Throws: ``SecureSocketError``: `notOwner`, `closed`.
-    nonisolated(nonsending) public func setOwner(
+    public func setOwner(
         _ mailbox: Mailbox, from former: Mailbox? = nil
     ) async throws(SecureSocketError) {
         let connection = self.connection
@@ -249,7 +249,7 @@ public final class SecureSocket: Sendable {
     /// Waits until the connection has gone: everything was delivered or given up, and its descriptor is free.
     ///
     /// A program that ends right after ``close()`` calls this first. Cancelling ends the wait only.
-    nonisolated(nonsending) public func waitUntilClosed() async throws(SecureSocketError) {
+    public func waitUntilClosed() async throws(SecureSocketError) {
         try await self.connection.waitUntilClosed()
     }
 
@@ -296,7 +296,7 @@ extension SecureSocket {
     ///   - length: The number of bytes.
     /// - Throws: ``SecureSocketError``: `closed`, `invalidArgument` if the library refuses the length, `invalidConfiguration` if the material
     ///   would not be this connection's alone: with a peer that speaks TLS 1.2 without the extended master secret (RFC 7627 §7).
-    nonisolated(nonsending) public func exportKeyingMaterial(
+    public func exportKeyingMaterial(
         label: String, context: [UInt8]? = nil, length: Int
     ) async throws(SecureSocketError) -> [UInt8] {
         let connection = self.connection
@@ -310,7 +310,7 @@ extension SecureSocket {
     /// Changes whether small writes go out at once (`TCP_NODELAY`).
     ///
     /// - Throws: ``SecureSocketError``: `closed`, or what the operating system says.
-    nonisolated(nonsending) public func setNoDelay(_ isOn: Bool) async throws(SecureSocketError) {
+    public func setNoDelay(_ isOn: Bool) async throws(SecureSocketError) {
         let connection = self.connection
         try await connection.wait(.configuring) { (waiter: Waiter<Void>) in
             if connection.machine.isClosedHere { return waiter.resume(.failure(.closed(.configuring))) }

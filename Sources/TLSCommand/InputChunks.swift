@@ -44,7 +44,7 @@ struct InputChunks: AsyncSequence, Sendable {
 
         mutating func next() async throws -> ByteBuffer? {
             self.demand.signal()
-            return try await self.chunks.next()
+            return try await self.chunks.next(isolation: #isolation)
         }
     }
 

@@ -10,7 +10,7 @@ struct RuleResults: SuiteTrait, TestTrait, TestScoping {
     let isRecursive = true
 
     func provideScope(
-        for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
+        for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
         Self.printAtEnd
         let name = test.name.replacing("`", with: "").prefix { $0 != "(" }

@@ -235,8 +235,8 @@ import Testing
     }
 
     /// Notes why a call has failed.
-    private nonisolated(nonsending) static func note(
-        in codes: Codes, _ call: nonisolated(nonsending) () async throws(SecureSocketError) -> Void
+    private static func note(
+        in codes: Codes, _ call: () async throws(SecureSocketError) -> Void
     ) async {
         do throws(SecureSocketError) { try await call() } catch { codes.all.withLock { $0.append(error.code) } }
     }

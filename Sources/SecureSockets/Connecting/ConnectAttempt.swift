@@ -53,7 +53,7 @@ final class ConnectAttempt: @unchecked Sendable {
 
     private var peer: String { SocketEndpoint(host: self.host, port: self.target.port).description }
 
-    nonisolated(nonsending) func run(timeout: Duration?) async throws(SecureSocketError) -> SecureSocket {
+    func run(timeout: Duration?) async throws(SecureSocketError) -> SecureSocket {
         let waiter = Waiter<SecureSocket>()
         let outcome = await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
@@ -294,7 +294,7 @@ extension SecureSocket {
     ///     closed: nothing that is asked of them after that is answered.
     /// - Throws: ``SecureSocketError``: `nameNotFound`, `tooManyLookups`, `connectionRefused`, `unreachable`, `timedOut`, `certificateVerificationFailed` with the
     ///   reason, `alertReceived`, `protocolError`, `endedInHandshake`, `cancelled`, and others. Nothing is left open.
-    nonisolated(nonsending) public static func connect(
+    public static func connect(
         to host: String,
         port: Int,
         tls: TLSClientConfiguration? = nil,

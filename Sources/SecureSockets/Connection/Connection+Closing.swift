@@ -123,7 +123,7 @@ extension Connection {
     }
 
     /// Waits until the connection has gone and its descriptor is free.
-    nonisolated(nonsending) func waitUntilClosed() async throws(SecureSocketError) {
+    func waitUntilClosed() async throws(SecureSocketError) {
         try await self.wait(.closing) { (waiter: Waiter<Void>) in
             if self.isTransportGone { return waiter.resume(.success(())) }
             self.closers.append(waiter)

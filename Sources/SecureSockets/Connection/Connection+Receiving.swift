@@ -6,7 +6,7 @@ extension Connection {
     // MARK: Calls
 
     /// Receives what there is, a packet, or an exact number of bytes; nil at the end of the stream.
-    @inline(__always) nonisolated(nonsending) func receive(
+    @inline(__always) func receive(
         _ request: ReceiveQueue.Request, timeout: Duration?
     ) async throws(SecureSocketError) -> ByteBuffer? {
         guard self.executor.isOnLoop else { return try await self.receiveWaiting(request, timeout) }
@@ -63,7 +63,7 @@ extension Connection {
         self.spareWaiter = nil
     }
 
-    private nonisolated(nonsending) func receiveWaiting(
+    private func receiveWaiting(
         _ request: ReceiveQueue.Request, _ timeout: Duration?
     ) async throws(SecureSocketError) -> ByteBuffer? {
         try await self.wait(.receiving) { waiter in

@@ -6,7 +6,7 @@ extension Connection {
     // MARK: Calls
 
     /// Sends one unit; returns when all of it has been accepted.
-    @inline(__always) nonisolated(nonsending) func send(
+    @inline(__always) func send(
         _ payload: ByteBuffer, timeout: Duration?
     ) async throws(SecureSocketError) {
         if self.executor.isOnLoop, let outcome = self.sendAtOnce(payload) { return try outcome.get() }
@@ -71,7 +71,7 @@ extension Connection {
     }
 
     /// Waits for nothing: says whether anything can be sent.
-    nonisolated(nonsending) func requireWritable() async throws(SecureSocketError) {
+    func requireWritable() async throws(SecureSocketError) {
         try await self.wait(.sending) { (waiter: Waiter<Void>) in
             waiter.resume(self.machine.sendRefusal.map { .failure(self.error(for: $0, .sending)) } ?? .success(()))
         } forget: { _ in
@@ -150,7 +150,7 @@ extension Connection {
     // MARK: Half-close
 
     /// Ends this side's stream after everything that was accepted.
-    nonisolated(nonsending) func closeWriting() async throws(SecureSocketError) {
+    func closeWriting() async throws(SecureSocketError) {
         try await self.wait(.sending) { waiter in
             switch self.machine.closeWriting() {
             case .alreadyClosed: waiter.resume(.success(()))

@@ -125,7 +125,7 @@ final class Connection: @unchecked Sendable {
     /// Waits on the loop for the outcome that `start` arranges for its waiter.
     ///
     /// Cancelling the task runs `forget` on the loop and then ends the wait, unless the outcome came first.
-    nonisolated(nonsending) func wait<Success: Sendable>(
+    func wait<Success: Sendable>(
         _ step: SecureSocketError.Step,
         start: @escaping @Sendable (Waiter<Success>) -> Void,
         forget: @escaping @Sendable (Waiter<Success>) -> Result<Success, SecureSocketError>?

@@ -265,7 +265,7 @@ final class Acceptor: Sendable {
 
     // MARK: Accept
 
-    nonisolated(nonsending) func accept(
+    func accept(
         timeout: Duration?, on loop: (any EventLoop)?
     ) async throws(SecureSocketError) -> SecureSocket {
         if let refusal = self.refusalOfAccept(timeout) { throw refusal }
@@ -375,7 +375,7 @@ final class Acceptor: Sendable {
     }
 
     /// Waits until the last connection of `serve` has gone. Not to be cancelled: every connection goes, within its linger time at the latest.
-    nonisolated(nonsending) func waitUntilAllAreGone() async {
+    func waitUntilAllAreGone() async {
         await withUnsafeContinuation { continuation in
             let isOver = self.state.withLock { state in
                 if !state.machine.isDeserted { state.departureWaiters.append(continuation) }
@@ -452,7 +452,7 @@ final class Acceptor: Sendable {
     }
 
     /// Waits until the port is free. Not to be cancelled: a port that is closed is free at once.
-    nonisolated(nonsending) func waitUntilPortIsFree() async {
+    func waitUntilPortIsFree() async {
         await withUnsafeContinuation { continuation in
             let isFree = self.state.withLock { state in
                 if !state.isPortFree { state.portWaiters.append(continuation) }

@@ -48,7 +48,7 @@ final class ServingLane: @unchecked Sendable {
     private var isOver: Bool { self.count == self.total }
 
     /// The next socket; nil when there will be no more. For one task, which prefers `executor`.
-    nonisolated(nonsending) func next() async -> ServedSocket? {
+    func next() async -> ServedSocket? {
         await withUnsafeContinuation { continuation in
             self.executor.onLoop {
                 if let socket = self.sockets.popFirst() {
