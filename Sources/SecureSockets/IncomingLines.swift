@@ -7,6 +7,26 @@ public struct IncomingLines: AsyncSequence, Sendable {
 
     let socket: SecureSocket
     let maximumLength: Int
+    private var endsAtShutdown = false
+
+    init(socket: SecureSocket, maximumLength: Int) {
+        self.socket = socket
+        self.maximumLength = maximumLength
+    }
+
+    /// The same sequence, which also ends when the listener that accepted the socket begins a graceful shutdown
+    /// (``SecureListener/shutDown(deadline:)``) and no further line has arrived.
+    public var untilShutdown: IncomingLines {
+        var lines = self
+        lines.endsAtShutdown = true
+        return lines
+    }
+
+    fileprivate func next() async throws(SecureSocketError) -> String? {
+        let line = try await self.socket.receiveLine(
+            maximumLength: self.maximumLength, timeout: nil, untilShutdown: self.endsAtShutdown)
+        return line.map { String(buffer: $0) }
+    }
 
     public func makeAsyncIterator() -> Iterator { Iterator(lines: self) }
 
@@ -15,11 +35,11 @@ public struct IncomingLines: AsyncSequence, Sendable {
 
         /// The next line; nil when the peer has finished. See ``SecureSocket/receiveLine(maximumLength:timeout:)``.
         public mutating func next() async throws(SecureSocketError) -> String? {
-            try await self.lines.socket.receiveLine(maximumLength: self.lines.maximumLength).map { String(buffer: $0) }
+            try await self.lines.next()
         }
 
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(SecureSocketError) -> String? {
-            try await self.lines.socket.receiveLine(maximumLength: self.lines.maximumLength).map { String(buffer: $0) }
+            try await self.lines.next()
         }
     }
 }

@@ -5,8 +5,8 @@ public import NIOCore
 /// ```swift
 /// let mailbox = Mailbox()
 /// try await socket.deliver(to: mailbox)
-/// while true {
-///     switch try await mailbox.next() {
+/// for try await message in mailbox {
+///     switch message {
 ///     case .received(let socket, let bytes): try await socket.send(bytes)
 ///     case .failed(let socket, let error): print(error)
 ///     case .ended(let socket): socket.close()
@@ -103,3 +103,34 @@ package protocol MailboxOwned: AnyObject, Sendable {
 
 extension SecureSocket: MailboxOwned {}
 extension SecureListener: MailboxOwned {}
+
+extension Mailbox: AsyncSequence {
+    public typealias Element = Message
+    public typealias Failure = SecureSocketError
+
+    /// An iterator that takes messages as ``Mailbox/next(timeout:where:)`` does, and ends when the mailbox is closed and empty.
+    public func makeAsyncIterator() -> Iterator { Iterator(mailbox: self) }
+
+    public struct Iterator: AsyncIteratorProtocol {
+        let mailbox: Mailbox
+
+        /// The next message; nil when the mailbox is closed and empty.
+        ///
+        /// - Throws: ``SecureSocketError`` with the code `cancelled`.
+        public mutating func next() async throws(SecureSocketError) -> Message? {
+            do {
+                return try await self.mailbox.next()
+            } catch  where error.code == .closed {
+                return nil
+            }
+        }
+
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws(SecureSocketError) -> Message? {
+            do {
+                return try await self.mailbox.next()
+            } catch  where error.code == .closed {
+                return nil
+            }
+        }
+    }
+}

@@ -21,6 +21,9 @@ public final class SecureListener: Sendable {
     package let id = SecureSocket.nextID()
     private let closing = Atomic<Bool>(false)
     private let owner = Mutex(Owner())
+    /// The handlers of `serve`, while it runs.
+    private let handlers = Mutex<HandlerTasks?>(nil)
+    private let shuttingDown = Atomic<Bool>(false)
 
     /// Where it listens; the port is the one that was picked if 0 was asked for.
     public let localEndpoint: SocketEndpoint
@@ -31,7 +34,10 @@ public final class SecureListener: Sendable {
         self.localEndpoint = localEndpoint
     }
 
-    deinit { self.close() }
+    deinit {
+        self.close()
+        self.acceptor.closeUnclaimed()
+    }
 
     /// Listens on a port.
     ///
@@ -111,6 +117,24 @@ public final class SecureListener: Sendable {
         return try await self.acceptor.accept(timeout: timeout, on: loop)
     }
 
+    /// The connections that clients make, each with its handshake complete.
+    ///
+    /// ```swift
+    /// try await withThrowingDiscardingTaskGroup { group in
+    ///     for try await socket in listener.connections {
+    ///         group.addTask { try await handle(socket) }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// Handshakes run side by side; one that fails is logged and does not affect the others. At most 64 established connections wait to be
+    /// taken; when the program takes none, further clients wait in the operating system's queue. The sequence ends when the listener is
+    /// closed and the connections that were under way have been returned. Several tasks may iterate; each connection goes to one of them.
+    ///
+    /// ``serve(maximumConnections:handshakeFailed:_:)`` limits the number of connections, runs each handler on its connection's event loop and
+    /// shuts down gracefully; prefer it where it fits.
+    public var connections: IncomingConnections { IncomingConnections(listener: self) }
+
     /// Accepts connections and runs `handler` for each, as a task on the connection's own event loop: a reply leaves without a change
     /// of thread. The tasks inherit priority and task-local values, as children do. The handler must not block its thread.
     ///
@@ -147,6 +171,8 @@ public final class SecureListener: Sendable {
         let acceptor = self.acceptor
         if let refusal = acceptor.beginServing(maximumConnections: maximumConnections, failed: handshakeFailed) { throw refusal }
         let handlers = HandlerTasks()
+        self.handlers.withLock { $0 = handlers }
+        if self.isShuttingDown { handlers.beginShutdown() }
         await withTaskCancellationHandler {
             await withTaskGroup { group in
                 for place in acceptor.places {
@@ -161,12 +187,46 @@ public final class SecureListener: Sendable {
             self.close()
             await handlers.waitForAll()
         } onCancel: {
-            handlers.cancelAll()
-            self.close()
-            acceptor.abandonServing()
+            self.cancelServing(handlers)
         }
         await acceptor.waitUntilAllAreGone()
+        self.handlers.withLock { $0 = nil }
     }
+
+    private func cancelServing(_ handlers: HandlerTasks?) {
+        handlers?.cancelAll()
+        self.close()
+        self.acceptor.abandonServing()
+    }
+
+    // MARK: Graceful shutdown
+
+    /// Stops gracefully: closes the listener, lets handshakes that are under way complete and handlers return, and cancels the handlers that
+    /// have not returned by the deadline.
+    ///
+    /// Handlers are told in two ways: ``isShuttingDown`` is true, and sequences made with ``Incoming/untilShutdown`` end when no further
+    /// element has arrived. Returns when all connections of `serve` have gone: what handlers sent has been delivered or given up. `serve`
+    /// then returns as well.
+    ///
+    /// Calling it again shares the wait; the earliest deadline counts. **Cancelling** the task cancels the handlers at once.
+    ///
+    /// - Parameter deadline: How long handlers may take, from this call on. Default: 30 seconds. Zero: they are cancelled at once.
+    public func shutDown(deadline: Duration = .seconds(30)) async {
+        self.shuttingDown.store(true, ordering: .sequentiallyConsistent)
+        let handlers = self.handlers.withLock { $0 }
+        self.close()
+        handlers?.beginShutdown()
+        let timers = self.acceptor.schedule(after: TimeAmount(deadline)) { self.cancelServing(handlers) }
+        await withTaskCancellationHandler {
+            await self.acceptor.waitUntilAllAreGone()
+        } onCancel: {
+            self.cancelServing(handlers)
+        }
+        for timer in timers { timer.cancel() }
+    }
+
+    /// Whether a graceful shutdown has begun (``shutDown(deadline:)``). A handler that works in steps asks between them.
+    public var isShuttingDown: Bool { self.shuttingDown.load(ordering: .sequentiallyConsistent) }
 
     // MARK: Closing
 

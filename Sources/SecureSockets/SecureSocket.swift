@@ -58,6 +58,10 @@ public final class SecureSocket: Sendable {
         try await self.connection.receive(.next, timeout: timeout)
     }
 
+    @usableFromInline func receive(untilShutdown: Bool) async throws(SecureSocketError) -> ByteBuffer? {
+        try await self.connection.receive(.next, timeout: nil, untilShutdown: untilShutdown)
+    }
+
     /// Receives exactly that many bytes of a plain stream; waits for all of them.
     ///
     /// - Parameters:
@@ -97,12 +101,19 @@ public final class SecureSocket: Sendable {
     public func receiveLine(
         maximumLength: Int = 64 << 10, timeout: Duration? = nil
     ) async throws(SecureSocketError) -> ByteBuffer? {
+        try await self.receiveLine(maximumLength: maximumLength, timeout: timeout, untilShutdown: false)
+    }
+
+    func receiveLine(
+        maximumLength: Int, timeout: Duration?, untilShutdown: Bool
+    ) async throws(SecureSocketError) -> ByteBuffer? {
         guard (0...Self.largestExactCount).contains(maximumLength) else {
             throw SecureSocketError(
                 .invalidArgument, blame: .caller, step: .receiving,
                 "maximumLength is \(maximumLength); 0 to \(Self.largestExactCount) are possible")
         }
-        return try await self.connection.receive(.line(maximumLength: maximumLength), timeout: timeout)
+        return try await self.connection.receive(
+            .line(maximumLength: maximumLength), timeout: timeout, untilShutdown: untilShutdown)
     }
 
     /// The lines of a plain stream, until the peer has finished, as text; bytes that are not UTF-8 are replaced (U+FFFD).

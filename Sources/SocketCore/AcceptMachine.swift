@@ -11,12 +11,16 @@ package import NIOCore
 ///        └────────▶ handshaking, for `serve` ──▶ established: ready ──▶ running ──▶ lingering ──▶ gone
 ///                             └── failed ───────────────────────────────────────────▲
 ///
+/// Where a program iterates the listener's connections, a connection runs from its establishment until the program takes it; then it is
+/// no longer this machine's.
+///
 ///     event ↓     listener →  listening                            draining              closed
 ///     admit                   if something is wanted ¹             refused               refused
 ///     arrived                 for a call, for `serve`, or waiting  for `serve` ²         dropped
 ///     accept called           waits, or takes a waiting one        closed                closed
 ///     handshake complete      answered; or running, or ready ³     running ³             dropped
 ///     handler ended           lingering; the first ready one runs, and more may be admitted
+///     taken by the program    forgotten; the first ready one runs, and more may be admitted
 ///     close                   draining if it is served and the end is graceful; otherwise closed, and everything leaves
 ///
 /// ¹ A call waits for which none is on its way; or `serve` is below `maximumConnections`, and below `maximumHandshakes` or able to make
@@ -374,6 +378,13 @@ package struct AcceptMachine {
     package mutating func handlerEnded(_ id: ID) -> [Effect] {
         self.serving?.running -= 1
         return self.endOfChange(self.linger(id) + self.runReady())
+    }
+
+    /// The program has taken an established connection.
+    package mutating func taken(_ id: ID) -> [Effect] {
+        _ = self.serving?.present.remove(id)
+        self.serving?.running -= 1
+        return self.endOfChange(self.runReady())
     }
 
     private mutating func linger(_ id: ID) -> [Effect] {

@@ -317,4 +317,39 @@ extension SecureSocket {
             host: host, target: target, tls: tls, options: options, family: connecting.addressFamily, loop: loop)
         return try await attempt.run(timeout: timeout)
     }
+
+    /// Connects to a server, runs `body` with the socket, and closes the socket however `body` ends.
+    ///
+    /// ```swift
+    /// let answer = try await SecureSocket.withConnection(to: "example.org", port: 443) { socket in
+    ///     try await socket.send("HEAD / HTTP/1.0\r\n\r\n")
+    ///     return try await socket.receiveLine()
+    /// }
+    /// ```
+    ///
+    /// When `body` returns, the socket is closed as by ``close()``: what was accepted by `send` is still delivered. When it throws, that is
+    /// delivered too, but without `close_notify`, so that the peer does not take what it received for complete.
+    ///
+    /// - Throws: What ``connect(to:port:tls:options:connecting:timeout:on:)`` and `body` throw.
+    public static func withConnection<Value>(
+        to host: String,
+        port: Int,
+        tls: TLSClientConfiguration? = nil,
+        options: SocketOptions = SocketOptions(),
+        connecting: ConnectOptions = ConnectOptions(),
+        timeout: Duration? = .seconds(30),
+        on group: any EventLoopGroup = SocketEventLoopGroup.shared,
+        _ body: (SecureSocket) async throws -> Value
+    ) async throws -> Value {
+        let socket = try await self.connect(
+            to: host, port: port, tls: tls, options: options, connecting: connecting, timeout: timeout, on: group)
+        do {
+            let value = try await body(socket)
+            socket.close()
+            return value
+        } catch {
+            socket.closeWithoutNotify()
+            throw error
+        }
+    }
 }

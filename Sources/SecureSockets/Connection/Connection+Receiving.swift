@@ -6,14 +6,16 @@ extension Connection {
     // MARK: Calls
 
     /// Receives what there is, a packet, or an exact number of bytes; nil at the end of the stream.
+    ///
+    /// - Parameter untilShutdown: Whether a call that waits ends with nil when a graceful shutdown begins.
     @inline(__always) func receive(
-        _ request: ReceiveQueue.Request, timeout: Duration?
+        _ request: ReceiveQueue.Request, timeout: Duration?, untilShutdown: Bool = false
     ) async throws(SecureSocketError) -> ByteBuffer? {
-        guard self.executor.isOnLoop else { return try await self.receiveWaiting(request, timeout) }
+        guard self.executor.isOnLoop else { return try await self.receiveWaiting(request, timeout, untilShutdown) }
         let atOnce = self.receiveAtOnce(request)
         if let atOnce, !self.executor.countItem() { return try atOnce.get() }
         let task = atOnce == nil ? self.waitingLoopTask : nil
-        if atOnce == nil, task == nil { return try await self.receiveWaiting(request, timeout) }
+        if atOnce == nil, task == nil { return try await self.receiveWaiting(request, timeout, untilShutdown) }
         let outcome = await withUnsafeContinuation { (continuation: UnsafeContinuation<Waiter<ByteBuffer?>.Outcome, Never>) in
             guard let task else {
                 // The task has had its share: what it has taken is handed to it in the next round.
@@ -23,7 +25,7 @@ extension Connection {
             let waiter = self.takeSpareWaiter(of: task) ?? Waiter<ByteBuffer?>(of: task)
             self.executor.runBeforeTick {
                 waiter.waitAgain(continuation)
-                self.waitForBytes(waiter, request, timeout)
+                self.waitForBytes(waiter, request, timeout, untilShutdown)
             }
         }
         return try outcome.get()
@@ -64,13 +66,13 @@ extension Connection {
     }
 
     private func receiveWaiting(
-        _ request: ReceiveQueue.Request, _ timeout: Duration?
+        _ request: ReceiveQueue.Request, _ timeout: Duration?, _ untilShutdown: Bool
     ) async throws(SecureSocketError) -> ByteBuffer? {
         try await self.wait(.receiving) { waiter in
             if let outcome = self.receiveAtOnce(request) { return waiter.resume(outcome) }
-            self.waitForBytes(waiter, request, timeout)
+            self.waitForBytes(waiter, request, timeout, untilShutdown)
         } forget: { (waiter: Waiter<ByteBuffer?>) in
-            self.giveUpReceiving(waiter, .cancelled(.receiving))
+            self.giveUpReceiving(waiter, .failure(.cancelled(.receiving)))
             return nil
         }
     }
@@ -87,11 +89,14 @@ extension Connection {
         }
     }
 
-    private func waitForBytes(_ waiter: Waiter<ByteBuffer?>, _ request: ReceiveQueue.Request, _ timeout: Duration?) {
+    private func waitForBytes(
+        _ waiter: Waiter<ByteBuffer?>, _ request: ReceiveQueue.Request, _ timeout: Duration?, _ untilShutdown: Bool
+    ) {
         self.assignID(to: waiter)
-        self.receivers.append(Receiver(waiter: waiter, request: request))
+        self.receivers.append(Receiver(waiter: waiter, request: request, untilShutdown: untilShutdown))
         // A request for more than is read ahead lets the connection read on.
         self.resumeDecrypting()
+        if untilShutdown, self.isShuttingDown, waiter.isWaiting { return self.giveUpReceiving(waiter, .success(nil)) }
         guard waiter.isWaiting, let timeout else { return }
         if timeout <= .zero { return self.receivingTimedOut(waiter, timeout) }
         let id = waiter.id
@@ -103,15 +108,23 @@ extension Connection {
 
     private func receivingTimedOut(_ waiter: Waiter<ByteBuffer?>, _ timeout: Duration) {
         guard waiter.isWaiting else { return }
-        self.giveUpReceiving(waiter, .timedOut(.receiving, "nothing came from \(self.peerText) within \(timeout)"))
+        self.giveUpReceiving(waiter, .failure(.timedOut(.receiving, "nothing came from \(self.peerText) within \(timeout)")))
     }
 
-    fileprivate func giveUpReceiving(_ waiter: Waiter<ByteBuffer?>, _ error: SecureSocketError) {
+    fileprivate func giveUpReceiving(_ waiter: Waiter<ByteBuffer?>, _ outcome: Waiter<ByteBuffer?>.Outcome) {
         _ = self.receivers.remove { $0.waiter === waiter }
-        waiter.resume(.failure(error))
+        waiter.resume(outcome)
         waiter.task?.unregisterWait(at: self)
         // The call behind it may ask for less.
         self.deliverWhatIsDue()
+    }
+
+    /// Ends the calls that wait and have asked to be ended by a graceful shutdown, now and from now on.
+    func beginShutdown() {
+        self.isShuttingDown = true
+        while let receiver = self.receivers.first(where: { $0.untilShutdown }) {
+            self.giveUpReceiving(receiver.waiter, .success(nil))
+        }
     }
 
     /// Ends the calls that wait, if the machine refuses them.
@@ -363,6 +376,6 @@ extension SecureSocketError {
 extension Connection: WaitingPlace {
     func cancelWait(of task: LoopTask) {
         guard let receiver = self.receivers.first(where: { $0.waiter.task === task }) else { return }
-        self.giveUpReceiving(receiver.waiter, .cancelled(.receiving))
+        self.giveUpReceiving(receiver.waiter, .failure(.cancelled(.receiving)))
     }
 }

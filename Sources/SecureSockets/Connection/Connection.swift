@@ -42,6 +42,8 @@ final class Connection: @unchecked Sendable {
     @exclusivity(unchecked) var machine: ConnectionMachine
     @exclusivity(unchecked) var sendQueue = SendQueue()
     /// Calls of `receive` that wait, in their order.
+    /// A graceful shutdown of the listener has begun.
+    var isShuttingDown = false
     @exclusivity(unchecked) var receivers = ShortQueue<Receiver>()
     /// Calls of `send` that wait, in no special order: `sendQueue` has it.
     @exclusivity(unchecked) var senders: [Waiter<Void>] = []
@@ -103,6 +105,8 @@ final class Connection: @unchecked Sendable {
     struct Receiver {
         let waiter: Waiter<ByteBuffer?>
         let request: ReceiveQueue.Request
+        /// Whether the call ends with nil when a graceful shutdown begins.
+        let untilShutdown: Bool
     }
 
     /// What the first call that waits asks for.

@@ -41,6 +41,8 @@ final class Acceptor: Sendable {
         var portWaiters: [UnsafeContinuation<Void, Never>] = []
         var departureWaiters: [UnsafeContinuation<Void, Never>] = []
         var wakeDeadline: NIODeadline?
+        /// Where established connections go if the program iterates them; nil: to the lanes of `serve`.
+        var unclaimed: UnclaimedSockets?
         /// The task of `serve` was cancelled.
         var isAbandoned = false
         var log: ListenerLog
@@ -85,6 +87,8 @@ final class Acceptor: Sendable {
         case log(ListenerLog.Line)
         case run(ServedSocket, place: Int)
         case endLanes(after: [Int])
+        case hand(ServedSocket, UnclaimedSockets)
+        case endConnections(UnclaimedSockets, after: Int)
         case resume([UnsafeContinuation<Void, Never>])
     }
 
@@ -115,6 +119,9 @@ final class Acceptor: Sendable {
             case .log(let line): line.write()
             case .run(let served, let place): self.run(served, self.places[place].lane)
             case .endLanes(let runs): for (place, count) in zip(self.places, runs) { place.lane.end(after: count) }
+            case .hand(let served, let unclaimed):
+                if unclaimed.append(served) == .isAbandoned { self.closeUnclaimed(served) }
+            case .endConnections(let unclaimed, let count): unclaimed.end(after: count)
             case .resume(let waiters): for waiter in waiters { waiter.resume() }
             }
         }
@@ -345,16 +352,49 @@ final class Acceptor: Sendable {
         let (refusal, work): (SecureSocketError?, [Work]) = self.state.withLock { state in
             if state.machine.isClosed { return (.listenerClosed, []) }
             if state.machine.isServed {
-                let error = SecureSocketError(
-                    .wrongMode, blame: .caller, step: .accepting, "this listener is being served already"
-                )
-                return (error, [])
+                return (.isServed, [])
             }
             state.failed = failed
             return (nil, state.work(for: state.machine.serve(maximumConnections: maximumConnections, now: .now())))
         }
         self.perform(work)
         return refusal
+    }
+
+    /// The next connection for a program that iterates them; nil when there will be no more.
+    func nextConnection() async throws(SecureSocketError) -> SecureSocket? {
+        let unclaimed = try self.beginHandingOver()
+        guard let served = try await unclaimed.next() else { return nil }
+        self.update { $0.taken(served.id) }
+        return served.socket
+    }
+
+    /// Begins to accept for a program that iterates the connections, unless it has begun before.
+    private func beginHandingOver() throws(SecureSocketError) -> UnclaimedSockets {
+        let new = UnclaimedSockets()
+        let (outcome, work): (Result<UnclaimedSockets, SecureSocketError>, [Work]) = self.state.withLock { state in
+            if let unclaimed = state.unclaimed { return (.success(unclaimed), []) }
+            if state.machine.isServed { return (.failure(.isServed), []) }
+            state.unclaimed = new
+            if state.machine.isClosed {
+                new.end(after: 0)
+                return (.success(new), [])
+            }
+            return (.success(new), state.work(for: state.machine.serve(maximumConnections: UnclaimedSockets.limit, now: .now())))
+        }
+        self.perform(work)
+        return try outcome.get()
+    }
+
+    /// Closes the established connections that the program has not taken, also those that are established later.
+    func closeUnclaimed() {
+        let unclaimed = self.state.withLock { $0.unclaimed }
+        for served in unclaimed?.abandon() ?? [] { self.closeUnclaimed(served) }
+    }
+
+    private func closeUnclaimed(_ served: ServedSocket) {
+        served.socket.close()
+        self.update { $0.taken(served.id) }
     }
 
     /// On the socket's loop, or any other thread.
@@ -426,6 +466,11 @@ final class Acceptor: Sendable {
         }
     }
 
+    /// Runs `body` on every loop after a time, as any of them may be blocked; it has to be safe to run several times.
+    func schedule(after delay: TimeAmount, _ body: @escaping @Sendable () -> Void) -> [Scheduled<Void>] {
+        self.places.map { $0.loop.scheduleTask(in: delay, body) }
+    }
+
     /// How long handshakes may take that are under way when the listener is closed.
     private static let longestDrain = TimeAmount.seconds(10)
 
@@ -437,6 +482,7 @@ final class Acceptor: Sendable {
         }
         self.perform(work)
         for connection in lingering { connection.onLoop { connection.hasten() } }
+        self.closeUnclaimed()
     }
 
     /// The port's last word.
@@ -494,8 +540,10 @@ extension Acceptor.State {
             guard let socket = self.sockets.removeValue(forKey: id) else { return nil }
             let place = self.loops.firstIndex { $0 === socket.connection.loop } ?? 0
             self.runs[place] += 1
-            return .run(ServedSocket(id: id, socket: socket), place: place)
-        case .allAreServed: return .endLanes(after: self.runs)
+            let served = ServedSocket(id: id, socket: socket)
+            return self.unclaimed.map { .hand(served, $0) } ?? .run(served, place: place)
+        case .allAreServed:
+            return self.unclaimed.map { .endConnections($0, after: self.runs.reduce(0, +)) } ?? .endLanes(after: self.runs)
         case .allAreGone:
             defer { self.departureWaiters.removeAll() }
             return .resume(self.departureWaiters)
@@ -548,6 +596,9 @@ extension Acceptor.State {
 extension SecureSocketError {
     static let listenerClosed = SecureSocketError(
         .closed, blame: .caller, step: .accepting, "the listener has been closed")
+
+    fileprivate static let isServed = SecureSocketError(
+        .wrongMode, blame: .caller, step: .accepting, "this listener is being served already")
 
     fileprivate static func crowdedOut(_ peer: String) -> SecureSocketError {
         .timedOut(.handshake, "\(peer) did not complete the handshake, and others were waiting")

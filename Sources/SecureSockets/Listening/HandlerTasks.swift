@@ -7,6 +7,7 @@ import Synchronization
 /// being waited for and being cancelled with their parent is what this type does for them.
 final class HandlerTasks: Sendable {
     private struct Running {
+        let connection: Connection
         let loopTask: LoopTask
         /// nil: begun, and not known yet.
         var task: Task<Void, Never>?
@@ -15,11 +16,17 @@ final class HandlerTasks: Sendable {
             self.task?.cancel()
             self.loopTask.wasCancelled()
         }
+
+        func beginShutdown() {
+            let connection = self.connection
+            connection.onLoop { connection.beginShutdown() }
+        }
     }
 
     private struct State {
         var running: [UInt64: Running] = [:]
         var isCancelled = false
+        var isShuttingDown = false
         var waiter: UnsafeContinuation<Void, Never>?
     }
 
@@ -35,7 +42,12 @@ final class HandlerTasks: Sendable {
         ended: @escaping @Sendable ((any Error)?) -> Void
     ) {
         let loopTask = LoopTask(on: socket.connection.executor)
-        self.state.withLock { $0.running[socket.id] = Running(loopTask: loopTask) }
+        let running = Running(connection: socket.connection, loopTask: loopTask)
+        let isShuttingDown = self.state.withLock { state in
+            state.running[socket.id] = running
+            return state.isShuttingDown
+        }
+        if isShuttingDown { running.beginShutdown() }
         let task = Task(executorPreference: socket.connection.executor) {
             self.begin(socket, loopTask)
             do {
@@ -48,7 +60,7 @@ final class HandlerTasks: Sendable {
         let cancelled: Running? = self.state.withLock { state in
             // It may have ended by now.
             state.running[socket.id]?.task = task
-            return state.isCancelled ? Running(loopTask: loopTask, task: task) : nil
+            return state.isCancelled ? state.running[socket.id] : nil
         }
         cancelled?.cancel()
     }
@@ -85,6 +97,15 @@ final class HandlerTasks: Sendable {
             return Array(state.running.values)
         }
         for running in running { running.cancel() }
+    }
+
+    /// Tells the connections of all, and of those that are added from now on, that a graceful shutdown has begun.
+    func beginShutdown() {
+        let running = self.state.withLock { state in
+            state.isShuttingDown = true
+            return Array(state.running.values)
+        }
+        for running in running { running.beginShutdown() }
     }
 
     /// Waits until all have ended. To be called once, when no more are added.
