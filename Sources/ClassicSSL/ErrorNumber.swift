@@ -2,6 +2,8 @@
     import Darwin
 #elseif canImport(Musl)
     import Musl
+#elseif canImport(Android)
+    import Android
 #else
     import Glibc
 #endif
@@ -47,7 +49,7 @@ enum ErrorNumber {
             (EPROGUNAVAIL, "eprogunavail"), (EPWROFF, "epwroff"), (EQFULL, "eqfull"), (ERPCMISMATCH, "erpcmismatch"),
             (ESHLIBVERS, "eshlibvers"),
         ]
-    #else
+    #elseif os(Linux) || os(Android)
         private static let namesOfThisSystem: [(Int32, String)] = [
             (EADV, "eadv"), (EBADE, "ebade"), (EBADFD, "ebadfd"), (EBADR, "ebadr"), (EBADRQC, "ebadrqc"), (EBADSLT, "ebadslt"),
             (EBFONT, "ebfont"), (ECHRNG, "echrng"), (ECOMM, "ecomm"), (EDOTDOT, "edotdot"), (EHWPOISON, "ehwpoison"),
@@ -59,5 +61,7 @@ enum ErrorNumber {
             (EREMCHG, "eremchg"), (EREMOTEIO, "eremoteio"), (ERESTART, "erestart"), (ERFKILL, "erfkill"), (ESRMNT, "esrmnt"),
             (ESTRPIPE, "estrpipe"), (EUCLEAN, "euclean"), (EUNATCH, "eunatch"), (EXFULL, "exfull"),
         ]
+    #else
+        private static let namesOfThisSystem: [(Int32, String)] = []
     #endif
 }

@@ -2,6 +2,8 @@
     import Darwin
 #elseif canImport(Musl)
     import Musl
+#elseif canImport(Android)
+    import Android
 #else
     import Glibc
 #endif
@@ -21,7 +23,7 @@ enum OpenFilesLimit {
         _ = setrlimit(Self.resource, &limit)
     }
 
-    #if canImport(Glibc)
+    #if canImport(Glibc) && os(Linux)
         private static let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
     #else
         private static let resource = RLIMIT_NOFILE

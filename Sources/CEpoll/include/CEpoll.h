@@ -4,7 +4,7 @@
 #ifndef CEPOLL_H
 #define CEPOLL_H
 
-#if defined(__linux__)
+#if defined(__linux__) && !defined(__ANDROID__)
 
 #include <stdint.h>
 #include <sys/epoll.h>

@@ -5,6 +5,8 @@ import SocketCore
     import Darwin
 #elseif canImport(Musl)
     import Musl
+#elseif canImport(Android)
+    import Android
 #else
     import Glibc
 #endif
@@ -36,7 +38,7 @@ enum SystemResolver {
         var hints = addrinfo()
         hints.ai_family = family == .v6 ? AF_INET6 : AF_INET
         hints.ai_flags = flags
-        #if canImport(Glibc)
+        #if canImport(Glibc) && os(Linux)
             hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         #else
             hints.ai_socktype = SOCK_STREAM

@@ -4,6 +4,8 @@ import NIOCore
     import Darwin
 #elseif canImport(Musl)
     import Musl
+#elseif canImport(Android)
+    import Android
 #else
     import Glibc
 #endif
@@ -27,7 +29,7 @@ enum SystemError {
     /// How many files this process may have open; nil if that is not known or has no limit.
     static var openFilesLimit: UInt64? {
         var limit = rlimit()
-        #if canImport(Glibc)
+        #if canImport(Glibc) && os(Linux)
             let result = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         #else
             let result = getrlimit(RLIMIT_NOFILE, &limit)

@@ -6,6 +6,8 @@
     import Darwin
 #elseif canImport(Musl)
     import Musl
+#elseif canImport(Android)
+    import Android
 #else
     import Glibc
 #endif
@@ -36,7 +38,9 @@ enum DetachedThread {
                 &thread, nil,
                 { argument in
                     guard let argument else { return nil }
-                    cepoll_name_thread("host-look-up")
+                    #if os(Linux)
+                        cepoll_name_thread("host-look-up")
+                    #endif
                     Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
                     return nil
                 }, body.toOpaque())
