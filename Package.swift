@@ -18,12 +18,13 @@ let package = Package(
         .executable(name: "tls", targets: ["TLSCommand"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
-        // A range, so that a program can take a security release of swift-nio-ssl at once. But `CNIOBoringSSL` is not a declared product and
-        // promises no stable interface: CI builds and tests with the newest release (CONTRIBUTING.md, "Versions of dependencies").
+        // Lower bounds are what the sources need: CONTRIBUTING.md, "Versions of dependencies".
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.98.0"),
+        // `CNIOBoringSSL` is not a declared product and promises no stable interface, so CI builds and tests with the newest release. At 2.37.2
+        // and before, its functions have other names in Swift (`CNIOBoringSSL_SSL_new`).
         .package(url: "https://github.com/apple/swift-nio-ssl.git", "2.37.6"..<"3.0.0"),
-        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
-        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.11.0"),
     ],
     targets: [
         .target(
