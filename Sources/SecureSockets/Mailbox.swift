@@ -8,7 +8,7 @@ public import NIOCore
 /// for try await message in mailbox {
 ///     switch message {
 ///     case .received(let socket, let bytes): try await socket.send(bytes)
-///     case .failed(let socket, let error): print(error)
+///     case .failed(_, let error): print(error)
 ///     case .ended(let socket): socket.close()
 ///     case .posted(let value): print(value)
 ///     }

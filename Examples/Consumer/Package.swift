@@ -1,0 +1,52 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// A package that depends on SecureSockets beside packages that Swift servers and clients commonly use. CI resolves it, compiles the
+// examples of the documentation in it (`.ci/examples`), and builds the other targets. The settings are stricter than those of most
+// packages.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "consumer",
+    platforms: [.macOS(.v15)],
+    dependencies: [
+        // The name is needed where the clone's folder has another.
+        .package(name: "secure-sockets", path: "../.."),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", from: "2.9.2"),
+    ],
+    targets: [
+        .executableTarget(
+            name: "Documentation",
+            dependencies: [
+                .product(name: "SecureSockets", package: "secure-sockets"),
+                .product(name: "ClassicSSL", package: "secure-sockets"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "BesideHummingbird",
+            dependencies: [
+                .product(name: "SecureSockets", package: "secure-sockets"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "BesideClients",
+            dependencies: [
+                .product(name: "SecureSockets", package: "secure-sockets"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+            ],
+            swiftSettings: settings
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)
