@@ -42,17 +42,23 @@ package struct CertificateAuthority: Sendable {
     /// Makes a certificate for a server or a client, with its key.
     ///
     /// - Parameters:
-    ///   - names: Host names, wildcards included, and IP addresses; none leaves the extension out.
+    ///   - names: Host names, wildcards included, and IP addresses. Without any name of any kind the extension is left out.
+    ///   - uris: For example SPIFFE IDs.
+    ///   - emailAddresses: For example of a person who connects.
     ///   - purposes: What peers may accept the certificate for; none leaves the extension out, which allows everything.
     package func issue(
         commonName: String,
         names: [String] = [],
+        uris: [String] = [],
+        emailAddresses: [String] = [],
         purposes: Set<CertifiedKey.Purpose> = [.server],
         key kind: KeyKind = .p256,
         validity: Validity = .leaf
     ) throws(DevelopmentCertificateError) -> CertifiedKey {
         let template = CertificateTemplate(
-            commonName: commonName, role: .leaf(names: try names.subjectNames(), purposes), validity: validity)
+            commonName: commonName,
+            role: .leaf(names: try names.subjectNames() + uris.subjectURIs() + emailAddresses.subjectEmailAddresses(), purposes),
+            validity: validity)
         let issued = try template.signed(for: kind.generate(), by: self.issued)
         let certificate = DevelopmentCertificate(issued, template)
         return CertifiedKey(issued: issued, keyKind: kind, certificate: certificate, chain: self.chain)

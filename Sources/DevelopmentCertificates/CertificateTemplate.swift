@@ -59,9 +59,23 @@ extension CertifiedKey.Purpose {
 extension [String] {
     /// Each text as the name it stands for, once, in the order given.
     func subjectNames() throws(DevelopmentCertificateError) -> [SubjectName] {
+        try self.names { text throws(DevelopmentCertificateError) in try SubjectName(text) }
+    }
+
+    func subjectURIs() throws(DevelopmentCertificateError) -> [SubjectName] {
+        try self.names { text throws(DevelopmentCertificateError) in try SubjectName(uri: text) }
+    }
+
+    func subjectEmailAddresses() throws(DevelopmentCertificateError) -> [SubjectName] {
+        try self.names { text throws(DevelopmentCertificateError) in try SubjectName(emailAddress: text) }
+    }
+
+    private func names(
+        _ name: (String) throws(DevelopmentCertificateError) -> SubjectName
+    ) throws(DevelopmentCertificateError) -> [SubjectName] {
         var names: [SubjectName] = []
         for text in self {
-            let name = try SubjectName(text)
+            let name = try name(text)
             if !names.contains(name) { names.append(name) }
         }
         return names

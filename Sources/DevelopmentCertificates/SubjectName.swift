@@ -8,13 +8,16 @@
     import Glibc
 #endif
 
-/// One name a certificate is good for: a host name, or an address where the text is an address.
-///
-/// Peers compare the two differently (RFC 9525 §6): `127.0.0.1` as a host name would match nobody.
+/// An alternative name of a certificate (RFC 5280 §4.2.1.6).
 enum SubjectName: Equatable {
     case host(String)
     case address([UInt8])
+    case uri(String)
+    case email(String)
 
+    /// A host name, or an address if the text is an address.
+    ///
+    /// Peers compare the two differently (RFC 9525 §6): no peer matches `127.0.0.1` as a host name.
     init(_ text: String) throws(DevelopmentCertificateError) {
         if let address = Self.address(text) {
             self = .address(address)
@@ -29,7 +32,33 @@ enum SubjectName: Equatable {
         switch self {
         case .host(let name): .dns(name)
         case .address(let bytes): .address(bytes)
+        case .uri(let text): .uri(text)
+        case .email(let text): .email(text)
         }
+    }
+
+    init(uri text: String) throws(DevelopmentCertificateError) {
+        let scheme = text.prefix { $0 != ":" }
+        let rest = text.dropFirst(scheme.count + 1)
+        let isScheme = scheme.first?.isLetter == true && scheme.allSatisfy { $0.isLetter || $0.isNumber || "+-.".contains($0) }
+        // RFC 5280 §4.2.1.6: an absolute URI, in ASCII.
+        if !isScheme || rest.isEmpty {
+            throw .invalidURI(text, reason: "it must begin with a scheme, as in spiffe://example.org/service")
+        }
+        if let reason = Self.faultyCharacter(in: text) { throw .invalidURI(text, reason: reason) }
+        self = .uri(text)
+    }
+
+    init(emailAddress text: String) throws(DevelopmentCertificateError) {
+        let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+        if parts.count != 2 || parts.contains("") { throw .invalidEmailAddress(text, reason: "it must be written as name@host") }
+        if let reason = Self.faultyCharacter(in: text) { throw .invalidEmailAddress(text, reason: reason) }
+        self = .email(text)
+    }
+
+    private static func faultyCharacter(in text: String) -> String? {
+        let isPrintable = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
+        return isPrintable ? nil : "it has spaces, control characters or characters outside ASCII"
     }
 
     /// The 4 or 16 bytes of an address, nil when the text is none.
