@@ -15,6 +15,7 @@ let package = Package(
     products: [
         .library(name: "SecureSockets", targets: ["SecureSockets"]),
         .library(name: "ClassicSSL", targets: ["ClassicSSL"]),
+        .library(name: "SecureSocketsTesting", targets: ["SecureSocketsTesting"]),
         .executable(name: "tls", targets: ["TLSCommand"]),
     ],
     dependencies: [
@@ -70,10 +71,15 @@ let package = Package(
             dependencies: [.product(name: "NIOSSL", package: "swift-nio-ssl")],
             swiftSettings: settings
         ),
+        .target(
+            name: "SecureSocketsTesting",
+            dependencies: ["SecureSockets", "DevelopmentCertificates", "TLSEngine"],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "TLSCommand",
             dependencies: [
-                "SecureSockets", "DevelopmentCertificates", "TLSEngine",
+                "SecureSockets", "SecureSocketsTesting", "DevelopmentCertificates", "TLSEngine",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -88,7 +94,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "TLSEngine", "SecureSockets", "DevelopmentCertificates",
+                "TLSEngine", "SecureSockets", "SecureSocketsTesting", "DevelopmentCertificates",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
@@ -98,7 +104,8 @@ let package = Package(
         .testTarget(
             name: "TLSEngineTests",
             dependencies: [
-                "TLSEngine", "TestSupport", "DevelopmentCertificates", .product(name: "NIOCore", package: "swift-nio"),
+                "TLSEngine", "SecureSockets", "SecureSocketsTesting", "TestSupport", "DevelopmentCertificates",
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings
         ),
@@ -110,7 +117,7 @@ let package = Package(
         .testTarget(
             name: "SecureSocketsTests",
             dependencies: [
-                "SecureSockets", "SocketCore", "TestSupport", "TLSEngine", "DevelopmentCertificates",
+                "SecureSockets", "SecureSocketsTesting", "SocketCore", "TestSupport", "TLSEngine", "DevelopmentCertificates",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -129,7 +136,8 @@ let package = Package(
         .testTarget(
             name: "ClassicSSLTests",
             dependencies: [
-                "ClassicSSL", "SecureSockets", "SocketCore", "TestSupport", "DevelopmentCertificates", "TLSEngine",
+                "ClassicSSL", "SecureSockets", "SecureSocketsTesting", "SocketCore", "TestSupport", "DevelopmentCertificates",
+                "TLSEngine",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
@@ -146,7 +154,7 @@ let package = Package(
         .testTarget(
             name: "ChainVerdictTests",
             dependencies: [
-                "SecureSockets", "TLSEngine", "TestSupport", "DevelopmentCertificates",
+                "SecureSockets", "SecureSocketsTesting", "TLSEngine", "TestSupport", "DevelopmentCertificates",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
@@ -156,7 +164,7 @@ let package = Package(
         .testTarget(
             name: "ClassicScriptTests",
             dependencies: [
-                "ClassicSSL", "SecureSockets", "TestSupport", "DevelopmentCertificates",
+                "ClassicSSL", "SecureSockets", "SecureSocketsTesting", "TestSupport", "DevelopmentCertificates",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings
@@ -167,9 +175,16 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "SecureSocketsTestingTests",
+            dependencies: [
+                "SecureSocketsTesting", "SecureSockets", "TestSupport", .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "TLSCommandTests",
             dependencies: [
-                "TLSCommand", "SecureSockets", "DevelopmentCertificates", "TLSEngine", "TestSupport",
+                "TLSCommand", "SecureSockets", "SecureSocketsTesting", "DevelopmentCertificates", "TLSEngine", "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings

@@ -30,6 +30,14 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "DocumentationTests",
+            dependencies: [
+                .product(name: "SecureSockets", package: "secure-sockets"),
+                .product(name: "SecureSocketsTesting", package: "secure-sockets"),
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "BesideHummingbird",
             dependencies: [

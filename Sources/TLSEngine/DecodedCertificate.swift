@@ -44,6 +44,13 @@ package struct DecodedCertificate: Sendable, Hashable {
 }
 
 extension DecodedCertificate {
+    /// Decodes a certificate; nil if the bytes are not one.
+    package init?(der bytes: [UInt8]) {
+        guard let list = try? CertificateList(der: [bytes], as: .certificateChain), let pointer = list.pointers.first
+        else { return nil }
+        self = withExtendedLifetime(list) { DecodedCertificate(borrowing: pointer) }
+    }
+
     /// Reads a certificate that somebody else owns.
     init(borrowing x509: OpaquePointer) {
         self.derBytes = withOutputBytes { i2d_X509(x509, $0) }

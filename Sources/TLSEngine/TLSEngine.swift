@@ -313,6 +313,12 @@ package final class TLSEngine {
         }
     }
 
+    /// Writes the session tickets that the library keeps back until a server of TLS 1.3 writes for the first time.
+    package func writeSessionTickets() {
+        _ = SSL_write(self.ssl, nil, 0)
+        ErrorQueue.clear()
+    }
+
     /// Tells the peer that nothing more will be sent (`close_notify`). Reading goes on.
     package func writeCloseNotify() {
         // The answer says only whether the peer has finished as well. Before the end of the handshake there is nothing to say.

@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import SecureSockets
+import SecureSocketsTesting
 import TLSEngine
 import TestSupport
 

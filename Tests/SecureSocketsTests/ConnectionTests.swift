@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import SecureSocketsTesting
 import TLSEngine
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import DevelopmentCertificates
 import Foundation
+import SecureSocketsTesting
 import TLSEngine
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import SecureSocketsTesting
 import Synchronization
 import TestSupport
 import Testing

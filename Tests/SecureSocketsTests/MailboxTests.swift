@@ -1,5 +1,6 @@
 import NIOCore
 import SecureSockets
+import SecureSocketsTesting
 import Synchronization
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import NIOCore
+import SecureSocketsTesting
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import SecureSockets
+import SecureSocketsTesting
 import SocketCore
 import TestSupport
 import Testing
@@ -16,7 +17,7 @@ import Testing
             let certificates = try TestCertificates.shared.get()
             let client = try certificates.clientConfiguration()
             let server = try certificates.serverConfiguration()
-            let fragmentation: SecureSocket.Fragmentation
+            let fragmentation: Fragmentation
             switch self {
             case .memory: fragmentation = .whole
             case .memoryByteByByte: fragmentation = .oneByteAtATime

@@ -1,6 +1,7 @@
 import DevelopmentCertificates
 import Foundation
 import SecureSockets
+import SecureSocketsTesting
 import TLSEngine
 import TestSupport
 import Testing

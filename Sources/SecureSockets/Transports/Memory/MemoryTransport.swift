@@ -1,4 +1,4 @@
-public import NIOCore
+package import NIOCore
 import TLSEngine
 
 /// A transport in memory: two of them, each the other's peer, on event loops that may differ.
@@ -10,7 +10,8 @@ final class MemoryTransport: Transport, @unchecked Sendable {
     let localAddress: SocketAddress? = nil
     let remoteAddress: SocketAddress? = nil
 
-    private let fragmentation: SecureSocket.Fragmentation
+    /// The longest piece in which bytes arrive; nil: as they were written.
+    private let pieceLength: Int?
     private let capacity: Int
     private var connection: Connection?
     private var peer: MemoryTransport?
@@ -29,10 +30,14 @@ final class MemoryTransport: Transport, @unchecked Sendable {
     private var wasFull = false
     /// To be run when the peer has read everything.
     private var finishing: [() -> Void] = []
+    /// A fault that has not happened yet to what this end writes.
+    private var fault: (effect: MemoryFault.Effect, locator: FaultLocator)?
+    /// Nothing that this end does reaches the peer any more.
+    private var isStalled = false
 
-    init(on loop: any EventLoop, fragmentation: SecureSocket.Fragmentation, capacity: Int) {
+    init(on loop: any EventLoop, pieceLength: Int?, capacity: Int) {
         self.eventLoop = loop
-        self.fragmentation = fragmentation
+        self.pieceLength = pieceLength
         self.capacity = capacity
     }
 
@@ -50,16 +55,20 @@ final class MemoryTransport: Transport, @unchecked Sendable {
 
     func write(_ bytes: ByteBuffer) {
         guard !self.isClosed, !self.hasClosedWriting, let peer else { return }
-        self.unsentBytes += bytes.readableBytes
-        if !self.isWritable { self.wasFull = true }
-        peer.eventLoop.execute { peer.arrived(bytes) }
+        guard let index = self.fault?.locator.locate(in: bytes.readableBytesView) else {
+            self.unsentBytes += bytes.readableBytes
+            if !self.isWritable { self.wasFull = true }
+            if !self.isStalled { peer.eventLoop.execute { peer.arrived(bytes) } }
+            return
+        }
+        self.writeWithFault(bytes, at: index)
     }
 
     func closeWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) {
         if let bytes { self.write(bytes) }
         guard !self.isClosed, !self.hasClosedWriting, let peer else { return completion() }
         self.hasClosedWriting = true
-        peer.eventLoop.execute { peer.peerFinished() }
+        if !self.isStalled { peer.eventLoop.execute { peer.peerFinished() } }
         // Handed over is read by the peer here: there is no operating system between that would keep it.
         self.finishing.append(completion)
         self.runFinished()
@@ -78,7 +87,7 @@ final class MemoryTransport: Transport, @unchecked Sendable {
         guard !self.isClosed else { return }
         self.isClosed = true
         self.inbox.removeAll()
-        if let peer = self.peer { peer.eventLoop.execute { peer.peerIsLost() } }
+        if let peer = self.peer, !self.isStalled { peer.eventLoop.execute { peer.peerIsLost() } }
         self.peer = nil
         let finishing = self.finishing
         self.finishing.removeAll()
@@ -94,8 +103,18 @@ final class MemoryTransport: Transport, @unchecked Sendable {
 
     private func arrived(_ bytes: ByteBuffer) {
         guard !self.isClosed else { return }
-        self.inbox.append(contentsOf: self.fragmentation.pieces(of: bytes))
+        self.inbox.append(contentsOf: self.pieces(of: bytes))
         self.deliver()
+    }
+
+    private func pieces(of bytes: ByteBuffer) -> [ByteBuffer] {
+        let length = max(self.pieceLength ?? bytes.readableBytes, 1)
+        var rest = bytes
+        var pieces: [ByteBuffer] = []
+        while rest.readableBytes > 0, let piece = rest.readSlice(length: min(length, rest.readableBytes)) {
+            pieces.append(piece)
+        }
+        return pieces
     }
 
     private func peerFinished() {
@@ -143,58 +162,62 @@ final class MemoryTransport: Transport, @unchecked Sendable {
     }
 }
 
-extension SecureSocket {
-    /// How a connection in memory cuts what is written into what is delivered.
-    public enum Fragmentation: Sendable, Hashable {
-        /// As it was written.
-        case whole
-        /// One byte at a time.
-        case oneByteAtATime
-        /// Into pieces of that many bytes.
-        case pieces(of: Int)
+// MARK: Faults
 
-        func pieces(of bytes: ByteBuffer) -> [ByteBuffer] {
-            let length =
-                switch self {
-                case .whole: bytes.readableBytes
-                case .oneByteAtATime: 1
-                case .pieces(let length): max(length, 1)
-                }
-            var rest = bytes
-            var pieces: [ByteBuffer] = []
-            while rest.readableBytes > 0, let piece = rest.readSlice(length: min(length, rest.readableBytes)) {
-                pieces.append(piece)
-            }
-            return pieces
-        }
+extension MemoryTransport {
+    /// Lets a fault happen to what is written from now on.
+    fileprivate func add(_ fault: MemoryFault, _ overhead: RecordOverhead) {
+        let locator = FaultLocator(fault, overhead)
+        self.fault = (fault.effect, locator)
+        if locator.isAtStart { self.writeWithFault(ByteBuffer(), at: 0) }
     }
 
-    /// Makes two connected sockets in memory, with a real handshake between them and no network: for the tests of a protocol.
+    private func writeWithFault(_ bytes: ByteBuffer, at index: Int) {
+        guard let effect = self.fault?.effect, let peer else { return }
+        self.fault = nil
+        var after = bytes
+        if let before = after.readSlice(length: index), index > 0 { self.write(before) }
+        switch effect {
+        case .corruption:
+            if let byte = after.getInteger(at: after.readerIndex, as: UInt8.self) {
+                after.setInteger(byte ^ 1, at: after.readerIndex)
+            }
+            self.write(after)
+        case .reset: self.close()
+        case .end:
+            self.hasClosedWriting = true
+            peer.eventLoop.execute { peer.peerFinished() }
+        case .stall:
+            self.isStalled = true
+            self.write(after)
+        }
+    }
+}
+
+extension SecureSocket {
+    /// Makes two connected sockets in memory, for the public function of SecureSocketsTesting.
     ///
     /// - Parameters:
-    ///   - client: The connecting side's configuration.
-    ///   - server: The listening side's configuration.
-    ///   - host: The host that the client believes it connects to.
-    ///   - options: Of both sockets.
-    ///   - fragmentation: How bytes are cut on their way, in both directions.
-    ///   - timeout: For the handshake; nil: for ever.
-    ///   - group: The event loops to choose two from.
-    /// - Throws: ``SecureSocketError`` of the client's side, or else of the server's.
-    public static func connectedPair(
+    ///   - pieceLength: The longest piece in which bytes arrive; nil: as they were written.
+    ///   - clientFault: What happens to what the client sends after the handshake.
+    ///   - serverFault: What happens to what the server sends after the handshake.
+    package static func connectedInMemory(
         client: TLSClientConfiguration,
         server: TLSServerConfiguration,
-        host: String = "localhost",
-        options: SocketOptions = SocketOptions(),
-        fragmentation: Fragmentation = .whole,
-        timeout: Duration? = .seconds(30),
-        on group: any EventLoopGroup = SocketEventLoopGroup.shared
+        host: String,
+        options: SocketOptions,
+        pieceLength: Int?,
+        clientFault: MemoryFault?,
+        serverFault: MemoryFault?,
+        timeout: Duration?,
+        on group: any EventLoopGroup
     ) async throws(SecureSocketError) -> (client: SecureSocket, server: SecureSocket) {
         let options = try options.validated()
         try SecureSocketError.check(host: host)
         let group = try group.started(for: .connecting)
         let ends = (
-            MemoryTransport(on: group.next(), fragmentation: fragmentation, capacity: options.outputLimit),
-            MemoryTransport(on: group.next(), fragmentation: fragmentation, capacity: options.outputLimit)
+            MemoryTransport(on: group.next(), pieceLength: pieceLength, capacity: options.outputLimit),
+            MemoryTransport(on: group.next(), pieceLength: pieceLength, capacity: options.outputLimit)
         )
         MemoryTransport.join(ends.0, ends.1)
         let sides: (Connection, Connection)
@@ -213,7 +236,10 @@ extension SecureSocket {
         ends.1.attach(to: sides.1)
         async let accepted = sides.1.established(timeout: timeout)
         let connected = await sides.0.established(timeout: timeout)
-        return (try connected.get(), try await accepted.get())
+        let pair = (client: try connected.get(), server: try await accepted.get())
+        if let clientFault { await sides.0.add(clientFault, to: ends.0, RecordOverhead(pair.client.information)) }
+        if let serverFault { await sides.1.add(serverFault, to: ends.1, RecordOverhead(pair.server.information)) }
+        return pair
     }
 }
 
@@ -230,6 +256,18 @@ extension Connection {
             }
         } onCancel: {
             self.onLoop { self.abandonHandshake(.cancelled(.handshake)) }
+        }
+    }
+
+    /// Lets a fault happen to what is sent after the handshake. What the handshake has left to be sent precedes it.
+    fileprivate func add(_ fault: MemoryFault, to transport: MemoryTransport, _ overhead: RecordOverhead) async {
+        await withUnsafeContinuation { continuation in
+            self.loop.execute {
+                self.engine.writeSessionTickets()
+                if let output = self.engine.takeOutput() { transport.write(output) }
+                transport.add(fault, overhead)
+                continuation.resume()
+            }
         }
     }
 }

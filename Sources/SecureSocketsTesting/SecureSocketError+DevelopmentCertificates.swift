@@ -1,0 +1,35 @@
+import DevelopmentCertificates
+import SecureSockets
+import TLSEngine
+
+extension SecureSocketError {
+    /// Runs `body`, and throws its error as one of the public interface.
+    static func converting<Value>(
+        _ body: () throws(DevelopmentCertificateError) -> Value
+    ) throws(SecureSocketError) -> Value {
+        do {
+            return try body()
+        } catch {
+            throw SecureSocketError(error)
+        }
+    }
+
+    private init(_ error: DevelopmentCertificateError) {
+        if case .cannotGenerateKey = error {
+            self.init(.system, blame: .system, step: .configuring, error.message, advice: error.advice)
+        } else {
+            self.init(.invalidArgument, blame: .caller, step: .configuring, error.message, advice: error.advice)
+        }
+    }
+}
+
+extension Certificate {
+    init(_ certificate: DevelopmentCertificate) throws(SecureSocketError) {
+        guard let decoded = DecodedCertificate(der: certificate.derBytes) else {
+            throw SecureSocketError(
+                .certificateUnusable, blame: .system, step: .configuring,
+                "the certificate for '\(certificate.commonName)' cannot be decoded")
+        }
+        self.init(decoded)
+    }
+}
