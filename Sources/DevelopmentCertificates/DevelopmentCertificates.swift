@@ -2,7 +2,7 @@ package import Foundation
 
 /// All a developer needs to try TLS on one machine: an authority, and a server and a client it vouches for.
 ///
-/// `tls demo` and tests use the values; `tls certs dev` writes them out, see ``write(to:options:force:encryptKey:)``.
+/// What `tls certs dev` writes, see ``write(to:options:force:encryptKey:)``.
 package struct DevelopmentCertificates: Sendable {
     /// What to make, and what to get wrong on purpose.
     package struct Options: Sendable {
@@ -22,8 +22,6 @@ package struct DevelopmentCertificates: Sendable {
         package var key: KeyKind
         /// What to get wrong.
         package var faults: Set<Fault>
-        /// Puts an authority between root and leaf, which peers then have to be sent.
-        package var intermediate: Bool
 
         /// The names of this machine as it knows itself.
         package static let defaultNames = ["localhost", "127.0.0.1", "::1"]
@@ -32,13 +30,11 @@ package struct DevelopmentCertificates: Sendable {
         package init(
             names: [String] = Options.defaultNames,
             key: KeyKind = .p256,
-            faults: Set<Fault> = [],
-            intermediate: Bool = false
+            faults: Set<Fault> = []
         ) {
             self.names = names
             self.key = key
             self.faults = faults
-            self.intermediate = intermediate
         }
 
         /// The names the server's certificate will carry.
@@ -67,17 +63,11 @@ package struct DevelopmentCertificates: Sendable {
         // Two authorities of one name confuse trust stores that hold both.
         let tag = String(UInt32.random(in: .min ... .max), radix: 16)
         self.authority = try .root(commonName: "Development authority \(tag)", key: options.key, validity: validity)
-        let issuer =
-            options.intermediate
-            ? try self.authority.intermediate(
-                commonName: "Development intermediate \(tag)", pathLength: 0, key: options.key, validity: validity)
-            : self.authority
-
         let names = options.serverNames
         let commonName = names.first { $0.unicodeScalars.count <= 64 } ?? "Development server"
-        self.server = try issuer.issue(
+        self.server = try self.authority.issue(
             commonName: commonName, names: names, purposes: [.server], key: options.key, validity: leaf)
-        self.client = try issuer.issue(
+        self.client = try self.authority.issue(
             commonName: "Development client", purposes: [.client], key: options.key, validity: leaf)
     }
 

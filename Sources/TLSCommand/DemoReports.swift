@@ -1,4 +1,3 @@
-import DevelopmentCertificates
 import SecureSockets
 import TLSEngine
 
@@ -13,10 +12,10 @@ enum DemoReports {
         var names: [String]
         var milliseconds: Double
 
-        init(_ certificates: DevelopmentCertificates, _ duration: Duration) {
-            self.authority = certificates.authority.certificate.subject
-            self.server = certificates.server.certificate.subject
-            self.names = DevelopmentCertificates.Options.defaultNames
+        init(authority: Certificate, server: Certificate, _ duration: Duration) {
+            self.authority = authority.subject
+            self.server = server.subject
+            self.names = server.alternativeNames.map(\.value)
             self.milliseconds = duration.milliseconds
         }
 
@@ -107,8 +106,8 @@ enum DemoReports {
         /// What the server was told.
         var serverSaw: ErrorReport?
 
-        init(trusted: CertificateAuthority, error: ErrorReport, serverSaw: ErrorReport?) {
-            self.trusted = trusted.certificate.subject
+        init(trusted: Certificate, error: ErrorReport, serverSaw: ErrorReport?) {
+            self.trusted = trusted.subject
             self.error = error
             self.serverSaw = serverSaw
         }

@@ -1,12 +1,12 @@
-import DevelopmentCertificates
 import Foundation
 import NIOCore
 import SecureSockets
+import SecureSocketsTesting
 import Synchronization
 
 /// A server and its clients in one process: what `tls demo` shows.
 struct Demonstration: Sendable {
-    private let certificates: DevelopmentCertificates
+    private let authority: DevelopmentAuthority
     private let listener: SecureListener
     private let tell: @Sendable (any Report) throws -> Void
 
@@ -19,13 +19,14 @@ struct Demonstration: Sendable {
     /// Makes certificates, and listens on a free port.
     init(tell: @escaping @Sendable (any Report) throws -> Void) async throws {
         self.tell = tell
-        let (certificates, duration) = try await Self.timed { try DevelopmentCertificates(.init(intermediate: true)) }
-        self.certificates = certificates
-        try tell(DemoReports.Certificates(certificates, duration))
-        let identity = try TLSIdentity(
-            certificateChain: .text(certificates.server.certificateChainPEM),
-            privateKey: .text(certificates.server.privateKeyPEM))
-        self.listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: TLSServerConfiguration(identity: identity))
+        let ((authority, server), duration) = try await Self.timed {
+            let authority = try DevelopmentAuthority()
+            return (authority, try authority.intermediate(pathLength: 0).server())
+        }
+        self.authority = authority
+        try tell(DemoReports.Certificates(authority: authority.certificate, server: server.certificate, duration))
+        self.listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: TLSServerConfiguration(identity: server.identity))
         try tell(DemoReports.Listening(self.listener.localEndpoint))
     }
 
@@ -43,7 +44,7 @@ struct Demonstration: Sendable {
             try await self.showConnection()
             try await self.showRefusal(observer)
             guard let stay else { return try self.tell(DemoReports.Done()) }
-            let folder = try AuthorityFolder(self.certificates.authority)
+            let folder = try AuthorityFolder(self.authority)
             defer { folder.remove() }
             try self.tell(DemoReports.Staying(authority: folder.path, port: self.listener.localEndpoint.port))
             observer.beginLogging()
@@ -51,9 +52,8 @@ struct Demonstration: Sendable {
         }
     }
 
-    private func connect(trusting authority: CertificateAuthority) async throws -> SecureSocket {
-        let tls = try TLSClientConfiguration(
-            trust: .only(.text(authority.certificatePEM)), serverName: Self.serverName)
+    private func connect(trusting authority: DevelopmentAuthority) async throws -> SecureSocket {
+        let tls = try TLSClientConfiguration(trust: authority.trust, serverName: Self.serverName)
         return try await SecureSocket.connect(
             to: self.listener.localEndpoint.host, port: self.listener.localEndpoint.port, tls: tls, timeout: Self.timeout)
     }
@@ -61,7 +61,7 @@ struct Demonstration: Sendable {
     // MARK: The connection
 
     private func showConnection() async throws {
-        let (socket, duration) = try await Self.timed { try await self.connect(trusting: self.certificates.authority) }
+        let (socket, duration) = try await Self.timed { try await self.connect(trusting: self.authority) }
         try self.tell(DemoReports.Connected(connection: ConnectionReport(socket), milliseconds: duration.milliseconds))
         for greeting in Self.greetings { try await self.showEcho(ByteBuffer(string: greeting), greeting, on: socket) }
         let large = ByteBuffer(bytes: (0..<Self.largeMessage).lazy.map { UInt8(truncatingIfNeeded: $0 &* 31) })
@@ -98,13 +98,14 @@ struct Demonstration: Sendable {
     // MARK: The refusal
 
     private func showRefusal(_ observer: Observer) async throws {
-        let stranger = try CertificateAuthority.root(commonName: "Another authority")
+        let stranger = try DevelopmentAuthority(commonName: "Another authority")
         do {
             let socket = try await self.connect(trusting: stranger)
             socket.close()
         } catch let error as SecureSocketError where error.code == .certificateVerificationFailed {
             let seen = await observer.refusal(within: Self.timeout)
-            return try self.tell(DemoReports.Refused(trusted: stranger, error: ErrorReport(error), serverSaw: seen?.error))
+            return try self.tell(
+                DemoReports.Refused(trusted: stranger.certificate, error: ErrorReport(error), serverSaw: seen?.error))
         }
         throw ToolError.demonstration("a client that does not trust the authority was content")
     }
@@ -156,7 +157,7 @@ extension Demonstration {
 
         var path: String { self.folder.appendingPathComponent("ca.pem").path }
 
-        init(_ authority: CertificateAuthority) throws(ToolError) {
+        init(_ authority: DevelopmentAuthority) throws(ToolError) {
             self.folder = FileManager.default.temporaryDirectory.appendingPathComponent("tls-demo-\(UUID().uuidString)")
             do {
                 try FileManager.default.createDirectory(

@@ -1,5 +1,6 @@
 import DevelopmentCertificates
 import Foundation
+import SecureSocketsTesting
 import TestSupport
 
 /// The chains of all cases as the files that the peers read.

@@ -1,5 +1,6 @@
 import DevelopmentCertificates
 import Foundation
+import SecureSocketsTesting
 import Synchronization
 import TLSEngine
 import TestSupport
@@ -72,6 +73,10 @@ struct CertificateFiles: Sendable {
     /// The options for a certificate, its chain and its key, in one file (§3: the key's file is the certificate's by default).
     func identity(_ key: CertifiedKey, chain: String? = nil) throws -> [SSL.Option] {
         [.certfile(try self.write((chain ?? key.certificateChainPEM) + key.privateKeyPEM))]
+    }
+
+    func identity(_ own: DevelopmentIdentity) throws -> [SSL.Option] {
+        [.certfile(try self.write(own.certificateChainPEM + own.privateKeyPEM))]
     }
 
     /// The file that an option names.

@@ -1,5 +1,6 @@
 import ClassicSSL
 import DevelopmentCertificates
+import SecureSocketsTesting
 import TestSupport
 
 /// The certificates of both ends, as files.

@@ -156,7 +156,7 @@ import Testing
         ]
         for (fault, reason) in cases {
             try withTemporaryDirectory { directory in
-                try DevelopmentCertificates.write(to: directory, options: .init(faults: [fault], intermediate: true))
+                try DevelopmentCertificates.write(to: directory, options: .init(faults: [fault]))
                 let server = directory + "/server.pem"
                 let result = try OpenSSL.run(
                     "verify", "-verify_hostname", "localhost", "-CAfile", directory + "/ca.pem", "-untrusted", server,

@@ -64,7 +64,7 @@ import Testing
         #expect(server.alert?.description == "unknown_ca")
         #expect(
             self.text(server)
-                == "PEER refused the connection: it does not trust the authority of this server's certificate (CN=server) "
+                == "PEER refused the connection: it does not trust the authority of this server's certificate (CN=localhost) "
                 + "(unknown_ca). Have the client trust the authority of this server, and send the whole chain")
         #expect(!server.isClientCertificateMissing)
     }

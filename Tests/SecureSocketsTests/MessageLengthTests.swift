@@ -1,6 +1,6 @@
-import DevelopmentCertificates
 import NIOCore
 import SecureSockets
+import SecureSocketsTesting
 import TLSEngine
 import TestSupport
 import Testing
@@ -15,10 +15,10 @@ import Testing
 
     /// An identity that sends all authorities of a bundle, and the length of the message with its certificates in TLS 1.2
     /// (RFC 5246 §7.4.2).
-    private func identityWithBundle(of key: CertifiedKey) throws -> (identity: TLSIdentity, length: Int) {
+    private func identityWithBundle(of own: DevelopmentIdentity) throws -> (identity: TLSIdentity, length: Int) {
         let bundle = String(repeating: self.certificates.authority.certificatePEM, count: 400)
         let identity = try TLSIdentity(
-            certificateChain: .text(key.certificateChainPEM + bundle), privateKey: .text(key.privateKeyPEM))
+            certificateChain: .text(own.certificateChainPEM + bundle), privateKey: .text(own.privateKeyPEM))
         return (identity, identity.certificates.reduce(3) { $0 + 3 + $1.derBytes.count })
     }
 

@@ -1,5 +1,6 @@
 import DevelopmentCertificates
 import SecureSockets
+import SecureSocketsTesting
 import TLSEngine
 import TestSupport
 import Testing
@@ -64,7 +65,7 @@ import Testing
         let certificates = try TestCertificates.shared.get()
         let server = try TLSServerConfiguration(
             identity: certificates.serverIdentity,
-            clients: .optional(trust: TLSTrust.system.adding(.text(certificates.authority.certificatePEM))))
+            clients: .optional(trust: TLSTrust.system.adding([certificates.authority.certificate])))
         #expect(!server.context.namesAuthorities)
     }
 }

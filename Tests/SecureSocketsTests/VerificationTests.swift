@@ -316,7 +316,7 @@ import Testing
         isAsked: Bool, over version: TLSProtocolVersion
     ) async throws {
         let certificates = try TestCertificates.shared.get()
-        let clients = try isAsked ? TLSServerConfiguration.ClientAuthentication.optional(trust: certificates.trust) : .none
+        let clients = isAsked ? TLSServerConfiguration.ClientAuthentication.optional(trust: certificates.trust) : .none
         let encounter = try await Encounter(
             of: certificates.clientConfiguration(parameters: .init(version)),
             with: TLSServerConfiguration(identity: certificates.serverIdentity, clients: clients))
@@ -332,8 +332,8 @@ import Testing
         let clients: TLSServerConfiguration.ClientAuthentication =
             switch asked {
             case .not: .none
-            case .optionally: .optional(trust: try certificates.trust)
-            case .strictly: .required(trust: try certificates.trust)
+            case .optionally: .optional(trust: certificates.trust)
+            case .strictly: .required(trust: certificates.trust)
             }
         let encounter = try await Encounter(
             of: TLSClientConfiguration(

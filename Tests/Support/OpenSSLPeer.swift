@@ -1,4 +1,5 @@
 import DevelopmentCertificates
+import SecureSocketsTesting
 
 /// OpenSSL's own client or server, for what BoringSSL cannot play. Its standard input takes its one-letter commands.
 package struct OpenSSLPeer: Sendable {

@@ -1,25 +1,23 @@
-package import DevelopmentCertificates
 package import SecureSockets
-import TLSEngine
+package import SecureSocketsTesting
 
 /// Certificates for tests, made once a process: an authority, and what it issues.
 package struct TestCertificates: Sendable {
-    package let authority: CertificateAuthority
-    package let server: CertifiedKey
-    package let client: CertifiedKey
+    package let authority: DevelopmentAuthority
+    package let server: DevelopmentIdentity
+    package let client: DevelopmentIdentity
 
     package static let shared: Result<TestCertificates, any Error> = Result { try TestCertificates() }
 
     package init() throws {
-        self.authority = try CertificateAuthority.root(commonName: "Test authority")
-        self.server = try self.authority.issue(
-            commonName: "server", names: ["localhost", "127.0.0.1", "::1"], purposes: [.server])
-        self.client = try self.authority.issue(commonName: "client", purposes: [.client])
+        self.authority = try DevelopmentAuthority(commonName: "Test authority")
+        self.server = try self.authority.server()
+        self.client = try self.authority.client(commonName: "client")
     }
 
-    package var serverIdentity: TLSIdentity { get throws { try TLSIdentity(self.server) } }
-    package var clientIdentity: TLSIdentity { get throws { try TLSIdentity(self.client) } }
-    package var trust: TLSTrust { get throws { try .only(.text(self.authority.certificatePEM)) } }
+    package var serverIdentity: TLSIdentity { self.server.identity }
+    package var clientIdentity: TLSIdentity { self.client.identity }
+    package var trust: TLSTrust { self.authority.trust }
 
     package func serverConfiguration(
         parameters: TLSParameters = .init()
@@ -31,11 +29,5 @@ package struct TestCertificates: Sendable {
         parameters: TLSParameters = .init()
     ) throws -> TLSClientConfiguration {
         try TLSClientConfiguration(trust: self.trust, parameters: parameters)
-    }
-}
-
-extension TLSIdentity {
-    package init(_ key: CertifiedKey) throws {
-        try self.init(certificateChain: .text(key.certificateChainPEM), privateKey: .text(key.privateKeyPEM))
     }
 }

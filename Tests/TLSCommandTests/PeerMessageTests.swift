@@ -1,5 +1,6 @@
 import DevelopmentCertificates
 import SecureSockets
+import SecureSocketsTesting
 import TestSupport
 import Testing
 

@@ -1,3 +1,5 @@
+import SecureSockets
+import SecureSocketsTesting
 import TLSEngine
 import TestSupport
 import Testing
@@ -8,7 +10,7 @@ import Testing
         var settings = TLSSettings(role: role)
         settings.ciphers = ciphers
         settings.versions = .v1_2 ... .v1_2
-        if role == .server { settings.identity = try Identity(certificates.server) }
+        if role == .server { settings.identity = certificates.server.identity.identity }
         return settings
     }
 

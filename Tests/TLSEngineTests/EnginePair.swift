@@ -1,5 +1,7 @@
 import DevelopmentCertificates
 import NIOCore
+import SecureSockets
+import SecureSocketsTesting
 import TLSEngine
 import TestSupport
 import Testing
@@ -96,7 +98,7 @@ extension EnginePair {
         client.verification = .required
         change(&client)
         var server = TLSSettings(role: .server)
-        server.identity = try Identity(certificates.server)
+        server.identity = certificates.server.identity.identity
         changeServer(&server)
         return try EnginePair(
             client: TLSEngine(client: TLSContext(client), serverName: serverName, expecting: expecting),

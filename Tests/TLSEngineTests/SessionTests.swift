@@ -1,6 +1,8 @@
 import DevelopmentCertificates
 import Foundation
 import NIOCore
+import SecureSockets
+import SecureSocketsTesting
 import Synchronization
 import TLSEngine
 import TestSupport
@@ -29,7 +31,7 @@ import Testing
             case .client:
                 settings.trust = try TrustStore(.bytes(Array(certificates.authority.certificatePEM.utf8)))
                 settings.verification = .required
-            case .server: settings.identity = try Identity(certificates.server)
+            case .server: settings.identity = certificates.server.identity.identity
             }
             return settings
         }

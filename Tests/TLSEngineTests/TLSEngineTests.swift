@@ -31,7 +31,7 @@ import Testing
         #expect(client.group == .x25519MLKEM768)
         #expect(client.cipherSuite >> 8 == 0x13)
         #expect(client.serverName == "localhost")
-        #expect(client.peerCertificates.map(\.subject) == ["CN=server"])
+        #expect(client.peerCertificates.map(\.subject) == ["CN=localhost"])
         #expect(client.peerCertificates.first?.hostNames == ["localhost", "127.0.0.1", "::1"])
         #expect(client.verifiedChainLength == 2)
         let server = try #require(pair.server.negotiated)
