@@ -1,6 +1,7 @@
-/// Values under keys, a few under each, bounded in number; the oldest go first. Every operation takes constant time, whoever fills it.
+/// A bounded collection of values under keys, a few for each key; the oldest are removed first. Every operation takes constant time,
+/// whatever the keys.
 ///
-/// The values form a list from the oldest to the newest, linked by the numbers of their slots, and a dictionary finds the slots of a key.
+/// The values form a list from the oldest to the newest, linked by their slot numbers. A dictionary maps a key to its slots.
 package struct BoundedMultimap<Key: Hashable, Value> {
     private struct Slot {
         var key: Key
@@ -28,7 +29,7 @@ package struct BoundedMultimap<Key: Hashable, Value> {
 
     package var count: Int { self.slots.count - self.freeSlots.count }
 
-    /// Adds a value as the newest. The oldest of its key, or of all, gives up its place if there is none.
+    /// Adds a value as the newest. If its key, or the collection, is full, the oldest value of that key, or of all, is removed.
     package mutating func append(_ value: Value, for key: Key) {
         if let slots = self.slotsOfKeys[key], slots.count >= self.valuesPerKey, let first = slots.first { self.remove(first) }
         if self.count >= self.capacity, let oldest { self.remove(oldest) }
@@ -46,7 +47,7 @@ package struct BoundedMultimap<Key: Hashable, Value> {
         self.slotsOfKeys[key, default: []].append(index)
     }
 
-    /// The newest value of a key; it is taken out if `removing` says so.
+    /// Returns the newest value of a key, and removes it if `removing` returns true for it.
     package mutating func newest(for key: Key, removing: (Value) -> Bool) -> Value? {
         guard let index = self.slotsOfKeys[key]?.last, let value = self.slots[index]?.value else { return nil }
         if removing(value) { self.remove(index) }

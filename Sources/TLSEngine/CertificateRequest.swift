@@ -1,12 +1,12 @@
 internal import CNIOBoringSSL
 
-/// A request for a client certificate (RFC 8446 §4.3.2), and the answer to it.
+/// A request for a client certificate (RFC 8446 §4.3.2), and the client's answer.
 package struct CertificateRequest: Sendable, Hashable {
-    /// The authorities that the server names, as distinguished names; at most `longestList` of them. Empty if it names none.
+    /// The distinguished names of the authorities that the server names, at most `longestList` of them. Empty if it names none.
     package let authorities: [String]
     /// The number of authorities that the server names.
     package let authorityCount: Int
-    /// The subject of the certificate that the client has shown; nil if it has shown none.
+    /// The subject of the certificate that the client sent; nil if it sent none.
     package let shownSubject: String?
 
     package init(authorities: [String], authorityCount: Int, shownSubject: String?) {
@@ -15,11 +15,11 @@ package struct CertificateRequest: Sendable, Hashable {
         self.shownSubject = shownSubject
     }
 
-    /// As many names as a message quotes.
+    /// The number of names that a message quotes.
     static let longestList = 4
 }
 
-/// A server's request as a client keeps it until its connection fails: the encoded names, which are read only then.
+/// A server's request as a client keeps it until its connection fails. The names stay encoded and are decoded only then.
 struct ReceivedCertificateRequest {
     fileprivate let encodedAuthorities: [[UInt8]]
     fileprivate let authorityCount: Int
@@ -37,7 +37,7 @@ struct ReceivedCertificateRequest {
         }
     }
 
-    /// The request, answered with the certificate of `identity`.
+    /// Returns the request, answered with the certificate of `identity`.
     func answered(with identity: Identity?) -> CertificateRequest {
         CertificateRequest(
             authorities: self.encodedAuthorities.compactMap(distinguishedName(encoded:)), authorityCount: self.authorityCount,
@@ -46,7 +46,7 @@ struct ReceivedCertificateRequest {
 }
 
 extension CertificateRequest {
-    /// A server's own request, which its client has answered with no certificate.
+    /// A server's own request, which the client has answered without a certificate.
     init(of trust: TrustStore?) {
         let authorities = trust?.authoritiesToName ?? []
         self.init(
@@ -55,7 +55,7 @@ extension CertificateRequest {
     }
 }
 
-/// Notes that the server asks for a certificate. A connection that is not asked never comes here.
+/// Records that the server requests a certificate. BoringSSL calls this only on such a request.
 func noteCertificateRequest(ssl: OpaquePointer?, argument: UnsafeMutableRawPointer?) -> Int32 {
     if let ssl, let engine = TLSEngine.of(ssl) { engine.certificateRequest = ReceivedCertificateRequest(of: ssl) }
     return 1

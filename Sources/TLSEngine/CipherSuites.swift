@@ -1,13 +1,13 @@
 internal import CNIOBoringSSL
 
-/// The cipher suites of the library.
+/// The cipher suites that BoringSSL supports.
 package enum CipherSuites {
-    /// The number of a suite; nil if the library does not have it.
+    /// Returns the number of a suite; nil if BoringSSL does not support it.
     ///
-    /// - Parameter name: A name of IANA's registry or of OpenSSL.
+    /// - Parameter name: A name from IANA's registry, or OpenSSL's name.
     package static func codePoint(named name: String) -> UInt16? { self.codePoints[name] }
 
-    /// OpenSSL's name of a suite, which the library's lists are made of; nil if the library does not have it.
+    /// Returns OpenSSL's name of a suite, as used in cipher lists; nil if BoringSSL does not support the suite.
     package static func openSSLName(of codePoint: UInt16) -> String? {
         SSL_get_cipher_by_value(codePoint).flatMap { SSL_CIPHER_get_name($0) }.map { String(cString: $0) }
     }

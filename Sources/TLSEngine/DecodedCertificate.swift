@@ -1,17 +1,17 @@
 internal import CNIOBoringSSL
 
-/// One X.509 certificate: its encoding, and the parts of it that an error or a log line wants to name.
+/// One X.509 certificate: its encoding, and the fields that errors and log messages quote.
 package struct DecodedCertificate: Sendable, Hashable {
-    /// The certificate itself, DER (RFC 5280).
+    /// The certificate's DER encoding (RFC 5280).
     package let derBytes: [UInt8]
-    /// The subject's distinguished name (RFC 2253), for example `CN=localhost`; may be empty.
+    /// The subject's distinguished name (RFC 2253), for example `CN=localhost`. May be empty.
     package let subject: String
     package let issuer: String
-    /// The serial number's bytes, the most significant first.
+    /// The bytes of the serial number, the most significant first.
     package let serialNumber: [UInt8]
     package let publicKey: PublicKey
     package let alternativeNames: [AlternativeName]
-    /// Validity, in seconds since 1970-01-01 UTC; nil where the certificate's date cannot be read.
+    /// The validity in seconds since 1970-01-01 UTC; nil if the certificate's date cannot be parsed.
     package let notBefore: Int64?
     package let notAfter: Int64?
 
@@ -28,7 +28,7 @@ package struct DecodedCertificate: Sendable, Hashable {
         case p256, p384, p521, ed25519, other
     }
 
-    /// The alternative names that name a host: DNS names and addresses.
+    /// The alternative names that identify a host: DNS names and addresses.
     package var hostNames: [String] {
         self.alternativeNames.lazy.filter { $0.kind == .dns || $0.kind == .ipAddress }.map(\.value)
     }
@@ -51,7 +51,7 @@ extension DecodedCertificate {
         self = withExtendedLifetime(list) { DecodedCertificate(borrowing: pointer) }
     }
 
-    /// Reads a certificate that somebody else owns.
+    /// Decodes a certificate without taking ownership of it.
     init(borrowing x509: OpaquePointer) {
         self.derBytes = withOutputBytes { i2d_X509(x509, $0) }
         self.subject = distinguishedName(X509_get_subject_name(x509))
@@ -64,7 +64,7 @@ extension DecodedCertificate {
     }
 }
 
-/// Collects what one of the library's `i2d_` functions allocates.
+/// Returns the output that one of BoringSSL's `i2d_` functions allocates.
 func withOutputBytes(
     _ encode: (UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>) -> Int32
 ) -> [UInt8] {
@@ -78,7 +78,7 @@ func withOutputBytes(
 func distinguishedName(_ name: OpaquePointer?) -> String {
     guard let name, let bio = BIO_new(BIO_s_mem()) else { return "" }
     defer { BIO_free(bio) }
-    // XN_FLAG_RFC2253 without the escaping of letters outside ASCII; the macro itself is not visible in Swift.
+    // XN_FLAG_RFC2253 without the escaping of letters outside ASCII. The macro itself is not visible in Swift.
     let characters = ASN1_STRFLGS_ESC_2253 | ASN1_STRFLGS_ESC_CTRL | ASN1_STRFLGS_UTF8_CONVERT
     let unknown = ASN1_STRFLGS_DUMP_UNKNOWN | ASN1_STRFLGS_DUMP_DER | XN_FLAG_DUMP_UNKNOWN_FIELDS
     let flags = characters | unknown | XN_FLAG_SEP_COMMA_PLUS | XN_FLAG_DN_REV
@@ -86,7 +86,7 @@ func distinguishedName(_ name: OpaquePointer?) -> String {
     return memoryBIOContents(bio)
 }
 
-/// The text of a distinguished name in DER; nil if it cannot be read.
+/// Returns the text of a distinguished name in DER; nil if it cannot be parsed.
 func distinguishedName(encoded bytes: [UInt8]) -> String? {
     bytes.withUnsafeBufferPointer { bytes in
         var start = bytes.baseAddress
@@ -132,7 +132,7 @@ extension DecodedCertificate {
 }
 
 extension DecodedCertificate.AlternativeName {
-    /// nil for names of other kinds: their values are no strings.
+    /// Returns nil for names of other kinds, whose values are not strings.
     fileprivate init?(of name: UnsafeMutablePointer<GENERAL_NAME>) {
         var type: Int32 = 0
         guard let value = GENERAL_NAME_get0_value(name, &type) else { return nil }
@@ -160,7 +160,7 @@ extension DecodedCertificate.PublicKey {
         self.init(key)
     }
 
-    /// The kind of an `EVP_PKEY`.
+    /// Determines the kind of an `EVP_PKEY`.
     init(_ key: OpaquePointer) {
         switch EVP_PKEY_id(key) {
         case EVP_PKEY_RSA: self = .rsa(bits: Int(EVP_PKEY_bits(key)))

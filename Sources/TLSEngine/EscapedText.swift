@@ -26,7 +26,7 @@ extension String {
 }
 
 extension Collection<String> {
-    /// The escaped texts separated by commas; of a long list the first four and the number of the others.
+    /// The escaped texts separated by commas. Of a long list, the first four and the number of the others.
     package var listedForDisplay: String {
         let shown = self.prefix(4).map(\.abbreviatedForDisplay).joined(separator: ", ")
         return self.count > 4 ? "\(shown) and \(self.count - 4) more" : shown

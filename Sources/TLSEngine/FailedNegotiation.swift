@@ -1,29 +1,30 @@
 internal import CNIOBoringSSL
 
-/// A negotiation that has failed: what both sides brought to it, as far as it is known.
+/// A failed negotiation, with the offers of both sides as far as they are known.
 package struct FailedNegotiation: Sendable, Hashable {
-    /// What the sides do not have in common.
+    /// The parameter on which the sides have nothing in common.
     package enum Subject: Sendable, Hashable {
         case versions, cipherSuites, groups, signatureAlgorithms, applicationProtocols
-        /// A client of TLS 1.2 does not have the curve of the server's key among its groups (RFC 8422 §5.1.1).
+        /// The curve of the server's key is not among the groups of a TLS 1.2 client (RFC 8422 §5.1.1).
         case curveOfKey
-        /// The peer does not say.
+        /// The peer does not report it.
         case unknown
     }
 
     package let subject: Subject
-    /// At a server only what is of use with its key and the version chosen.
+    /// The offer of this side; at a server, only the part that can be used with its key and the chosen version.
     package let own: TLSOffer
-    /// nil at a client that was refused: its server says nothing of what it has. Otherwise at a client what the server has chosen.
+    /// At a server, the client's offer; at a client, what the server has chosen, or nil if the server rejected the offer without stating
+    /// its own.
     package let peer: TLSOffer?
-    /// A server's own key, for example `RSA of 2048 bits`.
+    /// The server's own key, for example `RSA of 2048 bits`.
     package let ownKey: String?
-    /// Whether there are suites in common, if only for other keys than the server's.
+    /// Whether the sides have suites in common, if only for keys of another kind than the server's.
     package let hasSuitesForOtherKeys: Bool
 }
 
 extension FailedNegotiation {
-    /// A server's, from its client's hello.
+    /// Describes a failure at a server, from the client's hello.
     init?(reason: LibraryReason, clientHello: [UInt8], version: TLSVersion?, context: TLSContext) {
         guard !clientHello.isEmpty, reason.library == Int32(ERR_LIB_SSL) else { return nil }
         let all = context.offer
@@ -32,8 +33,8 @@ extension FailedNegotiation {
         let peer = TLSOffer(clientHello: clientHello)
         switch reason.code {
         case SSL_R_UNSUPPORTED_PROTOCOL: self.subject = .versions
-        // With TLS 1.2 the library looks at the key's curve before the suites, and finds no suite without a group and a signature
-        // (RFC 8422 §5.1).
+        // With TLS 1.2, BoringSSL checks the key's curve before the suites, and finds no suite without a common group and signature
+        // algorithm (RFC 8422 §5.1).
         case SSL_R_NO_SHARED_CIPHER, SSL_R_WRONG_CURVE:
             if own.cipherSuites.allSatisfy({ !peer.cipherSuites.contains($0) }) {
                 self.subject = .cipherSuites
@@ -52,7 +53,7 @@ extension FailedNegotiation {
         self.hasSuitesForOtherKeys = all.of(version).cipherSuites.contains { peer.cipherSuites.contains($0) }
     }
 
-    /// A client's, whose server has chosen a version that is not allowed; nil if it is allowed, or not known.
+    /// Describes a failure at a client whose server has chosen a version that is not allowed; nil if it is allowed or not known.
     init?(serverVersion: UInt16?, context: TLSContext) {
         let own = context.offer
         guard let serverVersion, !own.versions.contains(serverVersion) else { return nil }
@@ -61,7 +62,7 @@ extension FailedNegotiation {
         (self.subject, self.own, self.peer, self.ownKey, self.hasSuitesForOtherKeys) = (.versions, own, peer, nil, false)
     }
 
-    /// A client's, from the alert that ended it before the server had chosen anything (RFC 8446 §6.2).
+    /// Describes a failure at a client, from the alert that ended the handshake before the server had chosen anything (RFC 8446 §6.2).
     init?(alert: AlertDescription, context: TLSContext) {
         switch alert.code {
         case UInt8(SSL_AD_HANDSHAKE_FAILURE): self.subject = .unknown

@@ -1,15 +1,15 @@
-/// The headers of the peer's handshake messages, as far as they come in the clear (RFC 8446 §4, §5.1): for errors, which the library
-/// reports without the length of a message and the version of a server's hello.
+/// The headers of the peer's handshake messages, as far as they arrive unencrypted (RFC 8446 §4, §5.1). Used for errors, which BoringSSL
+/// reports without a message's length and without the version of a ServerHello.
 ///
-/// Takes the bytes in any pieces, and keeps none of them. What follows a change of ciphers is encrypted: in TLS 1.2 only the end of the
-/// handshake, in TLS 1.3 all after the hello.
+/// Accepts bytes in pieces of any size and keeps none of them. Everything after a ChangeCipherSpec is encrypted: in TLS 1.2 only the end of
+/// the handshake, in TLS 1.3 everything after the ServerHello.
 struct HandshakeTrace {
     struct Message: Equatable {
         let type: UInt8
         let length: Int
     }
 
-    /// The message that is arriving, or has arrived last.
+    /// The message that is arriving, or that arrived last.
     private(set) var message: Message?
     /// The version that a ServerHello names (`legacy_version`).
     private(set) var serverVersion: UInt16?
@@ -21,7 +21,7 @@ struct HandshakeTrace {
     private var messageHeader = Header()
     private var messageLeft = 0
 
-    /// As much of a header as has come.
+    /// The part of a header that has arrived.
     private struct Header {
         var value: UInt64 = 0
         var length = 0
@@ -63,7 +63,7 @@ struct HandshakeTrace {
         self.record = Header()
     }
 
-    // By positions, because a slice costs an allocation a byte without optimization.
+    // Uses indices, because without optimization a slice costs one allocation per byte.
     private mutating func takeFragment(_ bytes: UnsafeRawBufferPointer, from start: Int, to end: Int) {
         var index = start
         while index < end {

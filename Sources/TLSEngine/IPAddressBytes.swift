@@ -8,7 +8,7 @@
     import Glibc
 #endif
 
-/// An IP address as certificates and name checks carry it: four bytes or sixteen, network order.
+/// An IP address in the form of certificates and name checks: four or sixteen bytes in network order.
 package struct IPAddressBytes: Sendable, Hashable, CustomStringConvertible {
     package let bytes: [UInt8]
 
@@ -16,13 +16,13 @@ package struct IPAddressBytes: Sendable, Hashable, CustomStringConvertible {
         self.bytes = bytes
     }
 
-    /// Reads a literal such as `127.0.0.1`, `::1` or `[::1]`; nil if the text is not one.
+    /// Parses a literal such as `127.0.0.1`, `::1` or `[::1]`; nil if the text is not one.
     package init?(literal text: String) {
         // `inet_pton` stops at a NUL character.
         if text.utf8.contains(0) { return nil }
         var text = Substring(text)
         if text.hasPrefix("["), text.hasSuffix("]") { text = text.dropFirst().dropLast() }
-        // A zone (`fe80::1%eth0`) says which link to use; it is no part of the address.
+        // A zone (`fe80::1%eth0`) selects a link and is not part of the address.
         let address = String(text.prefix { $0 != "%" })
         var v4 = in_addr()
         var v6 = in6_addr()

@@ -1,12 +1,12 @@
 internal import CNIOBoringSSL
 
-/// What BoringSSL says went wrong: its own code, for programs, and its own words, for people.
+/// BoringSSL's reason for a failure: its numeric code and its name.
 package struct LibraryReason: Sendable, Hashable, CustomStringConvertible {
-    /// The part of the library, `ERR_LIB_*`.
+    /// The part of BoringSSL that reports the reason, `ERR_LIB_*`.
     package let library: Int32
     /// The reason within that part, for example `SSL_R_WRONG_VERSION_NUMBER`.
     package let code: Int32
-    /// The library's name of the reason, for example `WRONG_VERSION_NUMBER`.
+    /// BoringSSL's name for the reason, for example `WRONG_VERSION_NUMBER`.
     package let name: String
 
     package init(library: Int32, code: Int32, name: String) {
@@ -17,10 +17,10 @@ package struct LibraryReason: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String { self.name }
 
-    /// Whether this is a reason of the library's TLS part, `SSL_R_*`.
+    /// Whether this is a reason of BoringSSL's TLS part, `SSL_R_*`.
     func isOfTLS(_ code: Int32) -> Bool { self.library == Int32(ERR_LIB_SSL) && self.code == code }
 
-    /// Whether the peer has sent something in place of a TLS record.
+    /// Whether the peer has sent something other than a TLS record.
     var isOfPlaintext: Bool {
         [SSL_R_WRONG_VERSION_NUMBER, SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST].contains { self.isOfTLS($0) }
     }
@@ -28,7 +28,7 @@ package struct LibraryReason: Sendable, Hashable, CustomStringConvertible {
 
 /// BoringSSL's error queue of the current thread.
 enum ErrorQueue {
-    /// Empties the queue; the oldest entry, which is the cause of the later ones, comes first.
+    /// Empties the queue. The oldest entry, which is the cause of the later ones, comes first.
     static func drain() -> [LibraryReason] {
         var reasons: [LibraryReason] = []
         while true {

@@ -1,24 +1,24 @@
 internal import CNIOBoringSSL
 
-/// What a handshake has settled.
+/// The parameters that a handshake has negotiated.
 package struct NegotiatedParameters: Sendable, Hashable {
     package let version: TLSVersion
-    /// The suite's number.
+    /// The number of the cipher suite.
     package let cipherSuite: UInt16
-    /// The key exchange group; nil where the handshake had no such exchange.
+    /// The key exchange group; nil if the handshake had no such exchange.
     package let group: TLSGroup?
     package let applicationProtocol: String?
     /// The server name that the client asked for (RFC 6066 §3).
     package let serverName: String?
     package let resumption: ResumptionOutcome
-    /// What the peer sent: own certificate first. Empty if it sent none.
+    /// The certificates that the peer sent, its own first. Empty if it sent none.
     package let peerCertificates: [DecodedCertificate]
     /// The number of certificates from the peer's to the trusted one, both included; nil if nothing was verified.
     package let verifiedChainLength: Int?
 }
 
 extension TLSEngine {
-    /// What the handshake has settled; nil before it is complete.
+    /// The negotiated parameters; nil before the handshake is complete.
     package var negotiated: NegotiatedParameters? {
         guard SSL_in_init(self.ssl) == 0, let version = TLSVersion(rawValue: UInt16(truncatingIfNeeded: SSL_version(self.ssl)))
         else { return nil }
@@ -51,14 +51,14 @@ extension TLSEngine {
         }
     }
 
-    /// Whether keying material belongs to this connection alone. With TLS 1.2 and without the extended master secret, somebody in the middle
-    /// can give two connections the same (RFC 7627 §7).
+    /// Whether keying material is unique to this connection. With TLS 1.2 and without the extended master secret, an attacker in the middle
+    /// can give two connections the same keying material (RFC 7627 §7).
     package var hasUniqueKeyingMaterial: Bool { SSL_get_extms_support(self.ssl) == 1 }
 
-    /// Keying material that both ends can derive from this connection and nobody else can (RFC 5705, RFC 8446 §7.5).
+    /// Returns keying material that only the two ends of this connection can derive (RFC 5705, RFC 8446 §7.5).
     ///
-    /// nil if the handshake is not complete or the library refuses the length; also if it is not unique to the connection, see
-    /// `hasUniqueKeyingMaterial`.
+    /// Returns nil if the handshake is not complete, if BoringSSL rejects the length, or if the material is not unique to the connection
+    /// (see `hasUniqueKeyingMaterial`).
     package func exportKeyingMaterial(label: String, context: [UInt8]?, length: Int) -> [UInt8]? {
         guard self.hasUniqueKeyingMaterial else { return nil }
         ErrorQueue.clear()

@@ -1,37 +1,36 @@
 internal import CNIOBoringSSL
 package import Synchronization
 
-/// How long a session may be resumed after the handshake that made it.
+/// The time for which a session may be resumed after the handshake that made it.
 package enum SessionLifetime: Sendable, Hashable {
-    /// As long as the library has it: two hours for TLS 1.2, two days for TLS 1.3, and as the server says.
+    /// The library's limits, two hours for TLS 1.2 and two days for TLS 1.3, or less if the server says so.
     case library
-    /// So many seconds, at least 1.
+    /// This number of seconds, at least 1.
     case seconds(UInt32)
-    /// Not at all: no tickets are given and none kept.
+    /// No resumption: no tickets are issued and none are kept.
     case none
 
     var allowsResumption: Bool { self != .none }
 }
 
-/// Whether a handshake resumed an earlier session, and why not.
+/// Whether a handshake resumed an earlier session and, if not, why.
 package enum ResumptionOutcome: Sendable, Hashable {
     case resumed
-    /// The client had no session for this server that was still good, or did not offer it.
+    /// The client had no valid session for this server, or did not offer it.
     case notOffered
-    /// The client offered one, and the server did not take it: expired, unknown, or of another configuration.
+    /// The client offered a session and the server declined it: expired, unknown, or of another configuration.
     case declined
 }
 
-/// The sessions that clients of this process may resume: at most as many as the capacity, and 16 for each server; the oldest are dropped
-/// first.
+/// The sessions that clients of this process may resume: at most `capacity` in all and 16 for each server. The oldest are dropped first.
 ///
-/// A session is found again only under the configuration that would have accepted its peer in a full handshake, for the same server
-/// and the same expected name. Tickets of TLS 1.3 are used once (RFC 8446 §C.4).
+/// A session is found only under a configuration that would have accepted the same peer in a full handshake, for the same server and the
+/// same expected name. Tickets of TLS 1.3 are used once (RFC 8446 §C.4).
 package final class SessionCache: Sendable {
     struct Key: Hashable {
-        /// A digest of identity, trust, and verification.
+        /// A digest of identity, trust and verification.
         let configuration: [UInt8]
-        /// Where the server is, and who it must be.
+        /// The server's endpoint and the expected name.
         let server: String
         let expected: String?
     }
@@ -41,12 +40,11 @@ package final class SessionCache: Sendable {
         let expiry: UInt64
     }
 
-    /// With TLS 1.3 each is used once (RFC 8446 §C.4), so this is how many connections to one server can begin before the first of them
-    /// brings new ones.
+    /// With TLS 1.3 each session is used once (RFC 8446 §C.4), so this is the number of connections to one server that can begin before the
+    /// first of them receives new tickets.
     private static let sessionsPerServer = 16
 
-    /// The most tickets of one connection that are looked at. A server may send any number, and each would take the place of another
-    /// server's.
+    /// The most tickets of one connection that are kept. A server may send any number, and each would displace another server's.
     package static let ticketsPerConnection = 4
 
     package static let shared = SessionCache(capacity: 1024)
@@ -63,7 +61,7 @@ package final class SessionCache: Sendable {
         self.entries.withLock { $0.append(Entry(session: session, expiry: expiry), for: key) }
     }
 
-    /// The newest session for the key, if it is still good; one that may be used once only is taken out, as is one that has expired.
+    /// Returns the newest session for the key if it is still valid. Removes it if it may be used only once or has expired.
     func session(for key: Key, now: UInt64) -> Session? {
         self.entries.withLock { entries in
             let entry = entries.newest(for: key) { $0.expiry <= now || $0.session.isForOneUse }
@@ -72,10 +70,9 @@ package final class SessionCache: Sendable {
     }
 }
 
-/// One session of the library's, owned.
+/// An owned reference to a session of BoringSSL.
 ///
-/// Sendable without a check because a session is never changed once the library has handed it out, and its reference count is safe to
-/// use from several threads.
+/// Sendable without a check because a session is never changed once BoringSSL has handed it out, and its reference count is thread-safe.
 final class Session: @unchecked Sendable {
     let pointer: OpaquePointer
 
@@ -87,17 +84,18 @@ final class Session: @unchecked Sendable {
 
     var isForOneUse: Bool { SSL_SESSION_should_be_single_use(self.pointer) == 1 }
 
-    /// Seconds for which the server takes it.
+    /// The number of seconds for which the server accepts the session.
     var lifetime: UInt64 { UInt64(SSL_SESSION_get_timeout(self.pointer)) }
 }
 
-// MARK: The library's callbacks
+// MARK: Callbacks from BoringSSL
 
-/// Keeps a session that a server has given; answers 1 for taking it over.
+/// Keeps a session that a server has issued. Returns 1 if it takes ownership.
 func keepNewSession(ssl: OpaquePointer?, session: OpaquePointer?) -> Int32 {
     guard let ssl, let session, let engine = TLSEngine.of(ssl) else { return 0 }
     guard let key = engine.sessionKey, SSL_SESSION_is_resumable(session) == 1 else { return 0 }
-    guard engine.keepsOneMoreTicket() else { return 0 }
+    engine.countReceivedTicket()
+    guard engine.ticketsReceived <= SessionCache.ticketsPerConnection else { return 0 }
     let settings = engine.context.settings
     let kept = Session(taking: session)
     let lifetime =
@@ -110,7 +108,7 @@ func keepNewSession(ssl: OpaquePointer?, session: OpaquePointer?) -> Int32 {
     return 1
 }
 
-/// Notes, before the server has chosen anything, whether the client offers a session.
+/// Records whether the client offers a session, before the server has chosen anything.
 func selectCertificateCallback(
     hello: UnsafePointer<SSL_CLIENT_HELLO>?
 ) -> ssl_select_cert_result_t {
@@ -120,8 +118,8 @@ func selectCertificateCallback(
         var length = 0
         return SSL_early_callback_ctx_extension_get(hello, UInt16(type), &data, &length) == 1 ? length : 0
     }
-    // A session's name, a ticket (RFC 5077 §3.4), or a pre-shared key (RFC 8446 §4.2.11). A name alone means nothing if the client
-    // speaks TLS 1.3: it fills the field for the sake of middleboxes (§D.4).
+    // A session ID, a ticket (RFC 5077 §3.4), or a pre-shared key (RFC 8446 §4.2.11). A session ID alone means nothing if the client speaks
+    // TLS 1.3, which fills the field for compatibility with middleboxes (§D.4).
     let speaksTLS13 = length(of: TLSEXT_TYPE_supported_versions) > 0
     engine.hasOfferedSession =
         length(of: TLSEXT_TYPE_pre_shared_key) > 0 || length(of: TLSEXT_TYPE_session_ticket) > 0
@@ -130,15 +128,15 @@ func selectCertificateCallback(
     return ssl_select_cert_success
 }
 
-/// A clock that stands still until it is set, so that tests need not wait for a session to expire.
+/// A clock that moves only when it is set, so that tests need not wait for a session to expire.
 ///
-/// The library asks for the time without saying for whom, and so there is one for the process; only contexts with `hasOwnClock` go by it.
+/// BoringSSL's clock callback does not identify the context, so there is one clock per process; only contexts with `hasOwnClock` use it.
 package enum ManualClock {
     /// Seconds since 1970.
     package static let time = Atomic<UInt64>(0)
 }
 
-func tellManualTime(ssl: OpaquePointer?, time: UnsafeMutablePointer<timeval>?) {
+func manualClockCallback(ssl: OpaquePointer?, time: UnsafeMutablePointer<timeval>?) {
     time?.pointee.tv_sec = time_t(ManualClock.time.load(ordering: .relaxed))
     time?.pointee.tv_usec = 0
 }

@@ -10,9 +10,9 @@ import Synchronization
     import Glibc
 #endif
 
-/// The system's certificates, parsed once as long as their files do not change: there are some 150 of them.
+/// A cache of the system's certificates, of which there are some 150. They are parsed again only when their files change.
 package final class SystemStoreCache: Sendable {
-    /// What the environment says of the place.
+    /// The location of the certificates according to the environment.
     struct Place: Hashable {
         let file: String?
         let folders: [String]?
@@ -24,14 +24,14 @@ package final class SystemStoreCache: Sendable {
         let store: TrustStore
     }
 
-    /// Which file or folder it is and when it was last changed.
+    /// The identity of a file or folder and the time of its last change.
     private struct FileState: Equatable {
         private let device: Int
         private let inode: Int
         private let size: Int
         private let changed: [UInt8]
 
-        /// nil if there is none.
+        /// Returns nil if there is no such file or folder.
         init?(of path: String) {
             var status = stat()
             guard stat(path, &status) == 0 else { return nil }
@@ -49,23 +49,24 @@ package final class SystemStoreCache: Sendable {
 
     package static let shared = SystemStoreCache()
 
-    /// The store that was used last: the environment of a program seldom changes.
+    /// The store that was used last. A program's environment seldom changes.
     private let entry = Mutex<Entry?>(nil)
 
     package init() {}
 
+    /// Returns the cached store, or loads it if the place or one of its files has changed.
     /// - Parameter paths: The files and folders that the store is made of.
     func store(
         for place: Place, from paths: [String],
         orLoad load: () throws(CredentialError) -> TrustStore
     ) throws(CredentialError) -> TrustStore {
-        // Before they are read: a change meanwhile is noticed the next time.
+        // Taken before the files are read, so that a change in between is noticed the next time.
         let state = paths.compactMap { FileState(of: $0) }
         let known = self.entry.withLock { $0 }
         if let known, known.place == place, known.state == state { return known.store }
         let store = try load()
         return self.entry.withLock { entry in
-            // Another thread may have been faster.
+            // Another thread may have stored the same state in the meantime.
             if let entry, entry.place == place, entry.state == state { return entry.store }
             entry = Entry(place: place, state: state, store: store)
             return store

@@ -1,9 +1,9 @@
 internal import CNIOBoringSSL
 
-/// The settings of one side, checked, loaded and ready: immutable and shared by all of its connections.
+/// The settings of one side, checked and loaded. Immutable and shared by all connections of that side.
 ///
-/// Sendable without a check because nothing changes the `SSL_CTX` after `init`; what BoringSSL keeps in it meanwhile (ticket
-/// keys, the session cache) it guards with its own locks.
+/// Sendable without a check because the `SSL_CTX` is not changed after `init`. BoringSSL protects the state that it keeps in it (ticket
+/// keys, the session cache) with its own locks.
 package final class TLSContext: @unchecked Sendable {
     let pointer: OpaquePointer
     package let settings: TLSSettings
@@ -15,9 +15,10 @@ package final class TLSContext: @unchecked Sendable {
         }
     }
 
-    /// What sessions of this context are tied to: identity, trust, verification and what else decides whether a peer is accepted.
+    /// A digest of what sessions of this context are bound to: identity, trust, verification and all other settings that decide whether a
+    /// peer is accepted.
     let digest: [UInt8]
-    /// The protocol names as they stand in the extension: each behind its length.
+    /// The protocol names in the encoding of the extension, each preceded by its length.
     let encodedApplicationProtocols: [UInt8]
 
     package init(_ settings: TLSSettings) throws(TLSSettingsError) {
@@ -39,7 +40,7 @@ package final class TLSContext: @unchecked Sendable {
         self.encodedApplicationProtocols = encoded
         self.digest = Self.digest(of: settings)
 
-        // From here on `deinit` frees the context when a step throws.
+        // If a later step throws, `deinit` frees the context.
         try self.setProtocol()
         try self.setIdentity()
         try self.setTrust()
@@ -67,7 +68,7 @@ package final class TLSContext: @unchecked Sendable {
         }
         switch self.settings.ciphers {
         case .forwardSecretAEAD:
-            // By what is left out, so that the library's order stays, which depends on the processor's support for AES.
+            // Expressed as exclusions to keep the library's order, which depends on the processor's support for AES.
             try self.check(SSL_CTX_set_strict_cipher_list(self.pointer, "ALL:!kRSA:!aPSK:!SHA1:!ECDHE-RSA-AES128-SHA256"))
         case .library: break
         case .strict(let list):
@@ -84,26 +85,26 @@ package final class TLSContext: @unchecked Sendable {
         if !self.encodedApplicationProtocols.isEmpty {
             switch self.settings.role {
             case .client:
-                // This one function answers 0 for success.
+                // Unlike the others, this function returns 0 for success.
                 let encoded = self.encodedApplicationProtocols
                 guard SSL_CTX_set_alpn_protos(self.pointer, encoded, encoded.count) == 0 else {
                     throw .library(ErrorQueue.drain().first)
                 }
             case .server:
-                // The context outlives its connections, and so the unowned reference.
+                // The context outlives its connections, so the unowned reference is valid.
                 SSL_CTX_set_alpn_select_cb(
                     self.pointer, selectApplicationProtocol, Unmanaged.passUnretained(self).toOpaque())
             }
         }
     }
 
-    /// A list that was given is in order of preference, a server's as well.
+    /// A configured list is in order of preference, for a server as well.
     private func preferOwnOrder() {
         SSL_CTX_set_options(self.pointer, UInt32(SSL_OP_CIPHER_SERVER_PREFERENCE))
     }
 
     private func setIdentity() throws(TLSSettingsError) {
-        // The library would search the trust store for issuers in every handshake; `completedChain` does so once.
+        // BoringSSL would search the trust store for issuers in every handshake; `issuersFromTrust` does so once.
         SSL_CTX_set_mode(self.pointer, UInt32(SSL_MODE_NO_AUTO_CHAIN))
         if self.settings.role == .client { SSL_CTX_set_cert_cb(self.pointer, noteCertificateRequest, nil) }
         guard let identity = self.settings.identity else { return }
@@ -116,7 +117,7 @@ package final class TLSContext: @unchecked Sendable {
                 try self.check(SSL_CTX_add1_chain_cert(self.pointer, issuer))
             }
         }
-        // A key without a certificate is never used.
+        // A key without a certificate is not used.
         guard identity.chain != nil, let key = identity.key else { return }
         guard SSL_CTX_use_PrivateKey(self.pointer, key.pointer) == 1 else {
             throw .credential(
@@ -124,9 +125,9 @@ package final class TLSContext: @unchecked Sendable {
         }
     }
 
-    /// Completes a chain that stops short with intermediates from the trusted certificates.
+    /// Completes a chain whose issuers are missing with intermediates from the trusted certificates.
     ///
-    /// The self-signed end is left out: the peer has it or does not trust it.
+    /// The self-signed end is omitted: the peer either has it or does not trust it.
     private func issuersFromTrust(of chain: [OpaquePointer]) -> [OpaquePointer] {
         guard let trusted = self.settings.trust?.certificates.pointers, var last = chain.last else { return [] }
         var issuers: [OpaquePointer] = []
@@ -141,7 +142,7 @@ package final class TLSContext: @unchecked Sendable {
         return issuers
     }
 
-    /// What peers may sign with, in order of preference: the library's usual ones, and Ed25519.
+    /// The signature algorithms that peers may use, in order of preference: the library's defaults and Ed25519.
     static let signatureAlgorithms: [UInt16] = [
         UInt16(SSL_SIGN_ECDSA_SECP256R1_SHA256), UInt16(SSL_SIGN_RSA_PSS_RSAE_SHA256),
         UInt16(SSL_SIGN_RSA_PKCS1_SHA256), UInt16(SSL_SIGN_ED25519), UInt16(SSL_SIGN_ECDSA_SECP384R1_SHA384),
@@ -171,11 +172,12 @@ package final class TLSContext: @unchecked Sendable {
         }
     }
 
-    /// The most bytes that names of authorities take in a request for a certificate: its length field ends at 65,535 (RFC 8446 §4.2.4).
+    /// The most bytes that names of authorities may take in a certificate request. The limit of its length field is 65,535 (RFC 8446
+    /// §4.2.4).
     private static let longestListOfAuthorities = 60_000
 
-    /// Whether a server names its authorities to its clients. It names none if the list is too long, which is legal: a client then chooses
-    /// its certificate without that help. Nor does it name the system's authorities, which are too many.
+    /// Whether a server names its authorities to its clients. It does not if the list is too long, which is legal: a client then chooses
+    /// its certificate without that help. Nor does it name the system's authorities, of which there are too many.
     package var namesAuthorities: Bool {
         let names = self.settings.trust?.authoritiesToName ?? []
         let length = names.reduce(0) { $0 + 2 + Int(max(i2d_X509_NAME(X509_get_subject_name($1), nil), 0)) }
@@ -187,7 +189,7 @@ package final class TLSContext: @unchecked Sendable {
     private func setSessions() throws(TLSSettingsError) {
         // Without it, a session made under weaker rules could be resumed under stricter ones (RFC 8446 §4.6.1).
         try self.check(SSL_CTX_set_session_id_context(self.pointer, self.digest, self.digest.count))
-        if self.settings.hasOwnClock { SSL_CTX_set_current_time_cb(self.pointer, tellManualTime) }
+        if self.settings.hasOwnClock { SSL_CTX_set_current_time_cb(self.pointer, manualClockCallback) }
         SSL_CTX_set_select_certificate_cb(self.pointer, selectCertificateCallback)
         switch self.settings.sessionLifetime {
         case .library: break
@@ -210,15 +212,15 @@ package final class TLSContext: @unchecked Sendable {
         }
     }
 
-    /// Sessions that a server keeps for clients of TLS 1.2 that take no tickets, each with its client's certificates. The library's default is
-    /// 20,480.
+    /// The number of sessions that a server keeps for TLS 1.2 clients without ticket support, each with its client's certificates.
+    /// BoringSSL's default is 20,480.
     private static let sessionsOfServer: UInt = 1024
 
-    /// A digest of everything that decides which peers are accepted and as whom this side appears.
+    /// Returns a digest of everything that decides which peers are accepted and as whom this side appears.
     private static func digest(of settings: TLSSettings) -> [UInt8] {
         var text: [UInt8] = []
         func add(_ bytes: [UInt8]) {
-            // Lengths keep one field's end from being taken for another's beginning.
+            // Lengths keep the end of one field from being taken for the beginning of another.
             withUnsafeBytes(of: UInt64(bytes.count).bigEndian) { text.append(contentsOf: $0) }
             text.append(contentsOf: bytes)
         }
@@ -237,7 +239,7 @@ private func isSelfIssued(_ certificate: OpaquePointer) -> Bool {
     X509_get_extension_flags(certificate) & UInt32(EXFLAG_SS) != 0
 }
 
-/// Picks the server's first protocol that the client offers; none in common ends the handshake (RFC 7301 §3.2).
+/// Selects the first of the server's protocols that the client offers. The handshake fails if they have none in common (RFC 7301 §3.2).
 private func selectApplicationProtocol(
     ssl: OpaquePointer?,
     selected: UnsafeMutablePointer<UnsafePointer<UInt8>?>?,
@@ -257,7 +259,7 @@ private func selectApplicationProtocol(
             let start = position + 1
             let end = min(start + Int(offers[position]), offers.count)
             if offers[start..<end].elementsEqual(wanted) {
-                // The answer must stay valid after the call: it points into the client's own list.
+                // The result must stay valid after the call, so it points into the client's own list.
                 selected.pointee = offered + start
                 selectedLength.pointee = length
                 return SSL_TLSEXT_ERR_OK

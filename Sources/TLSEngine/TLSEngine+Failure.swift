@@ -3,17 +3,17 @@ internal import CNIOBoringSSL
 // MARK: Why a connection cannot continue
 
 extension TLSEngine {
-    /// The alert that the peer sent in the clear after the server's hello, where TLS 1.3 has everything encrypted. OpenSSL's clients say
-    /// so why they refuse a certificate; the library takes it for a record that cannot be decrypted.
+    /// The alert that the peer sent unencrypted after the ServerHello, where TLS 1.3 requires encryption. OpenSSL's clients report in this
+    /// way why they reject a certificate; BoringSSL reads it as a record that cannot be decrypted.
     private var alertInTheClear: AlertDescription? {
         // Content type 21, any version, length 2, level 2 (fatal), and the description.
         guard self.isInHandshake, self.lastHandshakeBytes & 0x00ff_ff00_ffff_ff00 == 0x0015_0300_0002_0200 else { return nil }
         return AlertDescription(code: UInt8(truncatingIfNeeded: self.lastHandshakeBytes))
     }
 
-    /// Returns why a call of the library has failed, and what explains it.
+    /// Returns the cause of a failed call to BoringSSL, with what explains it.
     ///
-    /// - Parameter code: The answer of `SSL_get_error`.
+    /// - Parameter code: The result of `SSL_get_error`.
     func failure(_ code: Int32) -> TLSFailure {
         let failure = self.unexplainedFailure(code)
         return TLSFailure(failure.kind, reason: failure.reason, explanation: self.explanation(of: failure))
@@ -39,7 +39,7 @@ extension TLSEngine {
                     ? alert.mayMeanMissingCertificate : alert.isAboutCertificate || alert.isHandshakeFailure
                 if isAboutIt { return .certificateRequest(request) }
             }
-            // Once the server has chosen a suite, its alert is about something else.
+            // Once the server has chosen a suite, its alert has another cause.
             guard self.isInHandshake, SSL_get_pending_cipher(self.ssl) == nil else { return nil }
             return FailedNegotiation(alert: alert, context: self.context).map { .negotiation($0) }
         case .server:
@@ -63,7 +63,7 @@ extension TLSEngine {
                 .negotiation($0)
             }
         }
-        // Before a version is chosen, the library answers 1.2.
+        // BoringSSL returns TLS 1.2 until a version has been chosen.
         let version =
             reason.isOfTLS(SSL_R_UNSUPPORTED_PROTOCOL)
             ? nil : TLSVersion(rawValue: UInt16(truncatingIfNeeded: SSL_version(self.ssl)))
@@ -71,7 +71,7 @@ extension TLSEngine {
             .map { .negotiation($0) }
     }
 
-    /// The message of a handshake that the library has found too long. Its limit is that of `ssl_max_handshake_message_len`.
+    /// The handshake message that BoringSSL rejected as too long. The limit is that of `ssl_max_handshake_message_len`.
     private var messageTooLong: TLSFailure.MessageTooLong {
         let settings = self.context.settings
         let takesCertificates = settings.role == .client || settings.verification != .none
@@ -82,22 +82,22 @@ extension TLSEngine {
                     ? .certificates : message.type == SSL3_MT_CLIENT_HELLO ? .hello : .other,
                 length: message.length, limit: limit)
         }
-        // A request for a certificate is never that long. Where one may come, a server's certificates may come as well.
+        // A certificate request is never that long. Where one may arrive, a server's certificates may arrive as well.
         let state = SSL_state_string_long(self.ssl).map { String(cString: $0) } ?? ""
         let isCertificates = state.hasSuffix("_certificate") || state.hasSuffix("_certificate_request")
         return .init(kind: isCertificates ? .certificates : .other, length: nil, limit: limit)
     }
 
-    /// `kMaxMessageLen` of the library.
+    /// The value of BoringSSL's `kMaxMessageLen`.
     private static let longestOtherMessage = 16384
 
-    /// The bytes at which the library has found that they are no TLS record: it reads a record's header of five bytes first.
+    /// The bytes that BoringSSL found not to be a TLS record. It reads the five bytes of a record's header first.
     private var bytesInPlaceOfRecord: [UInt8] {
         let header = (0..<5).map { UInt8(truncatingIfNeeded: self.lastHandshakeBytes >> (8 * (4 - $0))) }
         return header + self.nextInput(atMost: TLSFailure.Explanation.longestPlaintext - header.count)
     }
 
-    /// Whether these are a content type and a version of TLS (RFC 8446 §5.1).
+    /// Whether the bytes are a content type and a version of TLS (RFC 8446 §5.1).
     private static func isRecordHeader(_ bytes: [UInt8]) -> Bool {
         bytes.count >= 2 && (20...24).contains(bytes[0]) && bytes[1] == 3
     }
@@ -108,7 +108,7 @@ extension TLSEngine {
         switch code {
         case SSL_ERROR_SSL:
             if let reason = reasons.first(where: { $0.isOfTLS(SSL_R_KEY_USAGE_BIT_INCORRECT) }) {
-                // The library looks at this before the chain is verified, and also where nothing is verified.
+                // BoringSSL checks this before the chain is verified, and also if nothing is verified.
                 let refusal = CertificateRefusal(
                     CertificateRefusal.wrongPurpose, .lacksDigitalSignature, depth: 0, of: nil)
                 return TLSFailure(.certificateVerificationFailed(refusal), reason: reason)

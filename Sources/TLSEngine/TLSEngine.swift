@@ -1,92 +1,89 @@
 internal import CNIOBoringSSL
 package import NIOCore
 
-/// One connection's TLS: bytes in, bytes out, and no idea of a socket.
+/// The TLS state of one connection, independent of any socket: bytes in, bytes out.
 ///
 ///     network ──▶ receive(_:) ──▶ │ engine │ ──▶ read(into:limit:) ──▶ program
 ///     network ◀── takeOutput()  ◀── │        │ ◀── write(_:)           ◀── program
 ///
-/// Theory of operation. BoringSSL reads records from a BIO and writes records to one. Both ends of our BIO are byte buffers of
-/// this engine: `input` is the very buffer that the network delivered, read in place; `output` is the very buffer that will be
-/// sent. A BIO that has nothing to read says so, and the library comes back with `SSL_ERROR_WANT_READ`, which is a result here
-/// (`.waiting`), never an error. Writing never waits: `output` grows, and whoever drives the engine bounds it by not calling
-/// `write` while earlier output is unsent.
+/// Theory of operation. BoringSSL reads records from a BIO and writes records to one. Both ends of our BIO are byte buffers of this engine:
+/// `input` is the very buffer that the network delivered, read in place; `output` is the very buffer that will be sent. When the BIO is
+/// empty, BoringSSL returns `SSL_ERROR_WANT_READ`, which is a result here (`.waiting`), never an error. Writing never waits: `output`
+/// grows, and the engine's owner bounds it by not calling `write` while earlier output is unsent.
 ///
-/// The two directions fail on their own: a peer that has finished sending can still be written to, and after our own
-/// `close_notify` its data still arrives (RFC 8446 §6.1).
+/// The two directions end independently: a peer that has finished sending can still be written to, and after our own `close_notify` its
+/// data still arrives (RFC 8446 §6.1).
 ///
-/// Idle costs nothing: the library frees its read and write buffers when they are empty and, by
+/// An idle engine holds no buffers: BoringSSL frees its read and write buffers when they are empty and, with
 /// `SSL_set_shed_handshake_config`, the handshake's state; `input` and `output` are empty buffers without storage.
 ///
-/// Not thread-safe: an engine belongs to its connection's event loop.
+/// Not thread-safe: an engine is confined to its connection's event loop.
 package final class TLSEngine {
     package enum HandshakeProgress: Equatable {
-        /// More bytes of the peer are needed; there may be output to send first.
+        /// More bytes from the peer are needed. There may be output to send first.
         case waiting
         case complete
         case failed(TLSFailure)
     }
 
     package enum ReadProgress: Equatable {
-        /// All input has been used.
+        /// All input has been consumed.
         case waiting
-        /// The limit is reached; there is more.
+        /// The limit has been reached. There is more to read.
         case limitReached
-        /// As many records have been read as one call may read; there is more.
+        /// The call has read as many records as it may. There is more to read.
         case paused
-        /// The peer has finished sending, and said so (`close_notify`).
+        /// The peer has finished sending and has sent `close_notify`.
         case closed
-        /// The transport has ended without the peer saying so: what arrived may not be all that was sent (RFC 8446 §6.1).
+        /// The transport has ended without `close_notify`, so data may be missing (RFC 8446 §6.1).
         case truncated
         case failed(TLSFailure)
     }
 
     package let context: TLSContext
     let ssl: OpaquePointer
-    /// Whom a client expects; nil where no name is checked.
+    /// The name or address that a client expects of its server; nil if no name is checked.
     let expectedPeer: PeerName?
     let sentServerName: String?
-    /// Left by the verification during the handshake.
+    /// The reason for which verification refused the peer's chain, set during the handshake.
     var refusal: CertificateRefusal?
     var verifiedChainLength: Int?
-    /// What a server has asked its client for; nil if it has not asked.
+    /// The server's certificate request, as a client received it; nil if it received none.
     var certificateRequest: ReceivedCertificateRequest?
-    /// The client's hello at a server, until the handshake is complete; empty where there is none.
+    /// The ClientHello, kept by a server until the handshake is complete; otherwise empty.
     var clientHello: [UInt8] = []
-    /// The library has met name constraints of a kind that it cannot check.
+    /// Whether BoringSSL has met name constraints of a kind that it cannot check.
     var metUnknownConstraint = false
-    /// Under which a client keeps its sessions; nil if it keeps none.
+    /// The key under which a client keeps its sessions; nil if it keeps none.
     let sessionKey: SessionCache.Key?
     var hasOfferedSession = false
+    /// The number of session tickets that the server has sent, of which the first `ticketsPerConnection` are kept.
     package private(set) var ticketsReceived = 0
     package var ticketsKept: Int { min(self.ticketsReceived, SessionCache.ticketsPerConnection) }
 
-    /// Counts a session that the server gives; false if this connection has given enough of them.
-    func keepsOneMoreTicket() -> Bool {
-        self.ticketsReceived += 1
-        return self.ticketsReceived <= SessionCache.ticketsPerConnection
-    }
+    func countReceivedTicket() { self.ticketsReceived += 1 }
     private var hasCounted = false
 
-    // Unchecked exclusivity is sound: an engine belongs to one loop, and no access to these calls anything that has another.
-    /// What is left of the bytes that `withBorrowed` was given, while it runs; otherwise empty. Read before `input`.
+    // Unchecked exclusivity is sound: an engine is confined to one loop, and no access to these properties calls code that accesses them
+    // again.
+    /// The unread rest of the bytes borrowed by `withBorrowed` while it runs; otherwise empty. Read before `input`.
     @exclusivity(unchecked) fileprivate var borrowed = UnsafeRawBufferPointer(start: nil, count: 0)
     @exclusivity(unchecked) fileprivate var input = ByteBuffer()
     @exclusivity(unchecked) fileprivate var output = ByteBuffer()
     @exclusivity(unchecked) fileprivate(set) var transportHasEnded = false
-    /// The last bytes that the library read of a handshake, the latest in the lowest place.
+    /// The last handshake bytes that BoringSSL has read, the latest in the lowest byte.
     @exclusivity(unchecked) fileprivate(set) var lastHandshakeBytes: UInt64 = 0
     @exclusivity(unchecked) fileprivate(set) var handshakeTrace = HandshakeTrace()
     @exclusivity(unchecked) fileprivate(set) var isInHandshake = true
-    /// How much more the library may take before it has to come back.
+    /// The number of bytes that BoringSSL may still take before the current call returns.
     @exclusivity(unchecked) fileprivate var inputWindow = Int.max
 
-    /// Makes the client's end.
+    /// Creates a client's engine.
     ///
     /// - Parameters:
-    ///   - serverName: What the server name extension asks for; nil sends none. An address is never sent (RFC 6066 §3).
-    ///   - expecting: The name or address that the certificate must be for; nil checks none.
-    ///   - endpoint: Where the server is, for resuming an earlier session with it; nil neither resumes nor keeps one.
+    ///   - serverName: The name to send in the server name extension; nil sends none. An address is never sent (RFC 6066 §3).
+    ///   - expecting: The name or address for which the certificate must be valid; nil checks none.
+    ///   - endpoint: The server's endpoint, under which its sessions are kept and resumed; nil neither keeps nor resumes one.
     package convenience init(
         client context: TLSContext,
         serverName: String?,
@@ -101,7 +98,7 @@ package final class TLSEngine {
         }
     }
 
-    /// Makes the server's end.
+    /// Creates a server's engine.
     package convenience init(server context: TLSContext) throws(TLSFailure) {
         try self.init(context, serverName: nil, expecting: nil, at: nil)
         SSL_set_accept_state(self.ssl)
@@ -125,11 +122,11 @@ package final class TLSEngine {
             } else {
                 nil
             }
-        // From here on `deinit` frees the connection when a step throws.
+        // If a later step throws, `deinit` frees the connection.
         guard let bio = BIO_new(EngineBIO.method) else {
             throw TLSFailure(.setup, reason: ErrorQueue.drain().first)
         }
-        // The BIO dies with this object, and so the unowned reference.
+        // The BIO is freed with this object, so the unowned reference is valid.
         BIO_set_data(bio, Unmanaged.passUnretained(self).toOpaque())
         BIO_set_init(bio, 1)
         SSL_set_bio(ssl, bio, bio)
@@ -145,14 +142,14 @@ package final class TLSEngine {
 
     deinit { SSL_free(self.ssl) }
 
-    /// Whose connection it is that calls back.
+    /// Returns the engine of the connection that a callback is about.
     static func of(_ ssl: OpaquePointer) -> TLSEngine? { SSL_get_rbio(ssl).flatMap { EngineBIO.engine(of: $0) } }
 
     private static func expect(_ peer: PeerName, of ssl: OpaquePointer) -> Bool {
         let parameters = SSL_get0_param(ssl)
         switch peer {
         case .dns(let name):
-            // Alternative names count, the subject's common name does not (RFC 9525 §2).
+            // Only alternative names count, not the subject's common name (RFC 9525 §2).
             X509_VERIFY_PARAM_set_hostflags(parameters, UInt32(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT))
             let bytes = name.utf8.map { CChar(bitPattern: $0) }
             return X509_VERIFY_PARAM_set1_host(parameters, bytes, bytes.count) == 1
@@ -161,9 +158,9 @@ package final class TLSEngine {
         }
     }
 
-    // MARK: The network's side
+    // MARK: Network side
 
-    /// Takes what the network delivered.
+    /// Adds ciphertext that the network has delivered.
     package func receive(_ ciphertext: ByteBuffer) {
         if self.input.readableBytes == 0 {
             self.input = ciphertext
@@ -172,7 +169,7 @@ package final class TLSEngine {
         }
     }
 
-    /// Reads from `bytes` while `body` runs, and copies what is left of them then: their owner overwrites them.
+    /// Reads from `bytes` while `body` runs, then copies the unread rest, because the owner of the bytes overwrites them.
     package func withBorrowed(_ bytes: UnsafeRawBufferPointer, _ body: () -> Void) {
         if self.input.readableBytes > 0 || self.borrowed.count > 0 {
             self.input.writeBytes(bytes)
@@ -188,10 +185,10 @@ package final class TLSEngine {
         self.borrowed = UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
-    /// What can be read in one piece.
+    /// The number of bytes that can be read in one piece.
     fileprivate var availableInput: Int { self.borrowed.count > 0 ? self.borrowed.count : self.input.readableBytes }
 
-    /// Copies input to the library; not more than is available.
+    /// Copies input to BoringSSL. `count` must not exceed `availableInput`.
     fileprivate func takeInput(_ count: Int, into target: UnsafeMutableRawPointer) {
         if self.borrowed.count > 0, let start = self.borrowed.baseAddress {
             copyInPieces(start, to: target, count: count)
@@ -204,31 +201,31 @@ package final class TLSEngine {
         }
     }
 
-    /// The first bytes of what has arrived and has not been read by the library.
+    /// Returns the first bytes of the input that BoringSSL has not yet read.
     func nextInput(atMost limit: Int) -> [UInt8] {
         self.borrowed.count > 0 ? Array(self.borrowed.prefix(limit)) : Array(self.input.readableBytesView.prefix(limit))
     }
 
-    /// Notes that the network will deliver nothing more.
+    /// Marks the end of the transport: the network delivers nothing more.
     package func receiveEnd() {
         self.transportHasEnded = true
     }
 
-    /// Bytes that have come and have not been handed out by `read`: not decrypted, or decrypted beyond its limit.
+    /// The number of received bytes that `read` has not returned: still encrypted, or decrypted beyond its limit.
     package var unreadInput: Int { self.availableInput + Int(SSL_pending(self.ssl)) }
 
-    /// Bytes that wait to be sent.
+    /// The number of bytes that wait to be sent.
     package var pendingOutput: Int { self.output.readableBytes }
 
-    /// The memory that the engine's own buffers take: none when idle.
+    /// The memory in the engine's own buffers, in bytes; zero when idle.
     package var bufferCapacity: Int { self.input.capacity + self.output.capacity + self.clientHello.capacity }
 
-    /// Takes an empty buffer to write into.
+    /// Provides an empty buffer to write into.
     package func useForOutput(_ buffer: consuming ByteBuffer) {
         if self.output.readableBytes == 0 { self.output = buffer }
     }
 
-    /// Hands over everything that is to be sent; nil if there is nothing.
+    /// Removes and returns everything that is to be sent; nil if there is nothing.
     package func takeOutput() -> ByteBuffer? {
         guard self.output.readableBytes > 0 else { return nil }
         let output = self.output
@@ -236,9 +233,9 @@ package final class TLSEngine {
         return output
     }
 
-    // MARK: The program's side
+    // MARK: Program side
 
-    /// Goes on with the handshake as far as the input allows.
+    /// Advances the handshake as far as the input allows.
     package func handshake() -> HandshakeProgress {
         self.inputWindow = .max
         let result = SSL_do_handshake(self.ssl)
@@ -257,16 +254,16 @@ package final class TLSEngine {
         }
     }
 
-    /// Whether the handshake resumed a session; to be asked when it is complete.
+    /// Whether the handshake resumed a session. Valid only once the handshake is complete.
     var resumption: ResumptionOutcome {
         if SSL_session_reused(self.ssl) == 1 { return .resumed }
         return self.hasOfferedSession ? .declined : .notOffered
     }
 
-    /// Decrypts what has arrived, until the input is used up, `buffer` holds `limit` bytes, or `records` have been read: a peer may
-    /// send records of one byte, or none that carry data at all.
+    /// Decrypts what has arrived, until the input is used up, `buffer` holds `limit` bytes, or `records` records have been read. The last
+    /// bound exists because a peer may send records of one byte, or records without data.
     package func read(into buffer: inout ByteBuffer, limit: Int, records: Int = .max) -> ReadProgress {
-        // Plaintext is never longer than the records it came in.
+        // Plaintext is never longer than the records that carry it.
         let expected = min(self.availableInput, max(limit - buffer.readableBytes, 0))
         if buffer.capacity == 0 {
             buffer = ByteBufferAllocator().buffer(capacity: expected)
@@ -299,7 +296,7 @@ package final class TLSEngine {
         return .limitReached
     }
 
-    /// Encrypts bytes into the output. Does not wait: the output grows.
+    /// Encrypts bytes into the output. Never waits: the output grows.
     package func write(_ bytes: UnsafeRawBufferPointer) throws(TLSFailure) {
         guard bytes.count > 0 else { return }
         let records = (bytes.count + Self.largestPlaintext - 1) / Self.largestPlaintext
@@ -319,19 +316,19 @@ package final class TLSEngine {
         ErrorQueue.clear()
     }
 
-    /// Tells the peer that nothing more will be sent (`close_notify`). Reading goes on.
+    /// Sends `close_notify`: nothing more will be sent. Reading is not affected.
     package func writeCloseNotify() {
-        // The answer says only whether the peer has finished as well. Before the end of the handshake there is nothing to say.
+        // The result says only whether the peer has finished as well. Before the handshake is complete no `close_notify` is sent.
         if SSL_in_init(self.ssl) == 0 { _ = SSL_shutdown(self.ssl) }
         ErrorQueue.clear()
     }
 
-    /// The longest plaintext of one record (RFC 8446 §5.1).
+    /// The length of the longest plaintext in one record (RFC 8446 §5.1).
     package static let largestPlaintext = 16384
-    /// More than the longest record. The library reads handshake messages (tickets, key updates) until one record carries data; a
-    /// flood of them ends one read here.
+    /// The most input that one call to BoringSSL may take: more than the longest record. BoringSSL reads handshake messages (tickets, key
+    /// updates) until a record carries data; this bound ends a read that meets a flood of them.
     private static let largestInputPerRead = 20 << 10
-    /// Header, tag and content type of a record, and what older suites add, generously.
+    /// A generous bound for a record's header, tag and content type, and for what older suites add.
     private static let recordOverhead = 96
 
     private func releaseUsedInput() {
@@ -339,10 +336,10 @@ package final class TLSEngine {
     }
 }
 
-/// Copies bytes that do not overlap, a little at a time.
+/// Copies bytes between regions that do not overlap, in small pieces.
 ///
-/// For more than a few KiB some C libraries use an instruction (`rep movsb`) that is several times slower on some processors when the two
-/// addresses are alike in their lower bits (https://sourceware.org/bugzilla/show_bug.cgi?id=30994).
+/// For more than a few KiB, some C libraries use an instruction (`rep movsb`) that is several times slower on some processors when the two
+/// addresses have the same lower bits (https://sourceware.org/bugzilla/show_bug.cgi?id=30994).
 private func copyInPieces(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, count: Int) {
     var done = 0
     while done < count {
@@ -352,9 +349,9 @@ private func copyInPieces(_ source: UnsafeRawPointer, to target: UnsafeMutableRa
     }
 }
 
-/// The library's view of an engine's buffers.
+/// The BIO through which BoringSSL accesses an engine's buffers.
 private enum EngineBIO {
-    /// Made once a process and never freed. Sound to share: nothing changes it after it is made.
+    /// Created once per process and never freed. Sharing it is sound because it is never changed after its creation.
     nonisolated(unsafe) static let method: OpaquePointer? = {
         guard let method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "engine") else { return nil }
         BIO_meth_set_read(method) { bio, bytes, count in
@@ -362,7 +359,7 @@ private enum EngineBIO {
             BIO_clear_retry_flags(bio)
             let available = min(engine.availableInput, engine.inputWindow)
             guard available > 0 else {
-                // 0 without a retry flag is the end of the stream.
+                // 0 without a retry flag means end of stream.
                 if engine.transportHasEnded, engine.availableInput == 0 { return 0 }
                 BIO_set_retry_read(bio)
                 return -1

@@ -1,33 +1,33 @@
 internal import CNIOBoringSSL
 
-/// Why a connection's engine cannot go on.
+/// The reason for which a connection's engine cannot continue.
 package struct TLSFailure: Error, Sendable, Equatable {
     package enum Kind: Sendable, Equatable {
-        /// The peer's certificate chain was refused by us.
+        /// This side has refused the peer's certificate chain.
         case certificateVerificationFailed(CertificateRefusal)
-        /// The peer refused us, by a fatal alert (RFC 8446 §6.2).
+        /// The peer has ended the connection with a fatal alert (RFC 8446 §6.2).
         case alertReceived(AlertDescription)
         /// The peer ended the connection before the handshake was complete.
         case endedInHandshake
-        /// What the peer sent is not TLS, or not as TLS has it, or has nothing in common with what we offer.
+        /// The peer's input is not TLS, violates the protocol, or has nothing in common with this side's offer.
         case peerUnacceptable
-        /// The library asked for something that this engine never offers.
+        /// BoringSSL asked to wait for something that this engine does not provide.
         case unexpectedWait(code: Int32)
-        /// The engine could not be set up: memory, or a setting that the library refuses.
+        /// The engine could not be set up: out of memory, or BoringSSL rejected a setting.
         case setup
     }
 
-    /// What the connection had seen that explains the failure.
+    /// An observation of the connection that explains the failure.
     package indirect enum Explanation: Sendable, Equatable {
-        /// A client certificate was asked for.
+        /// A client certificate was requested.
         case certificateRequest(CertificateRequest)
-        /// The peer has seen the certificate with this subject.
+        /// The certificate with this subject was sent to the peer.
         case shownCertificate(subject: String)
-        /// The peer has sent these bytes, and perhaps more, in place of a TLS record; at most `longestPlaintext`.
+        /// The peer has sent these bytes, and possibly more, in place of a TLS record. At most `longestPlaintext` are kept.
         case plaintext([UInt8])
-        /// The two sides have something not in common.
+        /// The two sides have no common value for a parameter.
         case negotiation(FailedNegotiation)
-        /// A handshake message is longer than is allowed.
+        /// A handshake message exceeds the permitted length.
         case messageTooLong(MessageTooLong)
 
         package static let longestPlaintext = 64
@@ -37,13 +37,13 @@ package struct TLSFailure: Error, Sendable, Equatable {
         package enum Kind: Sendable, Hashable { case hello, certificates, other }
 
         package let kind: Kind
-        /// nil if the message came encrypted.
+        /// The length in bytes; nil if the message was encrypted.
         package let length: Int?
         package let limit: Int
     }
 
     package let kind: Kind
-    /// The library's own reason, where it gave one.
+    /// BoringSSL's own reason, if it gave one.
     package let reason: LibraryReason?
     package let explanation: Explanation?
 
@@ -60,16 +60,16 @@ package struct AlertDescription: Sendable, Hashable, CustomStringConvertible {
 
     package init(code: UInt8) { self.code = code }
 
-    /// Whether the alert is one about the receiver's certificate, or its absence: those of the certificate itself, `access_denied` and
+    /// Whether the alert is about the receiver's certificate or its absence: an alert about the certificate itself, `access_denied` or
     /// `certificate_required`.
     package var isAboutCertificate: Bool { [41, 42, 43, 44, 45, 46, 48, 49, 116].contains(self.code) }
     package var isHandshakeFailure: Bool { self.code == 40 }
 
-    /// Whether a server that got no certificate sends this with TLS 1.2, which has no alert of its own for that: `handshake_failure`
-    /// (RFC 5246 §7.4.6), an alert about certificates or, from GnuTLS, `decode_error`.
+    /// Whether a server that received no certificate sends this alert with TLS 1.2, which has no specific alert for that:
+    /// `handshake_failure` (RFC 5246 §7.4.6), an alert about certificates or, from GnuTLS, `decode_error`.
     var mayMeanMissingCertificate: Bool { self.isHandshakeFailure || self.isAboutCertificate || self.code == 50 }
 
-    /// The name in RFC 8446 or, for alerts of TLS 1.2, RFC 5246, for example `unknown_ca`.
+    /// The alert's name in RFC 8446 or, for alerts of TLS 1.2, in RFC 5246, for example `unknown_ca`.
     package var description: String {
         switch self.code {
         case 0: "close_notify"
@@ -108,16 +108,16 @@ package struct AlertDescription: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension TLSFailure {
-    /// Sorts the library's reasons of a fatal error by whose fault it is.
+    /// Classifies BoringSSL's reasons for a fatal error by cause.
     static func sorted(_ reasons: [LibraryReason]) -> TLSFailure {
-        // An alert that was received is reported as a reason at this offset, and may come behind others.
+        // A received alert is reported as a reason at this offset, possibly behind other reasons.
         for reason in reasons where reason.library == Int32(ERR_LIB_SSL) {
             let alert = reason.code - SSL_AD_REASON_OFFSET
             if (0...255).contains(alert) {
                 return TLSFailure(.alertReceived(AlertDescription(code: UInt8(alert))), reason: reason)
             }
         }
-        // Below a reason of the protocol there may be one of a cipher, which tells less.
+        // A protocol reason may be followed by a cipher's reason, which is less informative.
         return TLSFailure(
             .peerUnacceptable, reason: reasons.first { $0.library == Int32(ERR_LIB_SSL) } ?? reasons.first)
     }

@@ -1,6 +1,6 @@
 internal import CNIOBoringSSL
 
-/// What one side brings to a negotiation, by the numbers of IANA's registry for TLS, in order of preference.
+/// The parameters that one side brings to a negotiation, as numbers of IANA's TLS registries, in order of preference.
 package struct TLSOffer: Sendable, Hashable {
     package var versions: [UInt16] = []
     package var cipherSuites: [UInt16] = []
@@ -11,16 +11,16 @@ package struct TLSOffer: Sendable, Hashable {
     package init() {}
 }
 
-// MARK: The client's
+// MARK: A client's offer
 
 extension TLSOffer {
-    /// Reads a ClientHello without its header (RFC 8446 §4.1.2), as far as it can be read.
+    /// Parses a ClientHello without its header (RFC 8446 §4.1.2), as far as it can be parsed.
     init(clientHello bytes: [UInt8]) {
         var hello = VectorReader(bytes[...])
         guard let version = hello.uint16(), hello.take(32) != nil, hello.vector8() != nil, let suites = hello.vector16() else {
             return
         }
-        // Not suites but signals (RFC 5746 §3.3, RFC 7507 §2).
+        // These are signals, not cipher suites (RFC 5746 §3.3, RFC 7507 §2).
         self.cipherSuites = Self.values(suites).filter { $0 != 0x00ff && $0 != 0x5600 }
         self.versions = Self.versions(upTo: version)
         guard hello.vector8() != nil, var extensions = hello.vector16().map(VectorReader.init) else { return }
@@ -38,12 +38,12 @@ extension TLSOffer {
         }
     }
 
-    /// Without `supported_versions` a client offers all versions up to the one it names (RFC 5246 §E.1).
+    /// Returns the versions of a client without `supported_versions`: all up to the one that it names (RFC 5246 §E.1).
     private static func versions(upTo version: UInt16) -> [UInt16] {
         [0x0303, 0x0302, 0x0301].filter { $0 <= version }
     }
 
-    /// The values of a list of numbers without those of GREASE, which are there to be ignored (RFC 8701 §2).
+    /// Returns the values of a list of numbers without those of GREASE, which are to be ignored (RFC 8701 §2).
     private static func values(_ bytes: ArraySlice<UInt8>) -> [UInt16] {
         var reader = VectorReader(bytes)
         var values: [UInt16] = []
@@ -54,7 +54,7 @@ extension TLSOffer {
     }
 }
 
-/// A cursor over vectors of TLS: each behind its length (RFC 8446 §3.4).
+/// A cursor over TLS vectors, each of which is preceded by its length (RFC 8446 §3.4).
 private struct VectorReader {
     private var rest: ArraySlice<UInt8>
 
@@ -73,10 +73,10 @@ private struct VectorReader {
     mutating func vector16() -> ArraySlice<UInt8>? { self.uint16().flatMap { self.take(Int($0)) } }
 }
 
-// MARK: Our own
+// MARK: This side's offer
 
 extension TLSContext {
-    /// What this side offers as a client, or has as a server.
+    /// The parameters that this side offers as a client, or supports as a server.
     package var offer: TLSOffer {
         var offer = TLSOffer()
         offer.versions = TLSVersion.allCases.filter(self.settings.versions.contains).map(\.rawValue)
@@ -87,7 +87,7 @@ extension TLSContext {
         return offer
     }
 
-    /// The suites of TLS 1.3, which cannot be configured, and those of TLS 1.2.
+    /// The suites of TLS 1.3, which cannot be configured, and the configured ones of TLS 1.2.
     private var cipherSuiteNumbers: [UInt16] {
         let modern = [SSL_CIPHER_AES_128_GCM_SHA256, SSL_CIPHER_AES_256_GCM_SHA384, SSL_CIPHER_CHACHA20_POLY1305_SHA256]
         guard let ciphers = SSL_CTX_get_ciphers(self.pointer) else { return [] }
@@ -100,7 +100,7 @@ extension TLSContext {
 }
 
 extension TLSOffer {
-    /// The offer with the suites of this version only; nil: of all.
+    /// Returns the offer with the suites of this version only; nil keeps the suites of all versions.
     func of(_ version: TLSVersion?) -> TLSOffer {
         guard let version else { return self }
         var offer = self
@@ -112,14 +112,14 @@ extension TLSOffer {
         return offer
     }
 
-    /// The part of a server's offer that is of use with its key.
+    /// Returns the part of a server's offer that can be used with its key.
     func usable(with key: PrivateKey?) -> TLSOffer {
         var offer = self
         let keyType = key.map { EVP_PKEY_id($0.pointer) }
         offer.cipherSuites = self.cipherSuites.filter { number in
             switch SSL_get_cipher_by_value(number).map(SSL_CIPHER_get_auth_nid) {
             case NID_auth_rsa: keyType == EVP_PKEY_RSA
-            // Ed25519 takes the place of ECDSA in the names of suites (RFC 8422 §5.1).
+            // Suites named after ECDSA are also used with Ed25519 (RFC 8422 §5.1).
             case NID_auth_ecdsa: keyType == EVP_PKEY_EC || keyType == EVP_PKEY_ED25519
             default: true
             }
@@ -131,7 +131,7 @@ extension TLSOffer {
 
 // MARK: Names
 
-/// The standards' names of the numbers of a negotiation; a number in hexadecimal where there is none.
+/// The standard names of the numbers in a negotiation; a number without a name is given in hexadecimal.
 package enum TLSNames {
     package static func version(_ number: UInt16) -> String {
         switch number {
@@ -160,7 +160,7 @@ package enum TLSNames {
         return "0x" + String(repeating: "0", count: 4 - digits.count) + digits
     }
 
-    /// Suites that the library does not have and that old peers offer.
+    /// Suites that BoringSSL does not support and that old peers offer.
     private static let olderSuites: [UInt16: String] = [
         0x0004: "TLS_RSA_WITH_RC4_128_MD5", 0x0005: "TLS_RSA_WITH_RC4_128_SHA", 0x000a: "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
         0x0016: "TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA", 0x0033: "TLS_DHE_RSA_WITH_AES_128_CBC_SHA",
@@ -188,7 +188,7 @@ package enum TLSNames {
 }
 
 extension PrivateKey {
-    /// Its kind and size, for example `RSA of 2048 bits`.
+    /// The key's kind and size, for example `RSA of 2048 bits`.
     var summary: String {
         switch DecodedCertificate.PublicKey(self.pointer) {
         case .rsa(let bits): "RSA of \(bits) bits"

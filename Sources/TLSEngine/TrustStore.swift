@@ -10,18 +10,17 @@ internal import CNIOBoringSSL
     import Glibc
 #endif
 
-/// The certificates that a verified chain may end in.
+/// The certificates in which a verified chain may end.
 ///
-/// A chain ends in a self-signed certificate of the store; an intermediate in it helps to build the chain but does not end it,
+/// A chain ends in a self-signed certificate of the store. An intermediate in the store helps to build the chain but does not end it,
 /// unless partial chains are accepted.
 ///
-/// Sendable without a check because the store is filled while it is built and only looked up afterwards, which BoringSSL
-/// guards with a lock of its own.
+/// Sendable without a check because the store is filled only while it is built. Later look-ups are protected by BoringSSL's own lock.
 package final class TrustStore: @unchecked Sendable {
     let pointer: OpaquePointer
-    /// The certificates themselves: what a server names in its certificate request.
+    /// The certificates themselves, for a server's certificate request.
     let certificates: CertificateList
-    /// Where the certificates came from, for people: a path, a list of paths, or `bytes`.
+    /// The origin of the certificates for error messages: a path, a list of paths, or `bytes`.
     package let origin: String
     private let isSystem: Bool
 
@@ -48,14 +47,14 @@ package final class TrustStore: @unchecked Sendable {
             isSystem: false)
     }
 
-    /// Certificates in DER.
+    /// Decodes certificates in DER.
     package convenience init(der certificates: [[UInt8]]) throws(CredentialError) {
         try self.init(
             CertificateList(der: certificates, as: .trustedCertificates), origin: "certificates given by the program",
             isSystem: false)
     }
 
-    /// The certificates of all of these stores. One store alone is itself.
+    /// Returns a store with the certificates of all of these stores. A single store is returned unchanged.
     package static func joining(_ stores: [TrustStore]) throws(CredentialError) -> TrustStore {
         if let only = stores.first, stores.count == 1 { return only }
         let all = stores.flatMap(\.certificates.pointers)
@@ -65,22 +64,22 @@ package final class TrustStore: @unchecked Sendable {
             isSystem: stores.contains(where: \.isSystem))
     }
 
-    /// Whether a server may name the authorities to its clients: those of the system are too many.
+    /// Whether a server may name these authorities to its clients. Those of the system are too many.
     package var canBeNamed: Bool { !self.isSystem }
 
-    /// Whom a server names when it asks for a certificate.
+    /// The authorities that a server names when it requests a certificate.
     var authoritiesToName: [OpaquePointer] { self.isSystem ? [] : self.certificates.pointers }
 
     package var count: Int { self.certificates.pointers.count }
 
-    /// A digest of the certificates (SHA-256): what sessions are tied to.
+    /// A digest of the certificates (SHA-256), to which sessions are bound.
     let digest: [UInt8]
 }
 
 // MARK: The system's store
 
 extension TrustStore {
-    /// Files that hold all trusted certificates, by system; the first that exists counts.
+    /// Files that hold all trusted certificates, by system. The first one that exists is used.
     private static let systemFiles = [
         "/etc/ssl/certs/ca-certificates.crt",  // Debian, Ubuntu, Arch
         "/etc/pki/tls/certs/ca-bundle.crt",  // Fedora, RHEL 6
@@ -90,10 +89,10 @@ extension TrustStore {
         "/etc/ssl/cert.pem",  // Alpine, macOS
     ]
 
-    /// Folders with one certificate a file, looked into where no such file exists.
+    /// Folders with one certificate per file, used if none of the files exists.
     private static let systemFolders = ["/etc/ssl/certs", "/etc/pki/tls/certs"]
 
-    /// Trust of the system. `SSL_CERT_FILE` and `SSL_CERT_DIR` (a list of folders, separated by colons) take the place of the
+    /// Loads the system's trusted certificates. `SSL_CERT_FILE` and `SSL_CERT_DIR` (a list of folders, separated by colons) replace the
     /// usual file and folders, as with OpenSSL.
     package static func system(
         cache: SystemStoreCache = .shared,
@@ -108,7 +107,8 @@ extension TrustStore {
         }
     }
 
-    /// What `loadSystem` reads. A folder counts as changed when files are added, removed or replaced by others of their name.
+    /// Returns the paths that `loadSystem` reads. A folder counts as changed when files are added, removed or replaced by others of the
+    /// same name.
     private static func paths(of place: SystemStoreCache.Place) -> [String] {
         if let file = place.file { return [file] + (place.folders ?? []) }
         if let folders = place.folders { return folders }
@@ -152,8 +152,8 @@ extension TrustStore {
         return try TrustStore(CertificateList(taking: all), origin: origins.joined(separator: ", "), isSystem: true)
     }
 
-    /// Loads the certificates of a folder. Files without certificates are skipped. A lack of descriptors or memory is an error, because
-    /// skipping files then would omit certificates.
+    /// Loads the certificates of a folder. Files without certificates are skipped. Running out of descriptors or memory is an error,
+    /// because skipping a file then would omit its certificates.
     private static func certificates(inFolder folder: String) throws(CredentialError) -> [CertificateList] {
         guard let directory = opendir(folder) else {
             throw CredentialError(item: .trustedCertificates, path: folder, problem: .unreadable(errno: errno))

@@ -1,13 +1,13 @@
 internal import CNIOBoringSSL
 
-/// Certificates in the order of their file, owned.
+/// An owned list of certificates in the order of their file.
 ///
 /// Sendable without a check because the certificates are never changed after loading, and BoringSSL's reference counts and
 /// its lazily cached extensions are safe to use from several threads.
 final class CertificateList: @unchecked Sendable {
     let pointers: [OpaquePointer]
 
-    /// Takes over one reference of each certificate.
+    /// Takes ownership of one reference to each certificate.
     init(taking pointers: [OpaquePointer]) {
         self.pointers = pointers
     }
@@ -79,13 +79,13 @@ final class CertificateList: @unchecked Sendable {
         if found.isEmpty { throw CredentialError(item: item, path: nil, problem: .nothingGiven) }
     }
 
-    /// A digest of all encodings in their order (SHA-256).
+    /// A digest of all encodings in order (SHA-256).
     var digest: [UInt8] {
         var context = SHA256_CTX()
         SHA256_Init(&context)
         for certificate in self.pointers {
             let bytes = withOutputBytes { i2d_X509(certificate, $0) }
-            // Each begins with its own length (X.690), so that none is taken for a part of another.
+            // Each encoding begins with its own length (X.690), so the concatenation is unambiguous.
             SHA256_Update(&context, bytes, bytes.count)
         }
         var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))

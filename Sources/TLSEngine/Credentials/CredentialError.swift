@@ -8,12 +8,12 @@
     import Glibc
 #endif
 
-/// Why a certificate, a private key or a set of trusted certificates could not be loaded.
+/// The reason for which a certificate, a private key or a set of trusted certificates could not be loaded.
 package struct CredentialError: Error, Sendable, Hashable {
-    /// What was to be loaded.
+    /// The item that was to be loaded.
     package enum Item: Sendable, Hashable {
         case certificateChain, privateKey, trustedCertificates
-        /// A PKCS#12 archive, which has a chain and its key.
+        /// A PKCS#12 archive, which contains a chain and its key.
         case archive
     }
 
@@ -25,13 +25,13 @@ package struct CredentialError: Error, Sendable, Hashable {
         case pathWithNUL
         case isDirectory
         case empty
-        /// Larger than any file of this kind is.
+        /// The file is larger than any file of this kind.
         case tooLarge(limit: Int)
 
         /// The program gave an empty list.
         case nothingGiven
 
-        // MARK: Its form
+        // MARK: Format
         /// The file is in no known format.
         case nothingKnown
         /// The file is in another format than PEM.

@@ -15,9 +15,9 @@ struct DERReader {
 
     struct Element {
         let tag: UInt8
-        /// The content as far as it is there.
+        /// The content, as far as it is present.
         let content: ArraySlice<UInt8>
-        /// How many bytes of the content are not there.
+        /// The number of missing content bytes.
         let missing: Int
     }
 
@@ -25,13 +25,13 @@ struct DERReader {
 
     init(_ bytes: ArraySlice<UInt8>) { self.rest = bytes }
 
-    /// The next element; nil at the end, and where there is no element with a tag and length of the usual size.
+    /// Returns the next element; nil at the end, or if there is no element with a tag and length of the usual size.
     mutating func next() -> Element? {
         var bytes = self.rest
         guard let tag = bytes.popFirst(), tag & 0x1f != 0x1f, let first = bytes.popFirst() else { return nil }
         var length = Int(first)
         if first == 0x80 {
-            // Indefinite length. The end-of-contents octets are not looked for.
+            // Indefinite length. The end-of-contents octets are not searched for.
             guard tag & 0x20 != 0 else { return nil }
             length = bytes.count
         } else if first > 0x80 {
@@ -48,25 +48,25 @@ struct DERReader {
         return Element(tag: tag, content: content, missing: length - content.count)
     }
 
-    /// The next element's content if it has this tag. Otherwise the cursor stays.
+    /// Returns the next element's content if it has this tag. Otherwise the cursor does not move.
     mutating func next(_ tag: UInt8) -> ArraySlice<UInt8>? {
         guard self.rest.first == tag else { return nil }
         return self.next()?.content
     }
 
-    /// A cursor over the elements of the next element, if that is a SEQUENCE.
+    /// Returns a cursor over the contents of the next element if that is a SEQUENCE.
     mutating func sequence() -> DERReader? { self.next(Tag.sequence).map { DERReader($0) } }
 
-    /// The next element if it is an OBJECT IDENTIFIER.
+    /// Returns the next element if it is an OBJECT IDENTIFIER.
     mutating func objectIdentifier() -> OID? { self.next(Tag.objectIdentifier).map { OID(content: Array($0)) } }
 
-    /// The next element if it is an INTEGER that fits.
+    /// Returns the next element if it is an INTEGER that fits.
     mutating func integer() -> Int? {
         guard let content = self.next(Tag.integer), (1...7).contains(content.count) else { return nil }
         return content.reduce(0) { $0 << 8 | Int($1) }
     }
 
-    /// An element with this tag and content.
+    /// Encodes an element with this tag and content.
     static func encoding(_ tag: UInt8, _ content: [UInt8]) -> [UInt8] {
         guard content.count >= 0x80 else { return [tag, UInt8(content.count)] + content }
         let length = withUnsafeBytes(of: content.count.bigEndian) { $0.drop { $0 == 0 } }

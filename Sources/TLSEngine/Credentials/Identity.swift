@@ -7,7 +7,7 @@ package final class Identity: Sendable {
     let chain: CertificateList?
     let key: PrivateKey?
 
-    /// Loads and checks both parts; nothing is read later.
+    /// Loads and checks both parts. No file is read later.
     ///
     /// Errors are reported in this order: certificate, key, mismatch. There is one exception: if the key
     /// belongs to another certificate of the chain, the mismatch takes precedence over faults of the first certificate, which is then
@@ -131,10 +131,10 @@ extension CertificateList {
         }
         if let problem = problem(of: leaf) { return problem }
         var current = leaf
-        // Bounded, because authorities may certify each other in a circle.
+        // Bounded, because authorities may certify each other in a cycle.
         for _ in self.pointers where !current.isSelfSigned {
             let issuers = self.pointers.filter { $0 != current && X509_check_issued($0, current) == X509_V_OK }
-            // If an issuer has several certificates, one without weaknesses suffices: peers can choose it.
+            // If an issuer has several certificates, one without weaknesses suffices, because peers can choose it.
             guard let issuer = issuers.first(where: { weakness(of: $0) == nil }) ?? issuers.first else { return nil }
             if let problem = problem(of: issuer) { return problem }
             current = issuer

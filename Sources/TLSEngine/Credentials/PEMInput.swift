@@ -8,12 +8,12 @@
     import Glibc
 #endif
 
-/// Where PEM text comes from.
+/// The source of a PEM text.
 package enum PEMInput: Sendable, Hashable {
     case file(path: String)
     case bytes([UInt8])
 
-    /// Nobody's chain or key is larger; the system's whole trust store is a quarter of a megabyte.
+    /// The largest accepted size. Chains and keys are far smaller; the system's whole trust store is a quarter of a megabyte.
     static let limit = 16 << 20
 
     var path: String? {
@@ -23,7 +23,7 @@ package enum PEMInput: Sendable, Hashable {
         }
     }
 
-    /// The text, not empty; a file is read now, relative to the working directory of now.
+    /// Returns the text, which is not empty. A file is read immediately, relative to the current working directory.
     func load(_ item: CredentialError.Item) throws(CredentialError) -> [UInt8] {
         let bytes: [UInt8]
         switch self {
@@ -38,7 +38,7 @@ package enum PEMInput: Sendable, Hashable {
         func failure(_ problem: CredentialError.Problem) -> CredentialError {
             CredentialError(item: item, path: path, problem: problem)
         }
-        // The operating system would open the file whose path ends before it.
+        // The operating system would end the path at the NUL character and open another file.
         if path.utf8.contains(0) { throw failure(.pathWithNUL) }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(.unreadable(errno: errno)) }

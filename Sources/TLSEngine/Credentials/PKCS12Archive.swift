@@ -15,7 +15,7 @@ struct PKCS12Archive {
         guard case .pkcs12? = form else {
             throw failure(.notAnArchive(form, isPEM: bytes.firstRange(of: "-----BEGIN ".utf8) != nil))
         }
-        // The library stops at a NUL character.
+        // BoringSSL stops at a NUL character.
         if password.utf8.contains(0) { throw failure(.passwordWrong) }
         guard let stack = sk_X509_new_null() else { throw failure(.refused(nil)) }
         defer { sk_X509_free(stack) }

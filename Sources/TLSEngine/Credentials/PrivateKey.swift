@@ -233,9 +233,9 @@ private func answerPasswordPrompt(
     return Int32(password.count)
 }
 
-/// Writing of private keys, for the tool's development certificates.
+/// Writes private keys, for the tool's development certificates.
 package enum PrivateKeyPEM {
-    /// The same key as an encrypted PKCS#8 block (PBES2 with AES-256-CBC).
+    /// Returns the same key as an encrypted PKCS#8 block (PBES2 with AES-256-CBC).
     package static func encrypted(_ pem: String, password: String) throws(CredentialError) -> String {
         let key = try PrivateKeyFile(.bytes(Array(pem.utf8)), password: nil).first
         let secret = password.utf8.map { CChar(bitPattern: $0) }

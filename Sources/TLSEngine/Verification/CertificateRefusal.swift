@@ -1,39 +1,39 @@
 internal import CNIOBoringSSL
 
-/// Why a peer's certificate chain was refused: a code, the certificate it concerns, and where that stands.
+/// The reason for which a peer's certificate chain was refused: a code, the certificate at fault, and its depth.
 package struct CertificateRefusal: Sendable, Hashable {
-    /// What this engine checks itself, or finds out about a refusal of the library's.
+    /// A finding of this engine's own checks, or one that explains a refusal by BoringSSL.
     package enum Detail: Sendable, Hashable {
-        /// The certificate issued another one and is not an authority: its basic constraints or its key usage do not say so.
+        /// The certificate issued another one but is not an authority according to its basic constraints or key usage.
         case notAuthority
-        /// A certificate has the issuer's name and another key.
+        /// A certificate with the issuer's name has another key.
         case issuerHasOtherKey(isTrusted: Bool)
-        /// The issuer's certificate was sent, but its extensions cannot be read.
+        /// The issuer's certificate was sent, but its extensions cannot be parsed.
         case issuerUnreadable
         case weak(CertificateWeakness)
-        /// The signature on the certificate is of an algorithm that is not supported.
+        /// The algorithm of the certificate's signature is not supported.
         case unsupportedSignature(OID)
-        /// The key may not make the signature that the handshake needs.
+        /// The key usage does not permit the signature that the handshake needs.
         case lacksDigitalSignature
-        /// The same extension twice (RFC 5280 §4.2).
+        /// An extension occurs twice (RFC 5280 §4.2).
         case duplicateExtension(OID)
-        /// To find out whether the chain is good takes more work than a peer may cause.
+        /// Deciding whether the chain is good takes more work than a peer may cause.
         case tooMuchWork
     }
 
-    /// BoringSSL's `X509_V_ERR_*`, also where the engine itself refuses.
+    /// BoringSSL's `X509_V_ERR_*`, also for refusals by this engine.
     package let code: Int32
     package var detail: Detail? = nil
-    /// 0 is the peer's own certificate, 1 its issuer, and so on.
+    /// The depth of the certificate at fault: 0 is the peer's own certificate, 1 its issuer, and so on.
     package let depth: Int
-    /// The certificate at that depth, where there is one.
+    /// The certificate at that depth, if there is one.
     package let certificate: DecodedCertificate?
-    /// The name or address that was asked for, where the check is about names.
+    /// The expected name or address, for a check of names.
     package var expectedName: String? = nil
-    /// For a chain that is too long: the greatest depth at which its trusted end was allowed to stand.
+    /// For a chain that is too long: the greatest permitted depth of its trusted end.
     package var depthLimit: Int? = nil
 
-    /// The library's words for the code.
+    /// BoringSSL's text for the code.
     package var text: String {
         X509_verify_cert_error_string(Int(self.code)).map { String(cString: $0) } ?? "error \(self.code)"
     }

@@ -1,6 +1,6 @@
 internal import CNIOBoringSSL
 
-/// What is asked of a chain that the library has found good: rules that it does not have, or does not apply to trusted certificates.
+/// Additional rules for a chain that BoringSSL has found good: rules that it does not have, or does not apply to trusted certificates.
 struct ChainRules {
     enum Purpose {
         case server, client
@@ -10,21 +10,21 @@ struct ChainRules {
 
     let purpose: Purpose
     let allowing: LegacyCertificateOptions
-    /// The greatest depth at which the trusted end may stand.
+    /// The greatest permitted depth of the trusted end.
     let depth: Int
-    /// The handshake needs a signature of the peer's key, and not only its use for key transport.
+    /// Whether the handshake needs a signature by the peer's key, not only its use for key transport.
     let needsDigitalSignature: Bool
-    /// The library has met a kind of name that it cannot constrain.
+    /// Whether BoringSSL has met a kind of name that it cannot constrain.
     var checksNameConstraints = false
     let budget: VerificationBudget
 
-    /// The first rule that a chain breaks, its trusted end last; nil if it breaks none.
+    /// Returns the first rule that a chain breaks; nil if it breaks none. The trusted end of the chain comes last.
     func refusal(of chain: [OpaquePointer]) -> CertificateRefusal? {
         self.extensions(chain) ?? self.authorities(chain) ?? self.weaknesses(chain) ?? self.keyUsage(chain)
             ?? (self.checksNameConstraints ? self.nameConstraints(chain) : nil) ?? self.length(chain)
     }
 
-    /// An extension is there once at most, and the trusted end has no critical one that is not understood.
+    /// Checks that no extension occurs twice and that the trusted end has no unknown critical extension.
     private func extensions(_ chain: [OpaquePointer]) -> CertificateRefusal? {
         for (depth, certificate) in chain.enumerated() {
             if let duplicate = duplicateExtension(of: certificate) {
@@ -36,10 +36,11 @@ struct ChainRules {
         return CertificateRefusal(CertificateRefusal.unknownCriticalExtension, depth: chain.count - 1, of: end)
     }
 
-    /// The library checks the peer's certificates this way and accepts those of the trust store as they are. But to trust a certificate is
-    /// not to let it issue others: a server's certificate, trusted itself, could issue one for every other server. So each issuer in the
-    /// chain has to be an authority (RFC 5280 §4.2.1.9 and §4.2.1.3), for this purpose, with as many authorities below it as it allows. The
-    /// purpose of the trusted end is not checked.
+    /// Checks that every issuer in the chain is an authority (RFC 5280 §4.2.1.9 and §4.2.1.3), for this purpose, with no more authorities
+    /// below it than it allows. The purpose of the trusted end is not checked.
+    ///
+    /// BoringSSL checks the peer's certificates in this way but accepts those of the trust store as they are. Trusting a certificate does
+    /// not mean letting it issue others: a trusted server certificate could otherwise issue one for every other server.
     func authorities(_ chain: [OpaquePointer]) -> CertificateRefusal? {
         var authoritiesBelow = 0
         for depth in chain.indices.dropFirst() {
@@ -59,8 +60,8 @@ struct ChainRules {
         return nil
     }
 
-    /// Below the trusted end nothing rests on a weak key or signature. The end is trusted as it is; but the peer's own key signs the
-    /// handshake, wherever its certificate stands.
+    /// Checks that no certificate below the trusted end has a weak key or signature. The end is trusted as it is, but the peer's own key
+    /// signs the handshake, so it is always checked.
     private func weaknesses(_ chain: [OpaquePointer]) -> CertificateRefusal? {
         for (depth, certificate) in chain.enumerated() {
             let isEnd = depth == chain.count - 1
@@ -79,7 +80,7 @@ struct ChainRules {
         return CertificateRefusal(CertificateRefusal.wrongPurpose, .lacksDigitalSignature, depth: 0, of: leaf)
     }
 
-    /// Each authority's constraints hold for all certificates below it, but for intermediates that it has issued to itself.
+    /// Checks the name constraints of each authority against all certificates below it, except intermediates that it issued to itself.
     private func nameConstraints(_ chain: [OpaquePointer]) -> CertificateRefusal? {
         let names = chain.map { AlternativeNames(of: $0, budget: self.budget) }
         for (depth, authority) in chain.enumerated().dropFirst() {
@@ -116,11 +117,11 @@ private func duplicateExtension(of certificate: OpaquePointer) -> OID? {
     return nil
 }
 
-/// The algorithm of the signature on a certificate, if the library cannot verify it; nil if it can.
+/// Returns the algorithm of a certificate's signature if BoringSSL cannot verify it; nil if it can.
 func unsupportedSignatureAlgorithm(of certificate: OpaquePointer) -> OID? {
     let nid = X509_get_signature_nid(certificate)
     var (hash, key) = (NID_undef, NID_undef)
-    // Ed25519 has no hash function of its own, and RSASSA-PSS has it among its parameters.
+    // Ed25519 has no separate hash function, and RSASSA-PSS has it among its parameters.
     if nid == NID_ED25519 || nid == NID_rsassaPss { return nil }
     if OBJ_find_sigid_algs(nid, &hash, &key) == 1, ![NID_md5, NID_md4, NID_md2].contains(hash), key != NID_dsa { return nil }
     var algorithm: UnsafePointer<X509_ALGOR>?

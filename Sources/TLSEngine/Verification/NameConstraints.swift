@@ -1,11 +1,10 @@
 internal import CNIOBoringSSL
 
-/// The names that an authority may issue certificates for (RFC 5280 §4.2.1.10), checked here for chains in which the library meets a kind
-/// of name that it does not know: addresses.
+/// The names for which an authority may issue certificates (RFC 5280 §4.2.1.10). Checked here for chains in which BoringSSL meets a kind of
+/// name that it does not support: addresses.
 ///
-/// The library has decoded the same extensions strictly. What is not understood here is refused. The number of names is the peer's choice,
-/// and each is compared with each constraint of its kind: what has been read and compared is taken from a budget, and over it nothing is
-/// compared any more.
+/// BoringSSL has decoded the same extensions strictly. What is not understood here is refused. The peer chooses the number of names, and
+/// each is compared with each constraint of its kind. Reading and comparing spend a budget; once it is exhausted, nothing more is compared.
 struct NameConstraints {
     private struct Subtree {
         let base: ConstrainedName
@@ -13,12 +12,12 @@ struct NameConstraints {
         let hasBounds: Bool
     }
 
-    /// By the tag of their kind.
+    /// Subtrees by the tag of their kind.
     private let permitted: [UInt8: [Subtree]]
     private let excluded: [UInt8: [Subtree]]
     private let budget: VerificationBudget
 
-    /// Reads the constraints of an authority's certificate; nil if it has none.
+    /// Parses the constraints of an authority's certificate; nil if it has none.
     init?(of authority: OpaquePointer, budget: VerificationBudget) {
         guard let bytes = extensionContent(NID_name_constraints, of: authority) else { return nil }
         var reader = DERReader(bytes[...])
@@ -40,8 +39,8 @@ struct NameConstraints {
         return subtrees
     }
 
-    /// Why a certificate below the authority is refused, as one of the library's codes; nil if all of its alternative names are allowed, or if
-    /// the budget is exhausted.
+    /// Returns the reason to refuse a certificate below the authority, as one of BoringSSL's codes; nil if all of its alternative names are
+    /// allowed or the budget is exhausted.
     func refusal(of names: AlternativeNames) -> Int32? {
         guard names.isReadable else { return CertificateRefusal.invalidExtension }
         for name in names.names {
@@ -94,7 +93,7 @@ private struct Unsupported: Error {
     static let syntax = Unsupported(code: CertificateRefusal.unsupportedConstraintSyntax)
 }
 
-/// A name, or what one is compared with: brought into the form of the comparison once.
+/// A name or a constraint, normalized once for comparison.
 private struct ConstrainedName {
     private enum Kind {
         static let email: UInt8 = 0x81
@@ -104,11 +103,11 @@ private struct ConstrainedName {
     }
 
     let tag: UInt8
-    /// A domain, or the host of a mailbox or a URI, in lowercase; an address, or a network and its mask.
+    /// In lowercase, a domain, or the host of a mailbox or a URI; an address; or a network and its mask.
     private let content: [UInt8]
     /// The part of a mailbox before its host.
     private var mailbox: ArraySlice<UInt8>?
-    /// It cannot be judged.
+    /// Whether the name cannot be judged.
     private var isMalformed = false
 
     init(name tag: UInt8, content: ArraySlice<UInt8>) {
@@ -151,18 +150,18 @@ private struct ConstrainedName {
 
     private static let dot = UInt8(ascii: ".")
 
-    /// A name and all below it; with a dot in front only those below it.
+    /// Whether the name is the base or below it. A base with a leading dot contains only names below it.
     private func isDomain(within base: [UInt8], isExcluding: Bool) -> Bool {
         let name = self.content
         if base.isEmpty { return true }
         if base.first == Self.dot { return name.ends(with: base) }
         if name.ends(with: base), name.count == base.count || name[name.count - base.count - 1] == Self.dot { return true }
-        // A wildcard stands for the excluded name as well.
+        // A wildcard also matches the excluded name.
         guard isExcluding, name.starts(with: [UInt8(ascii: "*"), Self.dot]) else { return false }
         return base.ends(with: name.dropFirst())
     }
 
-    /// A mailbox, all of a host, or all of a domain.
+    /// Whether the mailbox is the constraint's, or on its host, or in its domain.
     private func isMailbox(of constraint: ConstrainedName) -> Bool {
         guard let mailbox = constraint.mailbox else { return self.isHost(of: constraint.content) }
         return self.content == constraint.content && self.mailbox == mailbox
@@ -172,14 +171,14 @@ private struct ConstrainedName {
         base.first == Self.dot ? self.content.ends(with: base) : self.content == base
     }
 
-    /// An address within a network: the base is its address and its mask.
+    /// Whether the address is in the network whose address and mask are the base.
     private func isAddress(within base: [UInt8]) -> Bool {
         let length = base.count / 2
         guard self.content.count == length else { return false }
         return (0..<length).allSatisfy { (self.content[$0] ^ base[$0]) & base[length + $0] == 0 }
     }
 
-    // MARK: Reading
+    // MARK: Parsing
 
     private static func lowercased(_ bytes: some Sequence<UInt8>) -> [UInt8] {
         bytes.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
@@ -190,7 +189,7 @@ private struct ConstrainedName {
         return (content[..<at], Self.lowercased(content[(at + 1)...]))
     }
 
-    /// nil for a URI without a host name: it cannot be judged.
+    /// Returns nil for a URI without a host name, which cannot be judged.
     private static func host(ofURI content: ArraySlice<UInt8>) -> [UInt8]? {
         let text = String(decoding: Self.lowercased(content), as: UTF8.self)
         guard let start = text.firstRange(of: "://")?.upperBound else { return nil }
@@ -214,7 +213,7 @@ extension Array where Element == UInt8 {
     }
 }
 
-/// The content of a certificate's extension; nil if it has none of this kind.
+/// Returns the content of a certificate's extension; nil if it has none of this kind.
 func extensionContent(_ nid: Int32, of certificate: OpaquePointer) -> [UInt8]? {
     let index = X509_get_ext_by_NID(certificate, nid, -1)
     guard index >= 0, let data = X509_get_ext(certificate, index).flatMap({ X509_EXTENSION_get_data($0) }),

@@ -1,16 +1,16 @@
 internal import CNIOBoringSSL
 
-/// The paths that lead from a peer's certificate to a trusted one: all of them, the likeliest first (RFC 4158).
+/// The paths from a peer's certificate to a trusted one: all of them, the likeliest first (RFC 4158).
 ///
-/// The library follows one path only, and which one depends on the order of the files: an authority's expired certificate beside its
-/// renewal, an intermediate that is trusted besides its root, or a cross certificate lead it astray.
+/// BoringSSL follows one path only, and the order of the files determines which. It then fails on an authority's expired certificate next
+/// to its renewal, on an intermediate that is trusted as well as its root, or on a cross certificate.
 ///
-/// The peer decides how many certificates there are, so the work is bounded: a path has a longest length, and signatures are verified as far
-/// as the budget allows.
+/// The peer decides how many certificates there are, so the work is bounded: the length of a path is limited, and signatures are verified
+/// as far as the budget allows.
 struct PathBuilder {
     private static let longestPath = 12
 
-    /// Where the search for a path ended, for telling why there is none.
+    /// The reason for which a path could not be continued.
     enum DeadEnd {
         /// No certificate has the issuer's name.
         case noIssuer
@@ -26,22 +26,22 @@ struct PathBuilder {
         let certificate: OpaquePointer
         let isTrusted: Bool
         let isSelfSigned: Bool
-        /// 0 if its key identifier is the one that is asked for, 2 if it is another.
+        /// 0 if the key identifier is the expected one, 2 if it is another, 1 if it is unknown.
         let distance: Int
     }
 
     private let sent: [OpaquePointer]
     private let trusted: [OpaquePointer]
-    /// Whether any trusted certificate ends a path, and not only a self-signed one.
+    /// Whether any trusted certificate ends a path, not only a self-signed one.
     private let acceptsPartialPaths: Bool
     private let budget: VerificationBudget
-    /// The one that is farthest from the peer's certificate.
+    /// The dead end at the greatest depth.
     private(set) var deadEnd: (depth: Int, certificate: OpaquePointer, why: DeadEnd)?
 
     /// - Parameters:
-    ///   - sent: What the peer has sent, besides its own certificate.
+    ///   - sent: The certificates that the peer sent, except its own.
     ///   - trusted: The trusted certificates.
-    ///   - budget: What verifying signatures may cost.
+    ///   - budget: The bound on verifying signatures.
     init(sent: [OpaquePointer], trusted: [OpaquePointer], acceptsPartialPaths: Bool, budget: VerificationBudget) {
         self.sent = sent
         self.trusted = trusted
@@ -49,7 +49,7 @@ struct PathBuilder {
         self.budget = budget
     }
 
-    /// Calls `isGood` with each path from `leaf` until it answers true.
+    /// Calls `isGood` with each path from `leaf` until it returns true. Returns whether it did.
     mutating func firstPath(from leaf: OpaquePointer, where isGood: ([OpaquePointer]) -> Bool) -> Bool {
         let isTrusted = self.trusted.contains { X509_cmp($0, leaf) == 0 }
         return self.extend([leaf], endIsTrusted: isTrusted, isGood)
@@ -80,12 +80,13 @@ struct PathBuilder {
 
     private mutating func note(_ why: DeadEnd, at path: [OpaquePointer]) {
         guard let end = path.last, path.count - 1 >= self.deadEnd?.depth ?? 0 else { return }
-        // Of one certificate's candidates the first is the likeliest.
+        // The first of a certificate's candidates is the likeliest.
         if self.deadEnd?.depth == path.count - 1, self.deadEnd?.certificate == end { return }
         self.deadEnd = (path.count - 1, end, why)
     }
 
-    /// All certificates with the issuer's name: the right key identifier first, then roots, then what was sent.
+    /// Returns all certificates with the issuer's name: first those with the expected key identifier, then roots, then those that were
+    /// sent.
     private func issuers(of certificate: OpaquePointer, notIn path: [OpaquePointer]) -> [Candidate] {
         let name = X509_get_issuer_name(certificate)
         let wanted = X509_get0_authority_key_id(certificate)
@@ -106,16 +107,16 @@ struct PathBuilder {
             let kind = candidate.isTrusted ? (candidate.isSelfSigned ? 0 : 2) : 1
             return candidate.distance * 10 + kind
         }
-        // Stable: of equals the first in its file, as other verifiers have it.
+        // A stable sort: of equal candidates the first in its file comes first, as in other verifiers.
         return candidates.enumerated().sorted { (rank($0.element), $0.offset) < (rank($1.element), $1.offset) }.map(\.element)
     }
 
     private func refusal(of candidate: Candidate, asIssuerOf certificate: OpaquePointer) -> DeadEnd? {
-        // Asking for the flags reads the extensions.
+        // Reading the flags parses the extensions.
         if X509_get_extension_flags(candidate.certificate) & UInt32(EXFLAG_INVALID) != 0 { return .unreadableIssuer }
         if unsupportedSignatureAlgorithm(of: certificate) != nil { return .unsupportedSignature }
         if self.verifies(certificate, signedBy: candidate.certificate) { return nil }
-        // Without identifiers it cannot be told from a forgery.
+        // Without identifiers, another key cannot be distinguished from a forged signature.
         return candidate.distance < 2 ? .badSignature : .otherKey(isTrusted: candidate.isTrusted)
     }
 

@@ -1,15 +1,15 @@
 internal import CNIOBoringSSL
 
-/// Verifies the peer's chain in place of the library's default. Called by the library in mid-handshake, at most once a connection.
+/// Verifies the peer's chain in place of BoringSSL's default, which calls this during the handshake, at most once per connection.
 ///
-/// The library verifies one chain, in the order trust, purpose, name, dates and constraints, and forgets which certificate was at fault.
-/// Here every chain that can be built from what was sent and what is trusted has its turn (`PathBuilder`), a good one has to follow the
-/// rules that the library does not have (`ChainRules`), and a refusal says what is true of the chain.
+/// BoringSSL verifies one chain, in the order trust, purpose, name, dates and constraints, and does not keep which certificate was at
+/// fault. Here every chain that can be built from the certificates sent and trusted is tried (`PathBuilder`), a good chain must also follow
+/// the rules that BoringSSL does not have (`ChainRules`), and a refusal gives the reason that applies to the chain.
 func verifyPeerCertificate(store: OpaquePointer?, argument: UnsafeMutableRawPointer?) -> Int32 {
     guard
         let store,
         let ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()),
-        // The engine owns the connection that is calling, so it is alive.
+        // The engine owns the connection that calls, so it is alive.
         let engine = TLSEngine.of(OpaquePointer(ssl))
     else { return 0 }
     if engine.context.settings.verification == .none { return 1 }
@@ -34,7 +34,7 @@ private struct PeerVerification {
 
     typealias Verdict = Result<[OpaquePointer], Failure>
 
-    /// The library's, set up with everything that was sent and is trusted.
+    /// BoringSSL's verification context, set up with all certificates sent and trusted.
     let store: OpaquePointer
     let ssl: UnsafeMutableRawPointer
     let engine: TLSEngine
@@ -48,7 +48,7 @@ private struct PeerVerification {
     private var settings: TLSSettings { self.engine.context.settings }
     private var trusted: [OpaquePointer] { self.settings.trust?.certificates.pointers ?? [] }
 
-    /// Chains of one connection that are verified in full.
+    /// The number of chains that are verified in full for one connection.
     private static let mostChains = 8
     private let budget = VerificationBudget()
 
@@ -57,7 +57,7 @@ private struct PeerVerification {
             return .failure(Failure(refusal: self.refusal(of: self.store)))
         }
         if self.settings.acceptsPartialChains || self.isTrustedSelfSigned(leaf) {
-            // A self-signed certificate whose key usage does not say that it issues certificates is not taken for self-signed.
+            // BoringSSL does not treat a certificate as self-signed if its key usage does not permit signing certificates.
             X509_STORE_CTX_set_flags(self.store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
         }
         let first = self.verdict(self.store)
@@ -65,7 +65,7 @@ private struct PeerVerification {
         return self.explore(from: leaf, after: failure.refusal)
     }
 
-    /// The library's verdict, and that of the rules, on one chain.
+    /// Returns the verdict of BoringSSL and of the rules on one chain.
     private func verdict(_ context: OpaquePointer) -> Verdict {
         self.engine.metUnknownConstraint = false
         X509_STORE_CTX_set_verify_cb(context, tolerateUnknownConstraints)
@@ -82,12 +82,12 @@ private struct PeerVerification {
             checksNameConstraints: self.engine.metUnknownConstraint, budget: self.budget)
     }
 
-    /// Whether the suite that was chosen encrypts a secret to the certificate's key, instead of having it sign.
+    /// Whether the chosen suite encrypts a secret to the certificate's key instead of requiring its signature.
     private var transportsKeys: Bool {
         SSL_get_pending_cipher(OpaquePointer(self.ssl)).map { SSL_CIPHER_get_kx_nid($0) == NID_kx_rsa } ?? false
     }
 
-    /// What the library says of a chain that it has refused.
+    /// Describes BoringSSL's refusal of a chain.
     private func refusal(of context: OpaquePointer) -> CertificateRefusal {
         let depth = Int(X509_STORE_CTX_get_error_depth(context))
         var code = X509_STORE_CTX_get_error(context)
@@ -106,7 +106,7 @@ private struct PeerVerification {
         self.trusted.contains { X509_cmp($0, leaf) == 0 } && isSignedByItself(leaf)
     }
 
-    // MARK: Other chains
+    // MARK: Alternative chains
 
     private func explore(from leaf: OpaquePointer, after first: CertificateRefusal) -> Verdict {
         let untrusted = X509_STORE_CTX_get0_untrusted(self.store)
@@ -124,16 +124,16 @@ private struct PeerVerification {
             return good != nil || judged.count == Self.mostChains
         }
         if let good { return .success(good) }
-        // A chain that is complete and bad tells more than one that is not complete.
+        // The fault of a complete chain is more informative than that of an incomplete one.
         guard first.isAboutMissingIssuer else { return .failure(Failure(refusal: first)) }
         let tooMuchWork = self.budget.isExhausted ? self.tooMuchWork(leaf) : nil
         let refusal = judged.first ?? tooMuchWork ?? builder.deadEnd.map { self.refusal(at: $0, builder) } ?? first
         return .failure(Failure(refusal: refusal))
     }
 
-    /// Has the library verify exactly this path.
+    /// Verifies exactly this path with BoringSSL.
     private func verdict(along path: [OpaquePointer]) -> Verdict {
-        // The library does not find an issuer that is no authority; its refusal would be that there is none.
+        // BoringSSL does not find an issuer that is not an authority and would report a missing issuer.
         if let refusal = self.rules.authorities(path), refusal.detail == .notAuthority {
             return .failure(Failure(refusal: refusal))
         }
@@ -148,7 +148,7 @@ private struct PeerVerification {
         }
         defer {
             X509_STORE_CTX_free(context)
-            // Shallow: the certificates are others'.
+            // A shallow free: the certificates are owned elsewhere.
             sk_X509_free(untrusted)
             sk_X509_free(anchors)
         }
@@ -191,7 +191,7 @@ private struct PeerVerification {
 }
 
 extension CertificateRefusal {
-    /// Whether another chain from the same certificate would be refused for the same reason.
+    /// Whether any other chain from the same certificate would be refused for the same reason.
     fileprivate var holdsForEveryChain: Bool {
         guard self.depth == 0 else { return false }
         switch self.code {
@@ -213,7 +213,7 @@ extension CertificateRefusal {
     }
 }
 
-/// Passes over constraints of a kind that the library cannot check; `ChainRules` checks them then.
+/// Ignores constraints of a kind that BoringSSL cannot check. `ChainRules` checks them afterwards.
 private func tolerateUnknownConstraints(isGood: Int32, context: OpaquePointer?) -> Int32 {
     guard isGood == 0, let context, X509_STORE_CTX_get_error(context) == CertificateRefusal.unsupportedConstraint,
         let ssl = X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()),
@@ -223,7 +223,7 @@ private func tolerateUnknownConstraints(isGood: Int32, context: OpaquePointer?) 
     return 1
 }
 
-/// A session may be resumed as long as the chain that was verified for it is valid, and no longer: resuming verifies nothing.
+/// Limits a session to the validity of the verified chain, because resumption verifies nothing.
 private func limitSession(of ssl: UnsafeMutableRawPointer, to chain: [OpaquePointer], now: UInt64) {
     guard let session = SSL_get_session(OpaquePointer(ssl)) else { return }
     var seconds = UInt64(SSL_SESSION_get_timeout(session))
@@ -232,31 +232,31 @@ private func limitSession(of ssl: UnsafeMutableRawPointer, to chain: [OpaquePoin
         guard ASN1_TIME_to_posix(X509_get0_notAfter(certificate), &end) == 1 else { continue }
         seconds = min(seconds, UInt64(max(end - Int64(clamping: now), 0)))
     }
-    // It is also the longest time for which sessions that come of this one by resumption can be resumed.
+    // This is also the longest time for which sessions derived from this one by resumption can be resumed.
     SSL_SESSION_set_timeout(session, UInt32(clamping: seconds))
 }
 
 /// Whether a certificate is signed with its own key.
 ///
-/// The library takes it for self-signed only if its key usage, where it has one, says that it may sign certificates, which that
-/// of a server's own does not say.
+/// BoringSSL treats it as self-signed only if its key usage, where present, permits signing certificates. That of a server's own
+/// certificate does not.
 private func isSignedByItself(_ certificate: OpaquePointer) -> Bool {
     guard X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0 else { return false }
     defer { ErrorQueue.clear() }
     return X509_verify(certificate, X509_get0_pubkey(certificate)) == 1
 }
 
-/// Whom a client expects to meet: the name or the address that its user asked for.
+/// The peer that a client expects: the name or address that its user specified.
 package enum PeerName: Sendable, Hashable, CustomStringConvertible {
     case dns(String)
     case address(IPAddressBytes)
 
-    /// Reads a host as users write it: a name, or an address literal.
+    /// Parses a host as users write it: a name or an address literal.
     package init(_ host: String) {
         if let address = IPAddressBytes(literal: host) {
             self = .address(address)
         } else {
-            // A name may be written with the root's dot; certificates and the server name extension do without it.
+            // A name may be written with the root's trailing dot, which certificates and the server name extension omit.
             self = .dns(host.hasSuffix(".") ? String(host.dropLast()) : host)
         }
     }

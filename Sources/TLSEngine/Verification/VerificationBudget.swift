@@ -1,14 +1,14 @@
 internal import CNIOBoringSSL
 
-/// The work that the verification of one peer may cost, beyond the library's first attempt.
+/// The bound on the work of verifying one peer, beyond BoringSSL's first attempt.
 ///
-/// The peer chooses how many certificates, keys and names there are, and its signatures need not be good; all of it is work of one call on
-/// an event loop, which nothing can interrupt.
+/// The peer chooses how many certificates, keys and names there are, and its signatures need not be valid. All of the work is done in one
+/// call on an event loop, which nothing can interrupt.
 final class VerificationBudget {
-    /// Estimated microseconds of signatures. A chain of three P-521 certificates takes seven thousand.
+    /// The time for verifying signatures, in estimated microseconds. A chain of three P-521 certificates takes seven thousand.
     private static let signatureTime = 10_000
     private static let signatures = 60
-    /// Names read, and names compared with constraints: some five milliseconds.
+    /// The number of names read, plus the number of comparisons of names with constraints: some five milliseconds.
     private static let names = 1 << 17
 
     private var signatureTimeLeft = VerificationBudget.signatureTime
@@ -16,7 +16,7 @@ final class VerificationBudget {
     private var namesLeft = VerificationBudget.names
     private(set) var isExhausted = false
 
-    /// False if there is nothing left for a signature with this key.
+    /// Spends the cost of verifying a signature with this key. Returns false if the budget is exhausted.
     func spendSignature(with key: OpaquePointer) -> Bool {
         self.signaturesLeft -= 1
         self.signatureTimeLeft -= Self.verificationTime(key)
@@ -30,7 +30,7 @@ final class VerificationBudget {
         return !self.isExhausted
     }
 
-    /// Measured on a processor of 2024, rounded up.
+    /// Returns an estimate in microseconds, measured on a processor of 2024 and rounded up.
     private static func verificationTime(_ key: OpaquePointer) -> Int {
         let bits = Int(EVP_PKEY_bits(key))
         switch EVP_PKEY_id(key) {
