@@ -1,9 +1,9 @@
 package import NIOCore
 
-/// The state of a listener: who waits for a connection, what becomes of the connections that arrive, and which of them have to leave
-/// when there are too many.
+/// The state of a listener: which calls wait for a connection, what happens to arriving connections, and which of them have to leave when
+/// there are too many.
 ///
-/// Events come in as method calls, decisions go out as values; the acceptor performs them. A connection goes through these states:
+/// Events arrive as method calls and decisions are returned as values; the acceptor performs them. A connection goes through these states:
 ///
 ///     admitted ──▶ handshaking, for a call of `accept` ──▶ answered                            (no longer this machine's)
 ///        │    └──▶ waiting, for the next call              ▲
@@ -23,23 +23,23 @@ package import NIOCore
 ///     taken by the program    forgotten; the first ready one runs, and more may be admitted
 ///     close                   draining if it is served and the end is graceful; otherwise closed, and everything leaves
 ///
-/// ¹ A call waits for which none is on its way; or `serve` is below `maximumConnections`, and below `maximumHandshakes` or able to make
-///   room: at the limit, the connection that has waited longest without having sent anything leaves, once `silentPatience` has passed;
+/// ¹ A call waits for which no connection is on its way; or `serve` is below `maximumConnections`, and below `maximumHandshakes` or able to
+///   make room. At the limit, the connection that has waited longest without having sent anything leaves, once `silentPatience` has passed;
 ///   if all have sent something, the oldest whose handshake has taken `slowPatience`.
-/// ² Taken from the operating system's queue before the port was closed.
-/// ³ Running below `maximumConnections`; above, it is ready until a handler ends.
+/// ² Taken from the operating system's queue before the listening socket was closed.
+/// ³ Running below `maximumConnections`; otherwise ready until a handler ends.
 package struct AcceptMachine {
-    /// Connections by a number that is never used again.
+    /// Identifies a connection. Never reused.
     package typealias ID = UInt64
-    /// Calls of `accept`, likewise.
+    /// Identifies a call of `accept`. Never reused.
     package typealias Call = UInt64
 
     package struct Limits: Sendable {
-        /// Connections of `serve` whose handshake is under way.
+        /// The limit of connections of `serve` whose handshake is in progress.
         package var handshakes: Int
-        /// Connections of `serve` that are closed on this side and still there; fewer if it serves only a few.
+        /// The limit of connections of `serve` that are closed on this side but not yet gone. Lower if few connections are served.
         package var lingering: Int
-        /// Connections that one event loop may have been given without having taken them: a loop that is blocked gets no more.
+        /// The limit of connections that one event loop may have been given without having taken them. A blocked loop is given no more.
         package var handOversPerLoop = 32
 
         package init(handshakes: Int, lingering: Int) {
@@ -48,50 +48,50 @@ package struct AcceptMachine {
         }
     }
 
-    /// How long a connection may stay silent while others wait for its place. A client sends its first bytes together with the last
-    /// packet of TCP's handshake, so this is not a matter of its distance.
+    /// How long a connection may stay silent while others wait for its place. A client sends its first bytes together with the last packet
+    /// of TCP's handshake, so network distance does not matter.
     package static let silentPatience = TimeAmount.milliseconds(100)
     /// How long a handshake that has begun may take while others wait for its place.
     package static let slowPatience = TimeAmount.seconds(2)
-    /// However few connections a listener serves, so many may be closed on this side and still there.
+    /// The lowest limit of connections that are closed on this side but not yet gone, however few connections the listener serves.
     package static let fewestLingering = 64
-    /// How many connections make room at one time when the process has no descriptors left.
+    /// The number of connections that make room at once when the process has run out of descriptors.
     package static let roomPerShortage = 16
 
     package enum Admission: Equatable {
-        /// One connection may be taken; it goes to this loop.
+        /// One connection may be taken. It is handed to this loop.
         case take(loop: Int)
-        /// None is wanted; a change is announced by `wake`, or comes with time.
+        /// No connection is wanted. A change is announced by `wake`, or occurs at this time.
         case refuse(until: NIODeadline?)
     }
 
     package enum Arrival: Equatable {
         case handshake(ID)
-        /// No call is there for it yet.
+        /// The connection waits until `accept` is called.
         case wait(ID)
         case drop
     }
 
     package enum Effect: Equatable {
-        /// More may be admitted.
+        /// More connections may be admitted.
         case wake
-        /// Begin the handshake of a connection that has waited.
+        /// Begin the handshake of a waiting connection.
         case begin(ID)
-        /// Give up a handshake: others need its place, or nobody waits for its end.
+        /// Abandon a handshake: others need its place, or no call waits for its result.
         case abandon(ID, isCrowded: Bool)
-        /// The same, unless the connection has sent something that its loop has not read yet; then `hasSpoken` follows.
+        /// Like `abandon`, unless the connection has sent something that its loop has not yet read; then `hasSpoken` follows.
         case abandonIfSilent(ID, isCrowded: Bool)
-        /// Drop a connection that waits or lingers.
+        /// Drop a waiting or lingering connection.
         case drop(ID)
-        /// The call has its connection.
+        /// Return the connection to the call.
         case answer(Call, ID)
-        /// The call's connection has failed.
+        /// Fail the call, because its connection has failed.
         case fail(Call, ID)
-        /// The call ends without a connection: the listener is closed.
+        /// End the call without a connection, because the listener is closed.
         case refuse(Call)
-        /// A handshake of `serve` has failed.
+        /// Report the failed handshake of a connection of `serve`.
         case report(ID)
-        /// Run the handler.
+        /// Run the handler of the connection.
         case run(ID)
         /// No more handlers will run.
         case allAreServed
@@ -115,25 +115,25 @@ package struct AcceptMachine {
         let maximumConnections: Int
         var running = 0
         var ready = ArrivalQueue<ID>()
-        /// Handshakes that have not been seen to say anything, and the others; each in the order of their beginning.
+        /// Handshakes whose connections have not been seen to send anything, and the others, each in the order of their beginning.
         var silent = ArrivalQueue<ID>()
         var speaking = ArrivalQueue<ID>()
         var lingering = ArrivalQueue<ID>()
-        /// All that have arrived and not gone.
+        /// All connections that have arrived and not gone.
         var present: Set<ID> = []
         let mostLingering: Int
-        /// Handshakes that have not come to an end, abandoned ones included.
+        /// The number of handshakes that have not ended, abandoned ones included.
         var unfinished = 0
         var isOver = false
 
-        /// Those that have a place.
+        /// The number of handshakes that occupy a place.
         var handshakes: Int { self.silent.count + self.speaking.count }
     }
 
     private struct Loop {
-        /// Connections that it has not taken yet.
+        /// The number of connections that the loop has been given and has not yet taken.
         var underway = 0
-        /// It has left some untaken for too long, and gets none until it does something.
+        /// Whether the loop has left connections untaken for too long. It is given no more until it makes progress.
         var isStalled = false
     }
 
@@ -145,12 +145,12 @@ package struct AcceptMachine {
     private var connectionsOfCalls: [Call: ID] = [:]
     private var waiting = ArrivalQueue<ID>()
     private var serving: Serving?
-    /// What each loop has been given.
+    /// The connections that each loop has been given.
     private var loops: [Loop]
     private var nextLoop = 0
-    /// No descriptors are left; nothing is admitted until then.
+    /// The time until which nothing is admitted, because there are no descriptors left.
     private var shortageUntil: NIODeadline?
-    /// The port has not asked yet, or was refused.
+    /// Whether the listening socket has not asked yet, or was refused.
     private var wasRefused = true
 
     package init(limits: Limits, loops: Int) {
@@ -158,11 +158,11 @@ package struct AcceptMachine {
         self.loops = Array(repeating: Loop(), count: max(loops, 1))
     }
 
-    // MARK: What the operating system has
+    // MARK: Admission
 
-    /// Whether a connection may be taken from the operating system's queue. One that may is announced by `arrived` or `notTaken`.
+    /// Decides whether a connection may be taken from the operating system's queue. If so, `arrived` or `notTaken` must follow.
     ///
-    /// - Parameter hasSpoken: Whether a connection has sent anything yet.
+    /// - Parameter hasSpoken: Returns whether a connection has sent anything yet.
     package mutating func admit(now: NIODeadline, hasSpoken: (ID) -> Bool) -> Admission {
         self.wasRefused = true
         guard self.phase == .listening else { return .refuse(until: nil) }
@@ -189,7 +189,7 @@ package struct AcceptMachine {
         return .take(loop: loop)
     }
 
-    /// The loop that a call wants, or the next that takes what it is given.
+    /// Returns the loop that a call requires, or else the next one that can take a connection.
     private mutating func loop(wanted: Int?) -> Int? {
         func takes(_ loop: Int) -> Bool {
             !self.loops[loop].isStalled && self.loops[loop].underway < self.limits.handOversPerLoop
@@ -203,7 +203,8 @@ package struct AcceptMachine {
         return nil
     }
 
-    /// A loop has not taken a connection for too long: it gets no more, and this one goes to another; nil if there is none.
+    /// Marks a loop that has not taken a connection for too long as stalled. Returns another loop for this connection; nil if there is
+    /// none.
     package mutating func moveFromStalled(_ loop: Int) -> Int? {
         self.loops[loop].isStalled = true
         guard let other = self.loop(wanted: nil) else { return nil }
@@ -212,24 +213,24 @@ package struct AcceptMachine {
         return other
     }
 
-    /// A loop that had stalled does something.
+    /// Records that a stalled loop makes progress again.
     package mutating func resumed(loop: Int) -> [Effect] {
         guard self.loops[loop].isStalled else { return [] }
         self.loops[loop].isStalled = false
         return self.endOfChange([])
     }
 
-    /// There was none, or it was gone before it was a connection.
+    /// Records that there was no connection to take, or that it was gone before it was established.
     package mutating func notTaken(loop: Int) -> [Effect] {
         self.loops[loop].underway -= 1
         return self.endOfChange([])
     }
 
-    /// The process or the system has no descriptors left. Connections that can be spared make room; those that wait in the operating
+    /// Records that the process or the system has run out of descriptors. Dispensable connections make room; those in the operating
     /// system's queue stay there for a moment.
     ///
-    /// - Parameter canMakeRoom: Whether others than this listener's connections make room.
-    /// - Returns: Who makes room, and the call of `accept` that fails if nothing can.
+    /// - Parameter canMakeRoom: Whether connections other than this listener's make room.
+    /// - Returns: The connections that make room, or the call of `accept` that fails if none can.
     package mutating func ranShort(
         loop: Int, now: NIODeadline, retryAt: NIODeadline, canMakeRoom: Bool = false, hasSpoken: (ID) -> Bool
     ) -> (effects: [Effect], refused: Call?) {
@@ -246,7 +247,7 @@ package struct AcceptMachine {
 
     private enum Victim { case silent(ID), slow(ID), later(NIODeadline?) }
 
-    /// Who has to leave if there are too many handshakes.
+    /// Selects the connection that has to leave if there are too many handshakes.
     private mutating func victim(now: NIODeadline, _ hasSpoken: (ID) -> Bool) -> Victim {
         var earliest: NIODeadline?
         while let id = self.serving?.silent.first {
@@ -270,7 +271,7 @@ package struct AcceptMachine {
 
     // MARK: Connections
 
-    /// A connection that was admitted is on its loop.
+    /// Records that an admitted connection is on its loop.
     package mutating func arrived(
         loop: Int, now: NIODeadline, hasSpoken: (ID) -> Bool
     ) -> (arrival: Arrival, effects: [Effect]) {
@@ -319,14 +320,15 @@ package struct AcceptMachine {
         }
     }
 
-    /// A handshake is to be given up. Its failure is reported as any other when it comes; from here on it does not count, because its place is
-    /// another's.
+    /// Removes a handshake that is to be abandoned from the count, because its place is given to another. Its failure is reported like any
+    /// other when it occurs.
     private mutating func leavePlace(_ id: ID) {
         _ = self.serving?.silent.remove(id)
         _ = self.serving?.speaking.remove(id)
     }
 
-    /// One that was to be given up because it was silent has sent something. It has a place again, although that may be one too many.
+    /// Records that a connection, to be abandoned because it was silent, has sent something. It gets a place again, even if that exceeds
+    /// the limit by one.
     package mutating func hasSpoken(_ id: ID) {
         guard case .serve? = self.handshakes[id]?.purpose else { return }
         self.serving?.speaking.append(id)
@@ -364,7 +366,7 @@ package struct AcceptMachine {
         _ = self.serving?.speaking.remove(id)
     }
 
-    /// Runs those that are ready, as far as the limit allows.
+    /// Runs ready connections, as far as the limit permits.
     private mutating func runReady() -> [Effect] {
         var effects: [Effect] = []
         while let serving, serving.running < serving.maximumConnections, let id = self.serving?.ready.popFirst() {
@@ -374,7 +376,7 @@ package struct AcceptMachine {
         return effects
     }
 
-    /// A handler has ended, and its connection is closed on this side.
+    /// Records that a handler has ended and its connection is closed on this side.
     package mutating func handlerEnded(_ id: ID) -> [Effect] {
         self.serving?.running -= 1
         return self.endOfChange(self.linger(id) + self.runReady())
@@ -388,14 +390,14 @@ package struct AcceptMachine {
     }
 
     private mutating func linger(_ id: ID) -> [Effect] {
-        // No copy of `serving` may be held while it changes, or its queues are copied.
+        // No copy of `serving` may exist while it changes, or its queues are copied.
         guard let most = self.serving?.mostLingering, self.serving?.present.contains(id) == true else { return [] }
         self.serving?.lingering.append(id)
         guard (self.serving?.lingering.count ?? 0) > most, let oldest = self.serving?.lingering.popFirst() else { return [] }
         return [.drop(oldest)]
     }
 
-    /// A connection has gone, and its descriptor is free. Its handshake may not have begun: then nothing was reported of it.
+    /// Records that a connection has gone and its descriptor is free. If its handshake had not begun, nothing was reported about it.
     package mutating func gone(_ id: ID) -> [Effect] {
         _ = self.waiting.remove(id)
         _ = self.serving?.lingering.remove(id)
@@ -413,9 +415,10 @@ package struct AcceptMachine {
         return self.endOfChange(effects)
     }
 
-    // MARK: Calls of accept
+    // MARK: Accept
 
-    /// - Parameter loop: Where the connection is to be; nil: anywhere.
+    /// Adds a call of `accept`.
+    /// - Parameter loop: The loop that the connection must be on; nil for any loop.
     package mutating func acceptCalled(_ call: Call, loop: Int?, now: NIODeadline) -> [Effect] {
         guard self.phase == .listening else { return [.refuse(call)] }
         if let id = self.waiting.popFirst() {
@@ -426,7 +429,7 @@ package struct AcceptMachine {
         return self.endOfChange([])
     }
 
-    /// A call has run out of time or was cancelled. A connection in its handshake for it is dropped.
+    /// Records that a call has timed out or was cancelled. A connection in its handshake for that call is dropped.
     package mutating func callGaveUp(_ call: Call) -> [Effect] {
         self.calls.removeAll { $0.call == call }
         return self.connectionsOfCalls.removeValue(forKey: call).map { [.abandon($0, isCrowded: false)] } ?? []
@@ -451,17 +454,20 @@ package struct AcceptMachine {
     /// Whether all connections of `serve` have gone.
     package var isDeserted: Bool { self.serving?.present.isEmpty ?? true }
 
-    // MARK: The end
+    // MARK: Closing
 
     package var isListening: Bool { self.phase == .listening }
     package var isClosed: Bool { self.phase == .closed }
 
-    /// The port is about to close: what the operating system has is admitted at once, although loops have not taken what they were given.
+    /// Prepares for the listening socket to close: connections in the operating system's queue are admitted at once, even if loops have not
+    /// taken what they were given.
     package mutating func portCloses() {
         self.limits.handOversPerLoop = .max
     }
 
-    /// - Parameter isGraceful: What `serve` has in its handshake, or ready, is still served; otherwise it is dropped.
+    /// Closes the listener.
+    /// - Parameter isGraceful: Whether connections of `serve` that are in their handshake, or ready, are still served. Otherwise they are
+    ///   dropped.
     package mutating func close(isGraceful: Bool) -> [Effect] {
         guard self.phase == .listening || (self.phase == .draining && !isGraceful) else { return [] }
         var effects = self.calls.map { Effect.refuse($0.call) }
@@ -478,9 +484,9 @@ package struct AcceptMachine {
         return self.endOfChange(effects)
     }
 
-    /// While draining: those that have not sent anything for a while are not waited for.
+    /// Drops connections that have not sent anything for a while; called while draining.
     ///
-    /// - Returns: When to ask again; nil: not at all.
+    /// - Returns: The time at which to call again; nil if that is not needed.
     package mutating func dropSilent(
         now: NIODeadline, hasSpoken: (ID) -> Bool
     ) -> (effects: [Effect], next: NIODeadline?) {
@@ -497,18 +503,18 @@ package struct AcceptMachine {
                 effects.append(.abandonIfSilent(id, isCrowded: false))
             }
         }
-        // What a loop has not taken yet may be silent as well.
+        // Connections that a loop has not taken yet may be silent as well.
         if next == nil, self.loops.contains(where: { $0.underway > 0 }) { next = now + Self.silentPatience }
         return (effects, next)
     }
 
-    /// While draining: handshakes have had their time.
+    /// Drops the remaining handshakes, whose time is up; called while draining.
     package mutating func dropHandshakes() -> [Effect] {
         guard self.phase == .draining else { return [] }
         return self.handshakes.keys.map { .abandon($0, isCrowded: false) }
     }
 
-    /// What every change may bring about.
+    /// Applies the consequences that any change may have.
     private mutating func endOfChange(_ effects: [Effect]) -> [Effect] {
         var effects = effects
         if self.wasRefused, self.phase == .listening {

@@ -1,6 +1,6 @@
 import DequeModule
 
-/// Names in the order of their arrival, any of which can leave at any time. Every operation takes constant time on average.
+/// Names in the order of their arrival, any of which can be removed at any time. Every operation takes constant time on average.
 package struct ArrivalQueue<Name: Hashable & Sendable>: Sendable {
     private var order = Deque<Name>()
     private var present: Set<Name> = []
@@ -12,13 +12,14 @@ package struct ArrivalQueue<Name: Hashable & Sendable>: Sendable {
 
     package func contains(_ name: Name) -> Bool { self.present.contains(name) }
 
-    /// - Parameter name: One that was never in the queue before.
+    /// Appends a name.
+    /// - Parameter name: A name that was never in the queue before.
     package mutating func append(_ name: Name) {
         self.order.append(name)
         self.present.insert(name)
     }
 
-    /// The one that has been here longest.
+    /// The name that has been in the queue longest.
     package var first: Name? {
         mutating get {
             while let first = self.order.first {
@@ -36,15 +37,15 @@ package struct ArrivalQueue<Name: Hashable & Sendable>: Sendable {
         return first
     }
 
-    /// Takes out a name, wherever it stands; false if it is not here.
+    /// Removes a name at any place. Returns false if it is not in the queue.
     package mutating func remove(_ name: Name) -> Bool {
         guard self.present.remove(name) != nil else { return false }
-        // Names that have left keep their place until they reach the front, but never more of them than of the others.
+        // Removed names stay in `order` until they reach its front, but they never outnumber the others by more than 16.
         if self.order.count > 2 * self.present.count + 16 { self.order.removeAll { !self.present.contains($0) } }
         return true
     }
 
-    /// Takes out all, in their order.
+    /// Removes and returns all names in order.
     package mutating func removeAll() -> [Name] {
         defer { self = ArrivalQueue() }
         return self.order.filter { self.present.contains($0) }

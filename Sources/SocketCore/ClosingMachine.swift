@@ -1,11 +1,12 @@
 package import NIOCore
 
-/// The states of one connection up to its end: what the peer is told, how long closing waits for the peer, and when the descriptor is closed.
+/// The states of one connection up to its end: how its end is announced to the peer, how long closing waits for the peer, and when the
+/// descriptor is closed.
 ///
-/// Events come in as method calls, decisions go out as values; the connection that owns the machine performs them. The time, and how far
-/// the delivery has got, are arguments. Closing has an order: what `send` accepted, `close_notify`, the end of this side's stream, the
+/// Events arrive as method calls and decisions are returned as values; the connection that owns the machine performs them. The time and the
+/// progress of the delivery are arguments. Closing has an order: what `send` accepted, `close_notify`, the end of this side's stream, the
 /// peer's end. Only then is the descriptor closed, because closing a socket with unread bytes resets the connection, and a reset destroys
-/// what is still under way.
+/// data in flight.
 ///
 ///     event ↓     state →   handshaking       open                       closing                          lost ¹
 ///     handshakeCompleted    open
@@ -22,13 +23,13 @@ package import NIOCore
 ///     drop                  released          released                   released                         closed
 ///     transportGone         closed            lost                       closed
 ///
-/// In `released` the descriptor is being closed and only the transport's last report is awaited; it leads to `closed`. Neither state
+/// In `released` the descriptor is being closed and only the transport's last report is awaited, which leads to `closed`. Neither state
 /// changes in any other way.
 ///
-/// ¹ The transport has gone, and this side has not closed the connection: what had arrived can still be received.
-/// ² Released at once if both sides have ended before.
+/// ¹ The transport has gone, and this side has not closed the connection: data that had arrived can still be received.
+/// ² Released at once if both sides have already ended.
 /// ³ Without if writing is broken, or if the connection ends because of an error: the peer must not take a truncated stream for a complete one.
-/// ⁴ After the timeout without progress, or after twelve timeouts in all. Progress is that fewer bytes are undelivered, or that the peer
+/// ⁴ After the timeout without progress, or after twelve timeouts in all. Progress means that fewer bytes are undelivered, or that the peer
 ///   has acknowledged more.
 /// ⁵ Half a second without progress, and a second in all.
 package struct ClosingMachine: Sendable {
@@ -47,23 +48,23 @@ package struct ClosingMachine: Sendable {
         fileprivate let sendsCloseNotify: Bool
         fileprivate var timeout: TimeAmount
         fileprivate var waiting = Waiting.notBegun
-        /// Bytes that have been read since closing began.
+        /// The number of bytes read since closing began.
         fileprivate var discarded = 0
 
         fileprivate enum Waiting {
-            /// What was accepted has not been handed over yet, as far as that is possible at once.
+            /// Accepted data has not yet been handed over as far as that is possible at once.
             case notBegun
             /// `latest.when` is the time of the last progress.
             case since(latest: Progress, deadline: NIODeadline)
         }
     }
 
-    /// How far the delivery of what was accepted has got.
+    /// The progress in delivering what was accepted.
     package struct Progress: Sendable, Equatable {
         package var when: NIODeadline
-        /// Bytes that the operating system has not taken.
+        /// The number of bytes that the operating system has not taken.
         package let undelivered: Int
-        /// What the peer has acknowledged; nil: not asked for, which saves most connections a system call.
+        /// The number of bytes that the peer has acknowledged; nil if not queried, which saves most connections a system call.
         package let acknowledged: UInt64?
 
         package init(when: NIODeadline, undelivered: Int, acknowledged: UInt64?) {
@@ -73,37 +74,37 @@ package struct ClosingMachine: Sendable {
         }
     }
 
-    /// What `close` and `abort` lead to.
+    /// The consequence of `close` or `abort`.
     package enum CloseDecision: Equatable {
         case nothing
-        /// The handshake fails, and its connection is dropped.
+        /// Fail the handshake and drop its connection.
         case abandonHandshake
         case closeTransport
-        /// The calls end first.
+        /// End the waiting calls first.
         case endCalls(then: Delivery)
     }
 
     package enum Delivery: Equatable {
         /// There is no transport.
         case nothing
-        /// There is nothing to deliver, and the peer has ended.
+        /// Close the transport: there is nothing to deliver, and the peer has ended.
         case closeTransport
-        /// What was accepted is delivered, and the peer's end awaited.
+        /// Deliver what was accepted and wait for the peer's end.
         case deliver
-        /// What the operating system takes at once is delivered.
+        /// Deliver what the operating system takes at once, then drop the connection.
         case deliverAndDrop
     }
 
     package enum Decision: Equatable {
         case nothing
-        /// Close the descriptor, whatever is left.
+        /// Close the descriptor, whatever is undelivered.
         case closeTransport
-        /// Call `look` after that time, and not before.
+        /// Call `look` after this time, and not before.
         case look(after: TimeAmount)
     }
 
     package enum WritingEnd: Equatable {
-        /// It has ended before, or there is nothing that could end.
+        /// Writing has already ended, or there is nothing that could end.
         case nothing
         case withCloseNotify
         case withoutCloseNotify
@@ -113,35 +114,35 @@ package struct ClosingMachine: Sendable {
         case open
         /// The end follows everything that was accepted.
         case ending
-        /// All of it has been handed to the operating system.
+        /// Everything has been handed to the operating system.
         case delivered
     }
 
-    /// How long closing waits at most, in timeouts: a peer that takes a little now and then must not hold a connection, and the calls that
-    /// wait for its end, for ever.
+    /// The limit of closing, in timeouts. Without it, a peer that takes a little now and then could hold a connection, and the calls that
+    /// wait for its end, forever.
     private static var longestInTimeouts: Int { 12 }
     /// Longer than any connection, and short enough to be multiplied and added to a point in time.
     private static let longestTimeout = TimeAmount.hours(24 * 365 * 8)
-    /// Looks several times within the timeout, so that the time of the last progress is known to a fraction of it.
+    /// The number of checks per timeout. Several, so that the time of the last progress is known to a fraction of the timeout.
     private static var looksInATimeout: Int64 { 4 }
-    /// A peer whose handshake has failed gets a moment to read why.
+    /// The limit after a failed handshake: enough for the peer to read the alert.
     private static let longestTimeoutAfterHandshake = TimeAmount.seconds(1)
-    /// When the program is about to stop.
+    /// The limit when the program is about to exit.
     private static let hastyTimeout = TimeAmount.milliseconds(500)
-    /// What the peer sends after closing is read and discarded, so that the end of the stream reaches it. A peer that sends more than this
-    /// has had many round trips to notice, and the connection is dropped, which resets it.
+    /// The limit of bytes that are read and discarded after closing, so that the end of the stream reaches the peer. A peer that sends more
+    /// has had many round trips to notice the end; its connection is dropped, which resets it.
     private static var mostDiscarded: Int { 16 << 20 }
 
     package private(set) var state = State.handshaking
     private var output = Output.open
-    /// How the peer's side of the transport has ended; nil: it has not.
+    /// How the peer's side of the transport has ended; nil if it has not.
     package private(set) var peerEnd: StreamEnd?
 
     package init() {}
 
-    // MARK: Questions
+    // MARK: State
 
-    /// Whether everything before this side's end, and the end itself, has been handed to the operating system.
+    /// Whether this side's end, and everything before it, has been handed to the operating system.
     package var isWritingDelivered: Bool { self.output == .delivered }
 
     package var isTransportGone: Bool {
@@ -157,7 +158,7 @@ package struct ClosingMachine: Sendable {
         if case .handshaking = self.state { self.state = .open }
     }
 
-    /// Closes after a failed handshake. The peer has not proved itself, and gets a moment to read the alert.
+    /// Closes after a failed handshake. The peer is not authenticated, so it gets only a moment to read the alert.
     package mutating func handshakeFailed(timeout: TimeAmount) -> CloseDecision {
         guard case .handshaking = self.state else { return .nothing }
         self.begin(sendsCloseNotify: true, timeout: min(timeout, Self.longestTimeoutAfterHandshake))
@@ -201,7 +202,7 @@ package struct ClosingMachine: Sendable {
         self.state = .closing(Closing(sendsCloseNotify: sendsCloseNotify, timeout: min(timeout, Self.longestTimeout)))
     }
 
-    /// Everything that was accepted has been encrypted, and no more will be.
+    /// Ends this side's stream. Everything that was accepted has been encrypted, and nothing more is accepted.
     package mutating func closeWriting(isBroken: Bool) -> WritingEnd {
         guard self.output == .open else { return .nothing }
         let sendsCloseNotify: Bool
@@ -214,13 +215,13 @@ package struct ClosingMachine: Sendable {
         return sendsCloseNotify ? .withCloseNotify : .withoutCloseNotify
     }
 
-    /// The operating system has this side's end and everything before it, or will never have it.
+    /// Records that the operating system has this side's end and everything before it, or will never have it.
     package mutating func writingDelivered() -> Decision {
         self.output = .delivered
         return self.releaseIfBothHaveEnded()
     }
 
-    /// The peer's side of the transport has ended. Only the first end counts.
+    /// Records that the peer's side of the transport has ended. Only the first end counts.
     package mutating func peerEnded(_ end: StreamEnd) -> Decision {
         guard self.peerEnd == nil else { return .nothing }
         self.peerEnd = end
@@ -239,10 +240,10 @@ package struct ClosingMachine: Sendable {
         return .closeTransport
     }
 
-    /// Nothing can be written any more, and this side's end had not been sent.
+    /// Records that nothing can be written any more although this side's end has not been sent.
     package mutating func writingBroke() -> Decision { self.releaseIfClosing() }
 
-    /// Bytes have arrived after closing.
+    /// Counts bytes that have arrived after closing.
     package mutating func discard(_ count: Int) -> Decision {
         guard case .closing(var closing) = self.state else { return .nothing }
         closing.discarded += count
@@ -253,8 +254,8 @@ package struct ClosingMachine: Sendable {
 
     // MARK: Waiting for the peer
 
-    /// Compares the delivery with what it was. The first look, when what was accepted has been handed over as far as that is possible at
-    /// once, begins the wait.
+    /// Compares the delivery with its last progress. The wait begins with the first call, when what was accepted has been handed over as
+    /// far as that is possible at once.
     package mutating func look(_ progress: Progress) -> Decision {
         guard case .closing(var closing) = self.state else { return .nothing }
         switch closing.waiting {
@@ -262,7 +263,7 @@ package struct ClosingMachine: Sendable {
             let deadline = progress.when + closing.timeout * Self.longestInTimeouts
             closing.waiting = .since(latest: progress, deadline: deadline)
         case .since(let latest, let deadline):
-            // Before the first answer nothing is known to compare it with: it is no progress.
+            // The first acknowledged count has nothing to be compared with and is not progress.
             let hasAcknowledged = latest.acknowledged.map { progress.acknowledged ?? 0 > $0 } ?? false
             let hasProgressed = progress.undelivered < latest.undelivered || hasAcknowledged
             let hasTimedOut = !hasProgressed && progress.when - latest.when >= closing.timeout
@@ -281,7 +282,8 @@ package struct ClosingMachine: Sendable {
         return .look(after: min(pause, latest.when + closing.timeout - now))
     }
 
-    /// The program is about to stop: what has been handed to the operating system is left to it, and the rest has a second.
+    /// Shortens the wait because the program is about to exit: data that the operating system has taken is left to it, and the rest has a
+    /// second.
     package mutating func hasten(_ progress: Progress) -> Decision {
         guard case .closing(var closing) = self.state else { return .nothing }
         if self.output == .delivered { return self.releaseIfClosing() }
@@ -295,7 +297,7 @@ package struct ClosingMachine: Sendable {
 
     // MARK: The end
 
-    /// The caller closes the transport, whatever is left.
+    /// Releases the connection: the caller closes the transport, whatever is undelivered.
     package mutating func drop() {
         switch self.state {
         case .handshaking, .open, .closing: self.state = .released
@@ -304,7 +306,7 @@ package struct ClosingMachine: Sendable {
         }
     }
 
-    /// The descriptor is free: the transport's last report.
+    /// Records the transport's last report: the descriptor is closed.
     package mutating func transportGone() {
         switch self.state {
         case .handshaking, .closing, .released: self.state = .closed

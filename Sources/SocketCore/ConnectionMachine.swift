@@ -1,13 +1,13 @@
 package import NIOCore
 
-/// The state of one connection after its handshake: what may be called, what it answers, and who gets what has arrived.
+/// The state of one connection after its handshake: which calls are permitted, what they return, and where received bytes go.
 ///
-/// Events come in as method calls, decisions go out as values; the connection that owns the machine performs them. Two sides,
-/// each with an end of its own that stays: reading (open, then ended in one of four ways, then reported) and writing (open, then
-/// closing, closed or broken).
+/// Events arrive as method calls and decisions are returned as values; the connection that owns the machine performs them. The two sides
+/// end independently and permanently: reading (open, then ended in one of four ways, then reported) and writing (open, then closing, closed
+/// or broken).
 ///
-/// The calls of `receive` that wait are the connection's, in a queue of its own: first come, first served. The machine is told what the
-/// first of them asks for, because only that one can be served.
+/// Waiting calls of `receive` are queued by the connection and served in order of arrival. The machine is given the request of the first
+/// one, because only that one can be served.
 ///
 ///     call ↓   state →   open, passive        open, active     peer's side ended           writing broken   closed here
 ///     receive            bytes, or waits      refused          what is left, then the end  as the reading   refused
@@ -16,82 +16,83 @@ package import NIOCore
 ///     closeWriting       once                 once             once                        refused          refused
 ///     close              what was accepted still goes out; waiting calls are refused                        nothing to do
 ///
-/// ¹ refused after the end has been reported, if the socket was opened so (`endsWritingWithReading`).
+/// ¹ Refused after the end has been reported, if the socket was opened with `endsWritingWithReading`.
 package struct ConnectionMachine: ~Copyable {
-    /// How the peer's side of the stream came to its end.
+    /// How the peer's side of the stream has ended.
     package enum StreamEnd: Sendable, Hashable {
-        /// The peer said that it has finished.
+        /// The peer has sent `close_notify`.
         case finished
-        /// The peer said that it has finished, in the middle of a packet.
+        /// The peer has sent `close_notify` in the middle of a packet.
         case finishedInMidPacket
-        /// The transport ended without a word.
+        /// The transport ended without `close_notify`.
         case truncated
         /// The peer or the network reset the connection.
         case reset
-        /// Anything else; whoever runs the machine knows what.
+        /// Any other failure, which the machine's owner knows.
         case failed
-        /// A packet has at least this many bytes, more than allowed.
+        /// A packet has at least this many bytes, which is more than permitted.
         case oversized(Int)
     }
 
     package enum Delivery: Sendable, Hashable {
         case passive
-        /// By message, as many as `credit` says; nil: without end. With no credit left the socket is passive again.
+        /// By message, until `credit` messages have been delivered; nil means without limit. When the credit is used up, the socket is
+        /// passive again.
         case active(credit: Int?)
     }
 
     package enum Refusal: Sendable, Hashable {
-        /// Closed on this side.
+        /// The connection is closed on this side.
         case closed
         /// Bytes are delivered by message.
         case active
-        /// A number of bytes or a line cannot be asked of a framed stream.
+        /// A number of bytes or a line cannot be requested from a framed stream.
         case framed
-        /// The line is longer than the call allows; its bytes stay.
+        /// The line is longer than the call permits. Its bytes are kept.
         case lineTooLong
-        /// No more can be sent.
+        /// Nothing more can be sent.
         case writingEnded
     }
 
     package enum ReceiveDecision: Equatable {
         case bytes(ByteBuffer)
         case end(StreamEnd)
-        /// Nothing yet, or others wait already: the call is to be queued behind them.
+        /// Not enough has arrived, or other calls are waiting. The call is queued behind them.
         case wait
         case refuse(Refusal)
     }
 
-    /// What is owed to somebody now.
+    /// A delivery that is due now.
     package enum Due: Equatable {
-        /// To the first call that waits, which leaves the queue.
+        /// For the first waiting call, which leaves the queue.
         case bytes(ByteBuffer)
         case end(StreamEnd)
         case refusal(Refusal)
-        /// To the owner's mailbox.
+        /// For the owner's mailbox.
         case message(ByteBuffer)
         case lastMessage(StreamEnd)
     }
 
-    /// What becomes of the calls that wait.
+    /// The consequence for waiting calls.
     package enum WaitingCalls: Equatable {
         case stay
-        /// They end with this reason.
+        /// They fail with this reason.
         case refuse(Refusal)
     }
 
     private enum Reading: Equatable {
         case open
         case ended(StreamEnd)
-        /// A call of `receive` has returned the end. A mailbox that becomes the owner later still gets it, once.
+        /// A call of `receive` has returned the end. A mailbox that becomes the owner later still receives it, once.
         case reported(StreamEnd)
-        /// The owner's mailbox has got the end: the last message.
+        /// The owner's mailbox has received the end as its last message.
         case posted(StreamEnd)
     }
 
     package enum CloseWritingDecision: Equatable {
         /// The end of the stream follows everything that was accepted.
         case wait
-        /// It has been sent before.
+        /// The end has already been sent.
         case alreadyClosed
         case refuse(Refusal)
     }
@@ -113,9 +114,9 @@ package struct ConnectionMachine: ~Copyable {
 
     // MARK: Receiving
 
-    /// Answers a request at once or says that it has to wait, which changes nothing.
+    /// Serves a request at once, or returns that it has to wait, which changes no state.
     ///
-    /// - Parameter isBehindOthers: Whether other calls wait.
+    /// - Parameter isBehindOthers: Whether other calls are waiting.
     package mutating func receive(_ request: ReceiveQueue.Request, isBehindOthers: Bool) -> ReceiveDecision {
         if self.isClosed { return .refuse(.closed) }
         if case .active = self.delivery { return .refuse(.active) }
@@ -129,9 +130,9 @@ package struct ConnectionMachine: ~Copyable {
         }
     }
 
-    /// What is owed next, if anything. To be called after every event, until it answers nil.
+    /// Returns the next delivery that is due, if any. Call it after every event until it returns nil.
     ///
-    /// - Parameter first: What the first call asks for; nil: none waits.
+    /// - Parameter first: The request of the first waiting call; nil if none waits.
     package mutating func nextDue(_ first: ReceiveQueue.Request?) -> Due? {
         guard !self.isClosed else { return nil }
         switch self.delivery {
@@ -152,7 +153,7 @@ package struct ConnectionMachine: ~Copyable {
             case .end(let end):
                 self.reading = .posted(end)
                 return .lastMessage(end)
-            // No line is asked for here.
+            // This request is not for a line.
             case .lineTooLong: return nil
             }
         }
@@ -165,7 +166,7 @@ package struct ConnectionMachine: ~Copyable {
         case .bytes(let bytes): return .bytes(bytes)
         case .lineTooLong: return .lineTooLong
         case .oversized(let count):
-            // Nothing after this can be made sense of.
+            // Nothing after this point can be interpreted.
             self.queue.removeAll()
             self.reading = .ended(.oversized(count))
         case .wait: break
@@ -175,7 +176,7 @@ package struct ConnectionMachine: ~Copyable {
         case .posted(let end): return .end(end)
         case .ended(let end), .reported(let end):
             if case .line = request, end == .finished, let lastLine = self.queue.takeRest() { return .bytes(lastLine) }
-            // Fewer bytes than asked for stay for a call that asks for less; an unfinished packet is of no use to anybody.
+            // Too few bytes for this request are kept for a call that requests fewer. An incomplete packet cannot be used.
             let isInMidPacket = self.queue.framing != .none && self.queue.bytes.readableBytes > 0
             if isInMidPacket { self.queue.removeAll() }
             let reported = isInMidPacket && end == .finished ? .finishedInMidPacket : end
@@ -184,7 +185,7 @@ package struct ConnectionMachine: ~Copyable {
         }
     }
 
-    /// Chooses who gets what arrives from now on.
+    /// Changes how bytes are delivered from now on.
     package mutating func deliver(_ delivery: Delivery) -> WaitingCalls {
         self.delivery = delivery
         return self.isActive ? .refuse(.active) : .stay
@@ -194,22 +195,22 @@ package struct ConnectionMachine: ~Copyable {
         if case .active = self.delivery { true } else { false }
     }
 
-    /// The owner's mailbox holds more of this socket's bytes than the high-water mark allows, or does no longer.
+    /// Records whether the owner's mailbox holds more of this socket's bytes than the high-water mark permits.
     package mutating func mailboxIsFull(_ isFull: Bool) {
         self.isMailboxFull = isFull
     }
 
-    // MARK: What the network does
+    // MARK: Network events
 
-    /// The peer's side has ended. Only the first end counts.
+    /// Records that the peer's side has ended. Only the first end counts.
     package mutating func streamEnded(_ end: StreamEnd) {
         guard self.reading == .open else { return }
         self.reading = .ended(end)
     }
 
-    /// How many bytes the queue may hold now; the connection decrypts and reads no further.
+    /// Returns the number of bytes that the queue may hold now. The connection decrypts and reads no further.
     ///
-    /// - Parameter first: What the first call that waits asks for; nil: none waits.
+    /// - Parameter first: The request of the first waiting call; nil if none waits.
     package func readLimit(_ first: ReceiveQueue.Request?) -> Int {
         guard self.mayRead else { return 0 }
         return self.queue.limit(for: self.isActive ? nil : first)
@@ -217,7 +218,7 @@ package struct ConnectionMachine: ~Copyable {
 
     package func wantsToRead(_ first: ReceiveQueue.Request?) -> Bool {
         let count = self.queue.bytes.readableBytes
-        // The read-ahead is the least that the limit can be; to know more a packet's header has to be looked at.
+        // The read-ahead is the smallest possible limit. Finding the exact one means reading a packet's header.
         return self.mayRead && (count < self.queue.readAhead || count < self.readLimit(first))
     }
 
@@ -237,7 +238,7 @@ package struct ConnectionMachine: ~Copyable {
 
     // MARK: Sending
 
-    /// Why nothing can be sent; nil if something can.
+    /// The reason for which nothing can be sent; nil if sending is possible.
     package var sendRefusal: Refusal? {
         if self.isClosed { return .closed }
         if self.endsWritingWithReading, self.isEndReported { return .writingEnded }
@@ -257,12 +258,12 @@ package struct ConnectionMachine: ~Copyable {
         }
     }
 
-    /// The end of the stream has been sent.
+    /// Records that the end of the stream has been sent.
     package mutating func writingClosed() {
         if self.writing == .closing { self.writing = .closed }
     }
 
-    /// A write has failed. Reading is another matter, and an end that was sent has been sent.
+    /// Records that a write has failed. Reading is not affected, nor is an end that has already been sent.
     package mutating func writingBroke() {
         if self.writing != .closed { self.writing = .broken }
     }
@@ -275,7 +276,7 @@ package struct ConnectionMachine: ~Copyable {
 
     // MARK: Closing
 
-    /// Closes this side. What had arrived is discarded.
+    /// Closes this side. Data that has arrived is discarded.
     package mutating func close() -> WaitingCalls {
         self.isClosed = true
         self.queue.removeAll()

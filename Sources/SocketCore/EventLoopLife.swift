@@ -1,6 +1,6 @@
-/// The life of an event loop: what it may still be given, and when its thread ends.
+/// The life cycle of an event loop: what it accepts, and when its thread ends.
 ///
-/// Events come in as method calls, decisions go out as values; the loop performs them.
+/// Events arrive as method calls and decisions are returned as values; the loop performs them.
 ///
 ///     event ↓          state →   running              stopping                          ending          ended
 ///     stop                       stopping             nothing                           nothing         nothing
@@ -14,14 +14,14 @@
 ///     a scheduled task           kept                 kept                              abandoned       abandoned
 ///     a timer of a connection    kept                 kept                              kept            kept, on the queue ²
 ///
-/// ¹ While there is work, for at most `roundsOfStopping`: tasks that are executed again and again would keep the thread for ever. What is
-///   left then runs after the end.
-/// ² A loop that has ended has neither descriptors nor a thread. What is left with it runs on a queue of its own.
+/// ¹ While there is work, for at most `roundsOfStopping` rounds: tasks that enqueue themselves again would keep the thread forever. The
+///   rest runs after the end.
+/// ² A loop that has ended has neither descriptors nor a thread. Its remaining work runs on a dispatch queue of its own.
 package enum EventLoopLife: Sendable, Equatable {
     case running
     /// The descriptors are closed.
     case stopping(roundsLeft: Int)
-    /// The thread runs no more rounds, or there is none. The descriptors and the timers are given up.
+    /// The thread runs no more rounds, or there is no thread. The descriptors and timers are released.
     case ending
     case ended
 
@@ -32,13 +32,13 @@ package enum EventLoopLife: Sendable, Equatable {
 
     package enum Round: Equatable {
         case run
-        /// There are no more.
+        /// There are no more rounds.
         case end
     }
 
     package static var roundsOfStopping: Int { 64 }
 
-    /// The loop is asked to stop.
+    /// Requests that the loop stop.
     package mutating func stop() -> StopDecision {
         switch self {
         case .running:
@@ -60,7 +60,7 @@ package enum EventLoopLife: Sendable, Equatable {
         }
     }
 
-    /// The thread runs no more rounds, or could not be started.
+    /// Records that the thread runs no more rounds, or could not be started.
     package mutating func threadEnds() -> StopDecision {
         switch self {
         case .running, .stopping:
@@ -70,7 +70,7 @@ package enum EventLoopLife: Sendable, Equatable {
         }
     }
 
-    /// Everything has been given up.
+    /// Records that all resources have been released.
     package mutating func end() {
         if self == .ending { self = .ended }
     }

@@ -1,8 +1,8 @@
 package import NIOCore
 
-/// How a stream of bytes is divided into packets: by a header with their length, by what stands between them, or not at all.
+/// How a stream of bytes is divided into packets: by a length header, by a terminator, or not at all.
 ///
-/// The framing is inside TLS; neither TLS records nor calls of `send` have a meaning for it. Each end chooses on its own.
+/// The framing is inside TLS, independent of TLS records and of calls of `send`. Each end chooses its framing independently.
 package enum Framing: Sendable, Hashable {
     /// A plain stream: no header, no boundaries.
     case none
@@ -10,12 +10,12 @@ package enum Framing: Sendable, Hashable {
     case oneByte
     case twoBytes
     case fourBytes
-    /// Lines. Received ones end in LF or CRLF; sent ones in CRLF if `sendsCRLF`, otherwise in LF.
+    /// Lines. Received lines end in LF or CRLF; sent lines end in CRLF if `sendsCRLF`, otherwise in LF.
     case line(sendsCRLF: Bool)
-    /// The delimiter stands behind each packet.
+    /// Packets followed by a delimiter.
     case delimiter(Delimiter)
 
-    /// What stands behind each packet; nil: packets have a header, or there are none.
+    /// The terminator of each packet; nil if packets have a header or there are none.
     package var terminator: Terminator? {
         switch self {
         case .none, .oneByte, .twoBytes, .fourBytes: nil
@@ -47,7 +47,7 @@ extension Framing {
         }
     }
 
-    /// The length announced by the header at the front of `buffer`; nil while the header is not complete.
+    /// Returns the length in the header at the start of `buffer`; nil while the header is incomplete.
     package func announcedLength(in buffer: ByteBuffer) -> Int? {
         let start = buffer.readerIndex
         switch self {
@@ -62,7 +62,7 @@ extension Framing {
 // MARK: Sending
 
 extension Framing {
-    /// The number of bytes that are sent around a payload.
+    /// The number of bytes that are sent in addition to a payload.
     package var overhead: Int {
         switch self {
         case .none: 0
@@ -72,13 +72,13 @@ extension Framing {
         }
     }
 
-    /// Whether the receiver would find another boundary in the payload than its end.
+    /// Returns whether the receiver would find a boundary in the payload other than its end.
     package func isBroken(by payload: ByteBuffer) -> Bool {
         switch self {
         case .none, .oneByte, .twoBytes, .fourBytes: return false
         case .line(let sendsCRLF):
             return payload.withUnsafeReadableBytes { bytes in
-                // The CR would be taken for a part of the line's end.
+                // The CR would be taken for a part of the line's terminator.
                 bytes.contains(Terminator.lineFeed) || (!sendsCRLF && bytes.last == Terminator.carriageReturn)
             }
         case .delimiter(let delimiter):
@@ -86,9 +86,9 @@ extension Framing {
         }
     }
 
-    /// Writes a payload with what stands around it. The payload must not be longer than `largestPayload`, nor break the framing.
+    /// Writes a payload with its header or terminator. The payload must not be longer than `largestPayload`, nor break the framing.
     ///
-    /// - Parameter packet: As many bytes as the payload and `overhead`.
+    /// - Parameter packet: The target, as long as the payload plus `overhead`.
     package func write(_ payload: UnsafeRawBufferPointer, into packet: UnsafeMutableRawBufferPointer) {
         var rest = payload.count
         for index in (0..<self.headerLength).reversed() {
@@ -107,7 +107,7 @@ extension Framing {
         }
     }
 
-    /// The payload with what stands around it.
+    /// Returns the payload with its header or terminator.
     package func packet(of payload: ByteBuffer) -> ByteBuffer {
         if self == .none { return payload }
         let length = self.overhead + payload.readableBytes
@@ -122,16 +122,16 @@ extension Framing {
 
 // MARK: Terminators
 
-/// 1 to 8 bytes that stand behind a packet.
+/// 1 to 8 bytes that follow each packet.
 package struct Delimiter: Sendable, Hashable {
-    /// The bytes, the first in the lowest place: trivial to copy, unlike an array.
+    /// The bytes, the first in the lowest byte. Unlike an array, this is trivial to copy.
     private let packed: UInt64
     package let count: Int
 
-    /// The most bytes that a delimiter has.
+    /// The largest number of bytes in a delimiter.
     package static let longest = 8
 
-    /// nil if there are not 1 to 8 bytes.
+    /// Returns nil unless there are 1 to 8 bytes.
     package init?(_ bytes: [UInt8]) {
         guard (1...Self.longest).contains(bytes.count) else { return nil }
         self.packed = bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
@@ -146,7 +146,7 @@ package struct Delimiter: Sendable, Hashable {
         Terminator.delimiter(self).position(in: bytes, from: 0) != nil
     }
 
-    /// Whether bytes at the end of a payload, with the delimiter behind it, make another delimiter that ends too early.
+    /// Returns whether the end of a payload, followed by the delimiter, contains another delimiter that ends too early.
     fileprivate func isCompleted(behind payload: UnsafeRawBufferPointer) -> Bool {
         (1..<self.count).contains { overlap in
             guard payload.count >= overlap else { return false }
@@ -157,16 +157,16 @@ package struct Delimiter: Sendable, Hashable {
     }
 }
 
-/// What stands behind a packet or a line that is received.
+/// The terminator of a received packet or line.
 package enum Terminator: Sendable, Hashable {
-    /// LF, or CR and LF.
+    /// LF, or CR followed by LF.
     case line
     case delimiter(Delimiter)
 
     static let lineFeed = UInt8(ascii: "\n")
     static let carriageReturn = UInt8(ascii: "\r")
 
-    /// The number of bytes that are looked for.
+    /// The number of bytes that are searched for.
     var count: Int {
         switch self {
         case .line: 1
@@ -181,7 +181,7 @@ package enum Terminator: Sendable, Hashable {
         }
     }
 
-    /// Where the terminator begins; for a line, where its LF is. nil if it is not there.
+    /// Returns the index at which the terminator begins; for a line, the index of its LF. Returns nil if it is not found.
     func position(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
         var start = start
         while start + self.count <= bytes.count {

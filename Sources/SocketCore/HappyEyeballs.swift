@@ -1,12 +1,12 @@
 import DequeModule
 
-/// Which of a host's addresses to try, and when: happy eyeballs (RFC 8305).
+/// Which of a host's addresses to try, and when, according to Happy Eyeballs (RFC 8305).
 ///
-/// The addresses of both families are looked up side by side. IPv6 is preferred, but not waited for long; then the families take turns.
-/// The next address is tried when the one before has failed, or has not answered for a while; whichever answers first is used.
+/// The addresses of both families are looked up concurrently. IPv6 is preferred, but its look-up delays the first attempt only briefly;
+/// after that the families alternate. The next address is tried when the previous one has failed or has not connected for a while. The
+/// first connection is used.
 ///
-/// Events come in as method calls, what is to be done goes out as a value. The caller keeps the clock, and stops when something has
-/// connected.
+/// Events arrive as method calls and actions are returned as values. The caller keeps the time, and stops when an attempt has connected.
 package struct HappyEyeballs<Address> {
     package typealias Family = IPFamily
 
@@ -16,7 +16,7 @@ package struct HappyEyeballs<Address> {
         case waitForPreferredFamily
         /// Try this address, and call `attemptDelayPassed` after `HappyEyeballsTiming.attemptDelay`.
         case attempt(Address)
-        /// Everything has failed.
+        /// All attempts have failed.
         case exhausted
     }
 
@@ -25,16 +25,16 @@ package struct HappyEyeballs<Address> {
     private var hasBegun = false
     private var isDelaying = false
     private var running = 0
-    /// The next address was due, and there was none.
+    /// Whether the next address was due and there was none.
     private var isOverdue = false
     private var lastFamily = Family.v4
 
-    /// - Parameter families: Those that are being looked up.
+    /// - Parameter families: The families that are being looked up.
     package init(families: Set<Family>) {
         self.unresolved = families
     }
 
-    /// A lookup has ended, with no addresses if it failed.
+    /// Records the result of a look-up: no addresses if it failed.
     package mutating func resolved(_ family: Family, _ addresses: some Sequence<Address>) -> Action {
         guard self.unresolved.remove(family) != nil else { return .none }
         self.addresses[family] = Deque(addresses)
@@ -85,8 +85,8 @@ extension HappyEyeballs.Action: Equatable where Address: Equatable {}
 
 /// The delays that RFC 8305 recommends (§8), in milliseconds.
 package enum HappyEyeballsTiming {
-    /// How long the preferred family is waited for when the other is known (§3).
+    /// How long to wait for the preferred family once the other is known (§3).
     package static let resolutionDelay: Int64 = 50
-    /// How long an attempt is waited for before the next begins beside it (§5).
+    /// How long to wait for an attempt before the next begins in parallel (§5).
     package static let attemptDelay: Int64 = 250
 }

@@ -1,9 +1,9 @@
 /// A host name that can be looked up: labels of ASCII characters, separated by dots (RFC 1034 §3.1).
 ///
-/// Names in use are not restricted to letters, digits and hyphens: underscores are common. Rejected are names that cannot be sent in a DNS
-/// query, and names with a character that delimits something else, such as the port of an address or the path of a URL.
+/// Names in use are not restricted to letters, digits and hyphens: underscores are common. Names are rejected if they cannot be sent in a
+/// DNS query, or contain a character that delimits something else, such as the port of an address or the path of a URL.
 package struct HostName: Hashable, Sendable {
-    /// Why a text is not a host name.
+    /// The reason for which a text is not a host name.
     package enum Problem: Error, Hashable {
         case empty
         case notASCII
@@ -15,19 +15,19 @@ package struct HostName: Hashable, Sendable {
         case tooLong(byteCount: Int)
     }
 
-    /// The name as it was given.
+    /// The name as given.
     package let text: String
 
     /// The longest label, in bytes (RFC 1035 §2.3.4).
     package static let longestLabel = 63
-    /// The longest name, in bytes and without a trailing dot: 255 bytes in a DNS message (RFC 1035 §2.3.4), which have a length before
-    /// each label and a zero at the end.
+    /// The longest name, in bytes and without a trailing dot. In a DNS message it takes 255 bytes (RFC 1035 §2.3.4), including a length
+    /// before each label and a zero at the end.
     package static let longestName = 253
 
     /// The forbidden domain code points of the URL standard (url.spec.whatwg.org §3.5), apart from control characters.
     private static let forbidden = Set(" #%/:<>?@[\\]^|".unicodeScalars)
 
-    /// Checks a text. A trailing dot, which stands for the root, is part of a name.
+    /// Validates a text. A trailing dot, which denotes the root, is part of a name.
     package init(_ text: String) throws(Problem) {
         if text.isEmpty { throw .empty }
         guard text.utf8.allSatisfy({ $0 < 0x80 }) else { throw .notASCII }

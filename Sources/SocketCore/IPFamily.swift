@@ -1,2 +1,2 @@
-/// A version of the internet protocol, with its addresses.
+/// A version of the Internet Protocol.
 package enum IPFamily: Hashable, CaseIterable, Sendable { case v6, v4 }

@@ -1,14 +1,14 @@
 package import NIOCore
 
-/// Lets the first few of many like events be logged, and counts the others: a crowd of failing clients must not fill the disk.
+/// Limits how many similar events are logged, and counts the others. Otherwise a crowd of failing clients could fill the disk.
 package struct LogLimiter: Sendable {
     package enum Decision: Equatable, Sendable {
-        /// Log the event, and that so many before it were not logged.
+        /// Log the event, with the number of preceding events that were not logged.
         case log(suppressed: Int)
         case suppress
     }
 
-    /// Events that are logged in each period.
+    /// The number of events that are logged in each period.
     private static let most = 10
     private static let period = TimeAmount.seconds(10)
 

@@ -1,9 +1,9 @@
-/// Which host look-ups run, which wait for a thread, and which are rejected.
+/// The host look-ups that run, wait for a thread, or are rejected.
 ///
-/// The system's resolver blocks its thread, for a minute or longer if name servers do not answer, and cannot be interrupted. So the number
-/// of threads is bounded, and look-ups that no caller waits for must not occupy them as far as that can be avoided.
+/// The system's resolver blocks its thread, for a minute or longer if name servers do not respond, and cannot be interrupted. Therefore the
+/// number of threads is bounded, and look-ups that no caller waits for occupy threads only where that cannot be avoided.
 ///
-/// A look-up is of one name and one address family. Callers with the same look-up share it. It is unknown, waiting for a thread, running,
+/// A look-up is for one name and one address family. Callers with the same look-up share it. It is unknown, waiting for a thread, running,
 /// or abandoned: still running, although no caller waits for its result.
 ///
 ///     event ↓   look-up →   unknown                           waiting              running            abandoned
@@ -18,20 +18,20 @@
 ///
 /// ¹ On an idle thread, or else on a new one, unless `Limits.threads` or `Limits.threadsPerDomain` are in use.
 /// ² A thread takes the look-up that has waited longest among those of the domains with the fewest running look-ups.
-/// ³ It fails if there is no place to wait, or no other thread. In the latter case everything that waits fails.
+/// ³ It fails if there is no place to wait, or no other thread. In the latter case all waiting look-ups fail.
 ///
-/// What holds for a caller. A look-up that runs cannot be stopped, so abandoned ones count against `Limits.threads` until the resolver
+/// Guarantees to a caller: A running look-up cannot be stopped, so abandoned ones count against `Limits.threads` until the resolver
 /// returns, and while they occupy all threads, other look-ups wait. One slow name occupies at most one thread for each address family,
-/// however many callers ask for it, and all names of one domain at most a quarter of the threads and of the places to wait. So it
-/// takes the names of four unresponsive domains to delay a look-up of another domain, which is then among the first in turn when a thread is
-/// free. Against slow names of any number of domains a bound on threads cannot help.
+/// however many callers ask for it, and all names of one domain at most a quarter of the threads and of the places to wait. So it takes the
+/// names of four unresponsive domains to delay a look-up of another domain, which is then among the first when a thread is free. Against
+/// slow names in any number of domains, a bound on threads is no help.
 package struct LookupQueue {
     package typealias CallerID = UInt64
     package typealias ThreadID = UInt64
 
-    /// What is looked up.
+    /// A host name and an address family.
     package struct Lookup: Hashable, Sendable {
-        /// In canonical form.
+        /// The name in canonical form.
         package let name: String
         package let family: IPFamily
         let domain: String
@@ -44,11 +44,12 @@ package struct LookupQueue {
     }
 
     package struct Limits: Sendable {
-        /// Threads, and so look-ups that run, abandoned ones included. A blocked thread costs some kilobytes of memory.
+        /// The limit of threads, and thereby of running look-ups, abandoned ones included. A blocked thread costs some kilobytes of memory.
         package var threads: Int
-        /// Look-ups that wait for a thread. How many callers share a look-up is not limited here: each of them is a call that waits.
+        /// The limit of look-ups that wait for a thread. The number of callers that share a look-up is not limited here: each is a waiting
+        /// call.
         package var waiting: Int
-        /// Of one domain, a quarter of each.
+        /// The limits for one domain, a quarter of each.
         package var threadsPerDomain: Int { max(self.threads / 4, 1) }
         package var waitingPerDomain: Int { max(self.waiting / 4, 1) }
 
@@ -59,11 +60,11 @@ package struct LookupQueue {
     }
 
     package enum Decision: Equatable {
-        /// The look-up waits, or is under way already.
+        /// The look-up waits or is already running.
         case wait
-        /// Wake this idle thread; it has the look-up.
+        /// Wake this idle thread, to which the look-up has been assigned.
         case wake(ThreadID)
-        /// Start this thread; it has the look-up.
+        /// Start this thread, to which the look-up has been assigned.
         case start(ThreadID)
         case reject(Rejection)
     }
@@ -71,19 +72,19 @@ package struct LookupQueue {
     package enum Rejection: Error, Hashable, Sendable {
         /// All places to wait are taken.
         case full(waiting: Int)
-        /// All places for look-ups of this domain are taken.
+        /// All places to wait for look-ups of this domain are taken.
         case domainFull(String, waiting: Int)
     }
 
     private struct Pending {
         enum Phase: Equatable {
-            /// The number orders look-ups by their arrival.
+            /// `number` orders look-ups by their arrival.
             case waiting(number: Int)
             case running
         }
 
         var phase: Phase
-        /// Abandoned if there are none.
+        /// Empty if the look-up is abandoned.
         var callers: Set<CallerID>
     }
 
@@ -94,13 +95,13 @@ package struct LookupQueue {
 
     private let limits: Limits
     private var pending: [Lookup: Pending] = [:]
-    /// What each caller waits for.
+    /// The look-up that each caller waits for.
     package private(set) var lookups: [CallerID: Lookup] = [:]
-    /// In order of arrival; at most `Limits.waiting`.
+    /// In order of arrival, at most `Limits.waiting`.
     package private(set) var waiting: [Waiting] = []
-    /// What each thread looks up that is not idle.
+    /// The look-up that each busy thread runs.
     package private(set) var running: [ThreadID: Lookup] = [:]
-    /// The thread that has been idle for the shortest time is the last; it is woken first, so that the others can end.
+    /// The thread that has been idle for the shortest time is last. It is woken first, so that the others can end.
     private var idle: [ThreadID] = []
     private var threadsOfDomain: [String: Int] = [:]
     private var waitingOfDomain: [String: Int] = [:]
@@ -116,7 +117,7 @@ package struct LookupQueue {
 
     // MARK: Callers
 
-    /// A caller wants a look-up.
+    /// Requests a look-up for a caller.
     package mutating func ask(_ lookup: Lookup, _ caller: CallerID) -> Decision {
         if self.pending[lookup] != nil {
             self.pending[lookup]?.callers.insert(caller)
@@ -142,7 +143,7 @@ package struct LookupQueue {
         return .wait
     }
 
-    /// A caller waits no more. Does nothing if it has its result already.
+    /// Removes a caller that no longer waits. Does nothing if it already has its result.
     package mutating func leave(_ caller: CallerID) {
         guard let lookup = self.lookups.removeValue(forKey: caller) else { return }
         self.pending[lookup]?.callers.remove(caller)
@@ -153,7 +154,7 @@ package struct LookupQueue {
 
     // MARK: Threads
 
-    /// A thread has a result. Returns who gets it, and what the thread looks up next; with nothing to look up the thread is idle.
+    /// Records a thread's result. Returns the callers that receive it and the thread's next look-up; without one the thread is idle.
     package mutating func finished(_ thread: ThreadID) -> (callers: Set<CallerID>, next: Lookup?) {
         let callers = self.stopRunning(on: thread).map { self.remove($0) } ?? []
         let next = self.takeNext()
@@ -163,17 +164,17 @@ package struct LookupQueue {
 
     package enum IdleDecision: Equatable {
         case end
-        /// It has been given work meanwhile.
+        /// The thread has been given work in the meantime.
         case work
     }
 
-    /// A thread has been idle for a while.
+    /// Records that a thread has been idle for a while.
     package mutating func idleTimePassed(_ thread: ThreadID) -> IdleDecision {
         self.idle.removeAll { $0 == thread }
         return self.running[thread] == nil ? .end : .work
     }
 
-    /// A thread could not be started. Returns the callers that fail, and an idle thread that is to be woken instead.
+    /// Records that a thread could not be started. Returns the callers that fail, and an idle thread to be woken instead.
     package mutating func couldNotStart(_ thread: ThreadID) -> (failed: Set<CallerID>, wake: ThreadID?) {
         guard let lookup = self.stopRunning(on: thread) else { return ([], nil) }
         if self.threadCount == 0 {
@@ -186,13 +187,13 @@ package struct LookupQueue {
         if self.pending[lookup]?.callers.isEmpty ?? true || self.rejection(of: lookup) != nil {
             failed = self.remove(lookup)
         } else {
-            // Before all others that wait.
+            // Ahead of all other waiting look-ups.
             self.firstNumber -= 1
             self.pending[lookup]?.phase = .waiting(number: self.firstNumber)
             self.waiting.insert(Waiting(number: self.firstNumber, lookup: lookup), at: 0)
             self.waitingOfDomain[lookup.domain, default: 0] += 1
         }
-        // A thread may have become idle since.
+        // A thread may have become idle in the meantime.
         guard let thread = self.idle.last, let next = self.takeNext() else { return (failed, nil) }
         self.idle.removeLast()
         self.run(next, on: thread)
@@ -218,7 +219,7 @@ package struct LookupQueue {
         return .domainFull(lookup.domain, waiting: self.limits.waitingPerDomain)
     }
 
-    /// Takes the look-up that is next in turn, if there is one that may run.
+    /// Removes and returns the next look-up, if there is one that may run.
     private mutating func takeNext() -> Lookup? {
         var best: (index: Int, threads: Int)?
         for (index, waiting) in self.waiting.enumerated() {
@@ -251,7 +252,7 @@ package struct LookupQueue {
         return callers
     }
 
-    /// Subtracts one, and keeps no zeros: the number of domains is not bounded.
+    /// Subtracts one and keeps no zeros, because the number of domains is not bounded.
     private static func subtract(_ domain: String, from counts: inout [String: Int]) {
         guard let count = counts[domain] else { return }
         counts[domain] = count > 1 ? count - 1 : nil

@@ -1,7 +1,7 @@
-/// How much of each socket's data waits in a mailbox, and whether its socket may go on reading.
+/// The amount of each socket's data that waits in a mailbox, and whether the socket may continue reading.
 ///
-/// A socket is asked to pause when more bytes of it wait than its high-water mark allows, and to go on when no more than half of
-/// that do. One that floods its owner does not hold up the others.
+/// A socket is asked to pause when more of its bytes wait than its high-water mark permits, and to resume when at most half of that wait. A
+/// socket that floods its owner does not delay the others.
 package struct MailboxLedger<Key: Hashable & Sendable>: Sendable {
     package enum Advice: Sendable, Hashable { case none, pause, resume }
 
@@ -15,10 +15,10 @@ package struct MailboxLedger<Key: Hashable & Sendable>: Sendable {
 
     package init() {}
 
-    /// What a message takes besides its bytes, about: its place in the mailbox and the buffer's own memory.
+    /// The approximate cost of a message besides its bytes: its place in the mailbox and the buffer's own memory.
     private static var messageOverhead: Int { 128 }
 
-    /// A message of `count` bytes has been put into the mailbox. An empty message costs as well.
+    /// Records that a message of `count` bytes has been put into the mailbox. An empty message has a cost as well.
     package mutating func posted(_ count: Int, by key: Key, highWater: Int) -> Advice {
         var account = self.accounts[key, default: Account()]
         account.waiting += count + Self.messageOverhead
@@ -29,7 +29,7 @@ package struct MailboxLedger<Key: Hashable & Sendable>: Sendable {
         return .pause
     }
 
-    /// A message of `count` bytes has been taken out.
+    /// Records that a message of `count` bytes has been taken out.
     package mutating func taken(_ count: Int, of key: Key) -> Advice {
         guard var account = self.accounts[key] else { return .none }
         account.waiting -= count + Self.messageOverhead
@@ -39,7 +39,7 @@ package struct MailboxLedger<Key: Hashable & Sendable>: Sendable {
         return resumes ? .resume : .none
     }
 
-    /// A socket has left this mailbox with all its messages.
+    /// Records that a socket has left this mailbox with all its messages.
     package mutating func left(_ key: Key) {
         self.accounts[key] = nil
     }

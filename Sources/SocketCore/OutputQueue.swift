@@ -1,17 +1,17 @@
 import DequeModule
 package import NIOCore
 
-/// Bytes that were written and that the operating system has not taken yet.
+/// Written bytes that the operating system has not yet taken.
 ///
-/// What it holds in memory is at most about twice its bytes and the part of its first buffer that has been taken, whatever the buffers are
-/// that it is given: writers reuse large buffers, and a peer that reads nothing could otherwise fill many of them with a record of a few
-/// bytes each. Small parts are copied behind one another.
+/// The queue holds at most about twice its bytes in memory, plus the part of its first buffer that has been taken, whatever buffers it is
+/// given: writers reuse large buffers, and a peer that reads nothing could otherwise fill many of them with a record of a few bytes each.
+/// Small parts are copied into one buffer.
 package struct OutputQueue {
-    /// Copies gather in buffers of this size.
+    /// The size of the buffers into which small parts are copied.
     private static let gatheringSize = 64 << 10
 
     private var buffers = Deque<ByteBuffer>()
-    /// Whether the last buffer is a copy of this queue's own, to which more can be added.
+    /// Whether the last buffer is such a copy, to which more can be added.
     private var isGathering = false
     package private(set) var byteCount = 0
 
@@ -19,7 +19,7 @@ package struct OutputQueue {
 
     package var isEmpty: Bool { self.buffers.isEmpty }
 
-    /// The memory behind the bytes.
+    /// The memory that the buffers keep allocated.
     package var storageSize: Int { self.buffers.reduce(0) { $0 + $1.storageCapacity } }
 
     package mutating func append(_ bytes: ByteBuffer) {
@@ -29,7 +29,7 @@ package struct OutputQueue {
             self.buffers.append(bytes)
             self.isGathering = false
         } else if self.isGathering, let last = self.buffers.indices.last,
-            // What has been taken from it counts: its memory is not used again while it gathers.
+            // Includes what has been taken: its memory is not reused while the buffer gathers.
             self.buffers[last].writerIndex + bytes.readableBytes <= Self.gatheringSize
         {
             self.buffers[last].writeImmutableBuffer(bytes)
@@ -39,7 +39,7 @@ package struct OutputQueue {
         }
     }
 
-    /// Offers the first buffer to `send`, which answers how many of its bytes it has taken; 0 if the queue is empty.
+    /// Offers the first buffer to `send`, which returns how many of its bytes it has taken. Returns 0 if the queue is empty.
     package mutating func withFirst(_ send: (ByteBuffer) -> Int) -> Int {
         guard !self.buffers.isEmpty else { return 0 }
         let count = send(self.buffers[0])
@@ -48,14 +48,14 @@ package struct OutputQueue {
         return count
     }
 
-    /// Takes out the first buffer when all of its bytes have been taken, so that it can be used again.
+    /// Removes the first buffer if all of its bytes have been taken, so that it can be reused.
     package mutating func removeUsedFirst() -> ByteBuffer? {
         guard let first = self.buffers.first, first.readableBytes == 0 else { return nil }
         if self.buffers.count == 1 { self.isGathering = false }
         return self.buffers.removeFirst()
     }
 
-    /// Takes out the first buffer, whatever is left of it.
+    /// Removes the first buffer, whatever is left of it.
     package mutating func popFirst() -> ByteBuffer? {
         guard let first = self.buffers.popFirst() else { return nil }
         self.byteCount -= first.readableBytes
@@ -69,9 +69,9 @@ package struct OutputQueue {
 }
 
 extension ByteBuffer {
-    /// Whether its bytes are less than half of the memory that it keeps, and that is more than a small buffer's.
+    /// Whether the bytes take less than half of the memory that they keep, and that memory exceeds a small buffer's.
     package var isSparse: Bool { self.storageCapacity > 1024 && self.readableBytes < self.storageCapacity / 2 }
 
-    /// The same bytes in memory of their own.
+    /// Returns the same bytes in separate memory.
     package func copied() -> ByteBuffer { ByteBuffer(bytes: self.readableBytesView) }
 }

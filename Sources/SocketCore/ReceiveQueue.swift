@@ -1,14 +1,14 @@
 package import NIOCore
 
-/// What has arrived and nobody has taken yet, and how much more may arrive.
+/// Bytes that have arrived and not been received, and the limit on further ones.
 package struct ReceiveQueue: Sendable {
-    /// What somebody asks of the queue.
+    /// A request for bytes.
     package enum Request: Sendable, Hashable {
-        /// What there is: at least a byte of a plain stream, or one packet of a framed one.
+        /// Whatever is available: at least a byte of a plain stream, or one packet of a framed one.
         case next
-        /// Exactly that many bytes, from a plain stream.
+        /// Exactly this many bytes of a plain stream.
         case exactly(Int)
-        /// A line without its end, from a plain stream.
+        /// A line of a plain stream, without its terminator.
         case line(maximumLength: Int)
     }
 
@@ -16,19 +16,19 @@ package struct ReceiveQueue: Sendable {
         case bytes(ByteBuffer)
         /// Not enough has arrived.
         case wait
-        /// The header announces more than a packet may have, or at least so many bytes have come without the packet's end.
+        /// The header announces more than a packet may have, or at least this many bytes have arrived without the packet's end.
         case oversized(Int)
-        /// The line that was asked for is longer than allowed; its bytes stay.
+        /// The requested line is longer than permitted. Its bytes are kept.
         case lineTooLong
     }
 
     package let framing: Framing
     package let maximumPacketSize: Int
-    /// Bytes that are taken from the network before anybody asks for them.
+    /// The number of bytes that are read from the network before they are requested.
     package let readAhead: Int
-    /// The bytes in order of arrival. The engine decrypts into this buffer's end.
+    /// The bytes in order of arrival. The engine decrypts to the end of this buffer.
     package var bytes = ByteBuffer()
-    /// How many bytes at the front are known not to contain the beginning of a terminator, so that none is looked at twice.
+    /// The number of bytes at the front that are known not to contain the beginning of a terminator, so that none is searched twice.
     private var searched = 0
 
     package init(framing: Framing, maximumPacketSize: Int, readAhead: Int) {
@@ -37,10 +37,10 @@ package struct ReceiveQueue: Sendable {
         self.readAhead = readAhead
     }
 
-    /// How many bytes the queue may hold when `request` is the next to be served: read-ahead, or all that the request needs.
+    /// Returns the number of bytes that the queue may hold when `request` is the next to be served: the read-ahead, or as much as the
+    /// request needs.
     ///
-    /// A whole packet is gathered even if it is larger than the read-ahead; memory grows with what has
-    /// come, not with what is announced.
+    /// A whole packet is gathered even if it is larger than the read-ahead. Memory grows with what has arrived, not with what is announced.
     package func limit(for request: Request?) -> Int {
         var needed = 0
         switch (self.framing, request) {
@@ -56,7 +56,7 @@ package struct ReceiveQueue: Sendable {
         return max(self.readAhead, self.framing.headerLength, needed)
     }
 
-    /// Another read-ahead beyond what has been searched in vain, up to the longest that may come.
+    /// Returns a limit of another read-ahead beyond what has been searched without success, up to the longest permitted.
     private func limit(forTerminatedUpTo maximumLength: Int) -> Int {
         max(self.readAhead, min(self.searched + self.readAhead, maximumLength + 2 * Delimiter.longest))
     }
@@ -86,7 +86,7 @@ package struct ReceiveQueue: Sendable {
         }
     }
 
-    /// Takes what stands before the terminator, and the terminator away.
+    /// Removes the bytes before the terminator, and the terminator. Returns the bytes.
     private mutating func takeTerminated(by terminator: Terminator, maximumLength: Int) -> Answer {
         let found = self.bytes.withUnsafeReadableBytes { bytes -> (length: Int, skipped: Int)? in
             guard let position = terminator.position(in: bytes, from: min(self.searched, bytes.count)) else { return nil }
@@ -95,7 +95,7 @@ package struct ReceiveQueue: Sendable {
         }
         guard let found else {
             self.searched = max(self.bytes.readableBytes - (terminator.count - 1), 0)
-            // The last bytes may be the beginning of the terminator: of a line's, the CR.
+            // The last bytes may be the beginning of the terminator, such as the CR of a line's.
             let shortest = self.bytes.readableBytes - (terminator == .line ? 1 : terminator.count - 1)
             return shortest > maximumLength ? .oversized(shortest) : .wait
         }
@@ -105,7 +105,7 @@ package struct ReceiveQueue: Sendable {
         return .bytes(payload)
     }
 
-    /// Takes what is left of a plain stream that has ended: its last line, which has no end.
+    /// Removes and returns the rest of a plain stream that has ended: its last line, which has no terminator.
     package mutating func takeRest() -> ByteBuffer? {
         self.bytes.readableBytes > 0 ? self.takeAll() : nil
     }
@@ -119,8 +119,8 @@ package struct ReceiveQueue: Sendable {
         let all = self.bytes
         self.bytes = ByteBuffer()
         self.searched = 0
-        // A few bytes must not keep a large buffer for as long as the caller keeps them. The queue's own buffer is no slice of another, and
-        // so its capacity is all the memory that it keeps, and cheaper to ask for.
+        // A few bytes must not keep a large buffer for as long as the caller keeps them. The queue's own buffer is not a slice of another,
+        // so its capacity is all the memory that it keeps, and is cheaper to query.
         return all.readableBytes < all.capacity / 2 && all.isSparse ? all.copied() : all
     }
 
@@ -128,8 +128,8 @@ package struct ReceiveQueue: Sendable {
         if count == self.bytes.readableBytes { return self.takeAll() }
         guard let slice = self.bytes.readSlice(length: count) else { return nil }
         self.searched = 0
-        // Of the two parts the shorter is copied: neither keeps the other's memory, and no byte is copied often. What has been
-        // taken is given back: a stream whose packets and records never end together would grow the buffer for ever.
+        // The shorter of the two parts is copied, so neither keeps the other's memory and no byte is copied often. The memory of what has
+        // been taken is released: otherwise a stream whose packets and records never end together would grow the buffer forever.
         guard count > self.bytes.readableBytes else {
             let copy = slice.copied()
             if self.bytes.readerIndex > self.bytes.readableBytes { self.bytes = self.bytes.copied() }

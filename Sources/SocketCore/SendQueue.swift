@@ -1,10 +1,10 @@
 import DequeModule
 package import NIOCore
 
-/// What is to be sent and does not fit below the high-water mark yet: whole units, first come, first served.
+/// Data to be sent that does not yet fit below the high-water mark: whole units in order of arrival.
 ///
-/// A unit is what one call of `send` was given. Its bytes are never mixed with another's. Once the first of its bytes has gone,
-/// the rest will follow, come what may: half a packet would spoil the stream.
+/// A unit is the data of one call of `send`. Its bytes are never interleaved with another's. Once the first byte has been sent, the rest
+/// follows unconditionally: half a packet would corrupt the stream.
 package struct SendQueue {
     package typealias ID = UInt64
 
@@ -20,14 +20,14 @@ package struct SendQueue {
 
     package var isEmpty: Bool { self.units.isEmpty }
 
-    /// All bytes that wait.
+    /// The number of bytes that wait.
     package var byteCount: Int { self.units.reduce(0) { $0 + $1.bytes.readableBytes } }
 
     package mutating func append(_ id: ID, _ bytes: ByteBuffer) {
         self.units.append(Unit(id: id, bytes: bytes))
     }
 
-    /// Takes up to `limit` bytes of the first unit; `completed` names the unit if these were its last.
+    /// Takes up to `limit` bytes of the first unit. `completed` identifies the unit if these were its last bytes.
     package mutating func takeChunk(limit: Int) -> (bytes: ByteBuffer, completed: ID?)? {
         guard var unit = self.units.first else { return nil }
         guard let chunk = unit.bytes.readSlice(length: min(limit, unit.bytes.readableBytes)) else { return nil }
@@ -41,9 +41,9 @@ package struct SendQueue {
     }
 
     package enum Cancellation: Equatable {
-        /// Nothing of it will be sent.
+        /// Nothing of the unit will be sent.
         case dropped
-        /// It has begun, and so the rest is sent as well.
+        /// The unit has been sent in part, so the rest is sent as well.
         case tooLate
         case unknown
     }
@@ -55,14 +55,14 @@ package struct SendQueue {
         return .dropped
     }
 
-    /// Drops the units that have not begun: what is left when no more is accepted.
+    /// Drops the units that have not begun, when nothing more is accepted.
     package mutating func dropUnbegun() -> [ID] {
         let dropped = self.units.filter { !$0.hasBegun }.map(\.id)
         self.units.removeAll { !$0.hasBegun }
         return dropped
     }
 
-    /// Drops everything: nothing can be sent any more.
+    /// Drops everything, when nothing can be sent any more.
     package mutating func dropAll() -> [ID] {
         let dropped = self.units.map(\.id)
         self.units.removeAll()

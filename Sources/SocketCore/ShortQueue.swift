@@ -1,9 +1,9 @@
-/// A queue that is seldom longer than one: its first element lies in the queue itself and takes no memory beside it.
+/// A queue that seldom holds more than one element. The first element is stored inline, without an allocation.
 ///
-/// Public, in a module that is no product, because only so it is specialized in other modules; unspecialized it costs 2,000
-/// instructions a message more.
+/// Public, in a module that is not a product, because only then is it specialized in other modules. Without specialization it costs 2,000
+/// more instructions per message.
 @frozen public struct ShortQueue<Element> {
-    /// nil only if there are no others.
+    /// nil only if `others` is empty.
     @usableFromInline var head: Element?
     @usableFromInline var others: [Element] = []
 
@@ -25,14 +25,14 @@
         return first
     }
 
-    /// Takes out the first element that matches, wherever it stands.
+    /// Removes the first matching element at any place.
     @inlinable public mutating func remove(where matches: (Element) -> Bool) -> Element? {
         guard let head = self.head else { return nil }
         if matches(head) { return self.popFirst() }
         return self.others.firstIndex(where: matches).map { self.others.remove(at: $0) }
     }
 
-    /// Takes out everything, in its order.
+    /// Removes and returns all elements in order.
     @inlinable public mutating func removeAll() -> [Element] {
         defer { self = ShortQueue() }
         return Array(self)
