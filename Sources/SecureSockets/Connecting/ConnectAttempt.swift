@@ -12,9 +12,9 @@ import TLSEngine
     import Glibc
 #endif
 
-/// One call of `connect`: name, transport and handshake under one deadline.
+/// One call of `connect`: look-up, transport and handshake under one deadline.
 ///
-/// Sendable without a check because all of its state is touched on `loop` only, which its connector and its connection are on as well.
+/// Sendable without a check because all of its state is used on `loop` only, as are its connector and its connection.
 final class ConnectAttempt: @unchecked Sendable {
     private let host: String
     private let target: ConnectTarget
@@ -28,14 +28,14 @@ final class ConnectAttempt: @unchecked Sendable {
     private var connector: HostConnector?
     private var connection: Connection?
     private var waiter: Waiter<SecureSocket>?
-    /// `resolving` until the first address is tried, `connecting` until one has answered.
+    /// `resolving` until the first address is tried, `connecting` until one has connected.
     private var step = SecureSocketError.Step.resolving
     private var tried = TriedAddresses()
     private var isOver = false
 
     /// - Parameters:
     ///   - resolver: Resolves the host's name.
-    ///   - addressConnector: Connects to its addresses; nil: the one for `loop`.
+    ///   - addressConnector: Connects to its addresses; nil uses the one for `loop`.
     init(
         host: String, target: ConnectTarget, tls: TLSClientConfiguration, options: SocketOptions,
         family: ConnectOptions.AddressFamily, loop: any EventLoop,
@@ -76,7 +76,7 @@ final class ConnectAttempt: @unchecked Sendable {
     private func start(_ waiter: Waiter<SecureSocket>, _ timeout: Duration?) {
         self.waiter = waiter
         #if os(Linux)
-            // A loop that has been shut down takes no descriptor, and a timer of it would cost Dispatch one.
+            // A loop that has been shut down takes no descriptor, and a timer on it would occupy Dispatch.
             if let loop = self.loop as? EpollEventLoop, loop.hasEnded {
                 let error = IOError(errnoCode: ECANCELED, reason: "the event loop has been shut down")
                 return self.end(.failure(.transport(error, step: self.step, "cannot connect to \(self.peer)")))
@@ -106,7 +106,7 @@ final class ConnectAttempt: @unchecked Sendable {
     }
 
     private func timedOut(_ timeout: Duration) {
-        // Of an address that was given, the peer's text says it already.
+        // For an address, the peer's text contains it already.
         let addresses = if case .name = self.target.host { self.tried.description } else { "" }
         let (doing, advice): (String, String?) =
             switch self.step {
@@ -149,7 +149,7 @@ final class ConnectAttempt: @unchecked Sendable {
                 at: self.peer)
             let connection = Connection(transport: transport, engine: engine, options: self.options, peerName: self.peer)
             self.connection = connection
-            // The deadline of the whole call is ours.
+            // The deadline of the whole call applies, not one for the handshake.
             self.loop.execute {
                 connection.start(timeout: nil) { outcome in
                     switch outcome {
@@ -186,7 +186,7 @@ final class ConnectAttempt: @unchecked Sendable {
         return .transport(error, step: self.step, "cannot connect to \(self.peer)")
     }
 
-    /// Of the failures of both families, the one that has to be mended first.
+    /// Selects, from the failures of both families, the one that has to be fixed first.
     private func error(ofLookups failures: [HostResolver.Failure]) -> SecureSocketError {
         for case .system(let number) in failures {
             return .system(number, step: .resolving, "cannot resolve the host name \(self.host)")
@@ -221,7 +221,7 @@ extension LookupQueue.Rejection {
     }
 }
 
-/// The addresses of a name that were tried, for messages: those that come first, and how many more there were.
+/// The addresses of a name that were tried, for messages: the first few, and how many more there were.
 struct TriedAddresses: CustomStringConvertible {
     private static let mostInText = 4
 
@@ -239,7 +239,7 @@ struct TriedAddresses: CustomStringConvertible {
         if self.first.count < Self.mostInText, let text = address.ipAddress { self.first.append(text) }
     }
 
-    /// ` (127.0.0.1, ::1)`, or nothing if there are none.
+    /// ` (127.0.0.1, ::1)`, or empty if there are none.
     var description: String {
         if self.first.isEmpty { return "" }
         let more = self.count - self.first.count
@@ -248,7 +248,7 @@ struct TriedAddresses: CustomStringConvertible {
 }
 
 extension TLSEngine {
-    /// The client's end for a host: asks for its name, and expects its certificate as far as `verification` says.
+    /// Creates a client's engine for a host: requests its name, and expects its certificate as far as `verification` requires.
     convenience init(
         client context: TLSContext, for host: String, verification: TLSClientConfiguration.Verification, serverName: String?,
         at endpoint: String?
@@ -260,7 +260,7 @@ extension TLSEngine {
 }
 
 extension Connection {
-    /// The public handle; called once, when the handshake is complete.
+    /// Creates the public handle. Called once, when the handshake is complete.
     func makeHandle(_ step: SecureSocketError.Step) -> Result<SecureSocket, SecureSocketError> {
         guard let negotiated = self.engine.negotiated else { return .failure(self.connectionLost(step)) }
         return .success(SecureSocket(self, ConnectionInformation(negotiated)))
@@ -268,7 +268,7 @@ extension Connection {
 }
 
 extension SocketEndpoint {
-    /// The address itself, without a look-up.
+    /// Converts the address itself, without a look-up.
     func socketAddress() throws(SecureSocketError) -> SocketAddress {
         if let host = try? ConnectTarget.Host(self.host, port: self.port), case .address(let address) = host { return address }
         throw SecureSocketError(
@@ -280,22 +280,23 @@ extension SocketEndpoint {
 extension SecureSocket {
     /// Connects to a server: resolves its name, connects, completes the handshake and verifies the server.
     ///
-    /// Calls with the same name share its look-up. At most 64 look-ups run at a time, on threads of their own, and 1024 wait; of names with the
-    /// same last two labels a quarter of that. The system's resolver cannot be interrupted: a look-up whose callers have given up still
-    /// counts until it returns. Addresses, `localhost` and names under it need none.
+    /// Calls with the same name share its look-up. At most 64 look-ups run at a time, on separate threads, and 1024 wait; names with the
+    /// same last two labels may use a quarter of each. The system's resolver cannot be interrupted, so a look-up that all callers have
+    /// abandoned counts until it returns. Addresses, `localhost` and names under it need no look-up.
     ///
     /// - Parameters:
-    ///   - host: A host name or an address. Of a name's addresses those that answer first are used (RFC 8305). A name is in ASCII: an
-    ///     internationalized one is given by its A-labels (`xn--…`).
+    ///   - host: A host name or an address. The addresses of a name are tried in parallel, and the first connection is used (RFC 8305). A
+    ///     name is in ASCII: an internationalized one is given by its A-labels (`xn--…`).
     ///   - port: 1 to 65535.
     ///   - tls: What is trusted and checked. Default: chain and name, with the system's trust.
     ///   - options: The options of the socket.
     ///   - connecting: The local endpoint, and which addresses are tried.
-    ///   - timeout: For everything together; nil: for ever. Default: 30 seconds.
-    ///   - group: The event loops to choose one from. A group of SwiftNIO's must not be shut down before its sockets are
-    ///     closed: nothing that is asked of them after that is answered.
-    /// - Throws: ``SecureSocketError``: `nameNotFound`, `tooManyLookups`, `connectionRefused`, `unreachable`, `timedOut`, `certificateVerificationFailed` with the
-    ///   reason, `alertReceived`, `protocolError`, `endedInHandshake`, `cancelled`, and others. Nothing is left open.
+    ///   - timeout: The limit for all steps together; nil for none. Default: 30 seconds.
+    ///   - group: The event loops from which one is chosen. A group of SwiftNIO must not be shut down before its sockets are closed: calls
+    ///     made afterwards never return.
+    /// - Throws: ``SecureSocketError``: `nameNotFound`, `tooManyLookups`, `connectionRefused`, `unreachable`, `timedOut`,
+    ///   `certificateVerificationFailed` with the reason, `alertReceived`, `protocolError`, `endedInHandshake`, `cancelled`, and others.
+    ///   Nothing is left open.
     public static func connect(
         to host: String,
         port: Int,

@@ -3,9 +3,9 @@ import SocketCore
 import TLSEngine
 
 extension ConnectTarget.Host {
-    /// Reads a host as callers give it: a name or an address, and checks it.
+    /// Parses and validates a host as callers specify it: a name or an address.
     init(_ text: String, port: Int) throws(SecureSocketError) {
-        // Functions of the C library would take what is before a NUL for the whole.
+        // Functions of the C library would take the text before a NUL for the whole.
         guard !text.utf8.contains(0), case .address(let literal) = PeerName(text) else {
             do {
                 self = .name(try HostName(text))
@@ -29,7 +29,7 @@ extension SecureSocketError {
         _ = try ConnectTarget.Host(host, port: 0)
     }
 
-    /// Rejects a name that could neither be asked for nor be in a certificate.
+    /// Rejects a name that could neither be requested nor appear in a certificate.
     package static func check(serverName name: String) throws(SecureSocketError) {
         guard name.utf8.contains(0) || IPAddressBytes(literal: name) == nil else { return }
         do {
@@ -55,7 +55,7 @@ extension SecureSocketError {
 }
 
 extension HostName.Problem {
-    /// What is wrong with a name, and what to do about it.
+    /// The fault of a name, and advice.
     fileprivate var explanation: (fault: String, advice: String?) {
         switch self {
         case .empty: ("is empty", nil)
@@ -77,9 +77,9 @@ extension HostName.Problem {
 }
 
 extension String {
-    /// An address without the brackets that it may have, as in a URL.
+    /// The address without the brackets that it has in a URL.
     var withoutBrackets: String { self.hasPrefix("[") && self.hasSuffix("]") ? String(self.dropFirst().dropLast()) : self }
 
-    /// The text between quotation marks, as messages show it.
+    /// The text in quotation marks, as in messages.
     fileprivate var quoted: String { "\"\(self.abbreviatedForDisplay)\"" }
 }

@@ -11,9 +11,9 @@ import SocketCore
     import Glibc
 #endif
 
-/// Connects to a host: resolves its name, and races its addresses (`HappyEyeballs`).
+/// Connects to a host: resolves its name and tries its addresses (`HappyEyeballs`).
 ///
-/// Sendable without a check because it is touched on its event loop only.
+/// Sendable without a check because it is used on its event loop only.
 final class HostConnector: @unchecked Sendable {
     private let executor: EventLoopExecutor
     private let family: ConnectOptions.AddressFamily
@@ -24,7 +24,7 @@ final class HostConnector: @unchecked Sendable {
     private var attempts: [ObjectIdentifier: any AddressAttempt] = [:]
     private var failure = ConnectFailure()
     private var local: SocketAddress?
-    /// The next event of the race: one at a time.
+    /// The next event of the race. There is never more than one.
     private var timer: EventLoopExecutor.Timer?
     #if os(Linux)
         /// Abandoned when the loop is shut down.
@@ -43,11 +43,11 @@ final class HostConnector: @unchecked Sendable {
         self.resolver = resolver
     }
 
-    /// Begins. To be called on the loop.
+    /// Begins. Call it on the loop.
     ///
     /// - Parameters:
     ///   - attempting: Called before each address is tried.
-    ///   - completion: Called once, on the loop, unless it is given up before; possibly before this returns.
+    ///   - completion: Called once, on the loop, unless `giveUp` is called before; possibly before this returns.
     func start(
         _ target: ConnectTarget, attempting: @escaping (SocketAddress) -> Void,
         completion: @escaping (Result<ConnectedTransport, any Error>) -> Void
@@ -68,7 +68,7 @@ final class HostConnector: @unchecked Sendable {
         }
     }
 
-    /// Ends a look-up when the loop is shut down: no address is being connected to, whose socket the loop would close.
+    /// Ends a look-up when the loop is shut down. Before any address is tried, there is no socket that the loop would close.
     private func watchLoop() {
         #if os(Linux)
             guard let loop = self.executor.loop as? EpollEventLoop else { return }
@@ -79,7 +79,7 @@ final class HostConnector: @unchecked Sendable {
         #endif
     }
 
-    /// Ends all that is under way. To be called on the loop.
+    /// Ends everything in progress. Call it on the loop.
     func giveUp() {
         self.completion = nil
         self.attempting = nil
@@ -122,7 +122,8 @@ final class HostConnector: @unchecked Sendable {
 
     // MARK: Addresses
 
-    /// Performs an action of the race, and those that follow from it at once: a name may have thousands of addresses that all fail so.
+    /// Performs an action of the race and those that follow from it immediately. This is a loop because a name may have thousands of
+    /// addresses that all fail immediately.
     private func perform(_ action: HappyEyeballs<SocketAddress>.Action) {
         var next: HappyEyeballs<SocketAddress>.Action? = action
         while let action = next, self.completion != nil {
@@ -173,8 +174,9 @@ final class HostConnector: @unchecked Sendable {
     }
 }
 
-/// Connects to one address. Everything is called on the loop.
+/// Connects to one address. Used on the loop.
 protocol AddressConnector: AnyObject {
+    /// Begins an attempt.
     /// - Parameter completion: Called once, after this has returned, unless the attempt is closed before.
     func connect(
         to address: SocketAddress, from local: SocketAddress?,
@@ -182,12 +184,12 @@ protocol AddressConnector: AnyObject {
     ) throws(IOError) -> any AddressAttempt
 }
 
-/// A connection to one address that is being made.
+/// An attempt to connect to one address.
 protocol AddressAttempt: AnyObject {
     func close()
 }
 
-/// Where to connect to.
+/// The destination of a connection.
 struct ConnectTarget {
     enum Host {
         case address(SocketAddress)
@@ -196,27 +198,27 @@ struct ConnectTarget {
 
     let host: Host
     let port: Int
-    /// Where to connect from; nil: the operating system chooses.
+    /// The local address; nil lets the operating system choose.
     let local: SocketAddress?
 }
 
-/// A transport that is connected and has no connection yet.
+/// A connected transport that has no connection yet.
 struct ConnectedTransport {
-    /// Makes the connection.
+    /// Creates the connection.
     let begin: (@escaping (any Transport) -> Connection?) throws -> Void
     let close: () -> Void
 }
 
-/// No address could be connected to.
+/// The failure to connect to any address.
 struct ConnectFailure: Error {
-    /// Of the look-ups that failed.
+    /// The failures of look-ups.
     var lookups: [HostResolver.Failure] = []
     /// The errors of the addresses that were tried.
     var attempts: [Int32] = []
 }
 
 extension ConnectOptions.AddressFamily {
-    /// The preferred one first.
+    /// The families, the preferred one first.
     fileprivate var families: [IPFamily] {
         (self.usesIPv6 ? [.v6] : []) + (self.usesIPv4 ? [.v4] : [])
     }

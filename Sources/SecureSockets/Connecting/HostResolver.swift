@@ -3,10 +3,10 @@ import NIOCore
 import SocketCore
 import Synchronization
 
-/// Resolves host names on threads of its own.
+/// Resolves host names on dedicated threads.
 ///
-/// `LookupQueue` decides which look-up runs when, and how many threads there are; this class starts and wakes them. A thread ends when it
-/// has been idle for ten seconds. Loopback names are answered without a look-up.
+/// `LookupQueue` decides which look-up runs when, and how many threads there are. This class starts and wakes the threads. A thread ends
+/// when it has been idle for ten seconds. Loopback names are resolved without a look-up.
 final class HostResolver: Sendable {
     typealias Answer = Result<[SocketAddress], Failure>
     typealias Completion = @Sendable (Answer) -> Void
@@ -19,14 +19,14 @@ final class HostResolver: Sendable {
         case rejected(LookupQueue.Rejection)
     }
 
-    /// The resolver of the program, which calls `getaddrinfo`.
+    /// The resolver of the process, which calls `getaddrinfo`.
     static let shared = HostResolver { SystemResolver.addresses(of: $0.name, $0.family) }
 
     struct State {
         var queue: LookupQueue
-        /// Of callers that wait.
+        /// The completions of waiting callers.
         var completions: [LookupQueue.CallerID: Completion] = [:]
-        /// Of threads: each waits at its own while it is idle.
+        /// The semaphores of threads, on which they wait while idle.
         var semaphores: [LookupQueue.ThreadID: DispatchSemaphore] = [:]
         var lastCaller: LookupQueue.CallerID = 0
     }
@@ -38,9 +38,9 @@ final class HostResolver: Sendable {
 
     /// - Parameters:
     ///   - limits: How many look-ups run and wait.
-    ///   - idleTime: After this time without work a thread ends.
+    ///   - idleTime: The time without work after which a thread ends.
     ///   - spawn: Starts a thread. Returns an error number, or 0.
-    ///   - resolve: Resolves one name; blocks its thread.
+    ///   - resolve: Resolves one name and blocks its thread.
     init(
         limits: LookupQueue.Limits = LookupQueue.Limits(),
         idleTime: DispatchTimeInterval = .seconds(10),
@@ -60,7 +60,7 @@ final class HostResolver: Sendable {
         fileprivate let resolver: HostResolver
         fileprivate let caller: LookupQueue.CallerID
 
-        /// Gives up. `completion` may still be called if the result is there already.
+        /// Cancels the look-up. `completion` may still be called if the result is already available.
         func cancel() {
             let completion = self.resolver.state.withLock { state in
                 state.queue.leave(self.caller)
@@ -76,7 +76,7 @@ final class HostResolver: Sendable {
         case pending(Query)
     }
 
-    /// Looks up the addresses of one family, without a port; none if the name has none of this family.
+    /// Looks up the addresses of one family, without a port. The result is empty if the name has none of this family.
     ///
     /// - Parameter completion: Called once, on another thread, if the reply is `pending`.
     func lookUp(_ name: HostName, _ family: IPFamily, completion: @escaping Completion) -> Reply {
@@ -131,7 +131,7 @@ final class HostResolver: Sendable {
         self.state.withLock { $0.queue.running[thread] }
     }
 
-    /// Passes a result on. Returns what is to be looked up next, if anything is waiting.
+    /// Passes on a result. Returns the next look-up if one is waiting.
     private func finish(_ thread: LookupQueue.ThreadID, _ answer: Answer) -> LookupQueue.Lookup? {
         let (completions, next) = self.state.withLock { state in
             let (callers, next) = state.queue.finished(thread)
@@ -149,7 +149,7 @@ final class HostResolver: Sendable {
                 return decision
             }
             if decision == .end { return nil }
-            // It was given work at this moment, and is being woken.
+            // It has been given work at this moment and is being woken.
             semaphore.wait()
         }
         return self.work(of: thread)

@@ -11,18 +11,18 @@ import SocketCore
     import Glibc
 #endif
 
-/// `getaddrinfo(3)`.
+/// Resolves names with `getaddrinfo(3)`.
 enum SystemResolver {
-    /// All addresses of one family; none if the name has none of this family. Blocks.
+    /// Returns all addresses of one family; none if the name has none of this family. Blocks.
     static func addresses(of name: String, _ family: IPFamily) -> HostResolver.Answer {
         let answer = self.ask(name, family, flags: 0)
-        // Without descriptors it finds neither files nor name servers, and reports that in different ways.
+        // Without descriptors it finds neither files nor name servers, and reports that in various ways.
         if case .failure = answer, let number = self.lackOfDescriptors { return .failure(.system(number)) }
         return answer
     }
 
-    /// The address that a literal with a zone stands for, such as `fe80::1%eth0` (RFC 4007 §11.2); nil if it is not one, or there is no
-    /// such network interface. Does not block.
+    /// Returns the address of a literal with a zone, such as `fe80::1%eth0` (RFC 4007 §11.2); nil if it is not one, or there is no such
+    /// network interface. Does not block.
     static func address(scoped literal: String, port: Int) -> SocketAddress? {
         guard !literal.utf8.contains(0), case .success(let addresses) = self.ask(literal, .v6, flags: AI_NUMERICHOST) else {
             return nil
@@ -66,7 +66,7 @@ enum SystemResolver {
         return .success(addresses)
     }
 
-    /// The error number, if no file can be opened for lack of descriptors.
+    /// The error number if no file can be opened for lack of descriptors; otherwise nil.
     private static var lackOfDescriptors: Int32? {
         let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
         if descriptor >= 0 {

@@ -2,9 +2,9 @@ import NIOCore
 import SocketCore
 import TLSEngine
 
-/// Closing: calls end at once, delivery continues in the background. Performs what `ClosingMachine` decides.
+/// Closing: waiting calls end at once and delivery continues in the background. Performs the decisions of `ClosingMachine`.
 extension Connection {
-    /// Closes this side. What had arrived is discarded; calls that wait end with `closed`.
+    /// Closes this side. Data that has arrived is discarded, and waiting calls end with `closed`.
     ///
     /// - Parameter sendsCloseNotify: Whether the peer is told that the stream is complete.
     func close(sendsCloseNotify: Bool = true) {
@@ -16,14 +16,14 @@ extension Connection {
         self.perform(self.closing.abort())
     }
 
-    /// Ends everything at once.
+    /// Drops the connection at once.
     func drop() {
         self.closing.drop()
         self.perform(self.machine.close())
         self.transport.close()
     }
 
-    /// The program is about to stop.
+    /// Shortens closing because the program is about to exit.
     func hasten() {
         guard self.isClosing else { return }
         self.perform(self.closing.hasten(self.progress()))
@@ -70,8 +70,8 @@ extension Connection {
         self.forgetSpareWaiter()
     }
 
-    /// Ends the calls that wait to send. One that has begun goes on without its caller, so that the peer gets the whole unit; it is as
-    /// if it had been accepted just before. With `closingFailsSends` its call ends with `closed` all the same.
+    /// Ends the calls that wait to send. A unit that has been sent in part is completed without its caller, so that the peer receives it
+    /// whole; its call succeeds, as if the unit had been accepted just before. With `closingFailsSends` the call still ends with `closed`.
     private func endSenders() {
         let dropped = Set(self.sendQueue.dropUnbegun())
         let waiting = self.senders
@@ -91,7 +91,7 @@ extension Connection {
         self.pump()
     }
 
-    /// Waits for the end, unless it has come.
+    /// Waits for the end of the connection, unless it has already ended.
     private func beginLingering() {
         guard self.isClosing else { return }
         let undelivered = self.undelivered
@@ -99,7 +99,7 @@ extension Connection {
         self.perform(self.closing.look(self.progress(asksThePeer: undelivered > 0)))
     }
 
-    /// Everything that was accepted has been encrypted: ends our side of the transport.
+    /// Ends this side of the transport. Everything that was accepted has been encrypted.
     func closeTransportWriting() {
         switch self.closing.closeWriting(isBroken: self.machine.isWritingBroken) {
         case .nothing: return
@@ -113,7 +113,7 @@ extension Connection {
 
     // MARK: Progress
 
-    /// Bytes that the operating system has not taken yet.
+    /// The number of bytes that the operating system has not yet taken.
     var undelivered: Int { self.transport.unsentBytes + self.engine.pendingOutput + self.sendQueue.byteCount }
 
     private func progress(asksThePeer: Bool = true) -> ClosingMachine.Progress {
@@ -122,7 +122,7 @@ extension Connection {
             acknowledged: asksThePeer ? self.transport.acknowledgedBytes : nil)
     }
 
-    /// Waits until the connection has gone and its descriptor is free.
+    /// Waits until the connection has gone and its descriptor is closed.
     func waitUntilClosed() async throws(SecureSocketError) {
         try await self.wait(.closing) { (waiter: Waiter<Void>) in
             if self.isTransportGone { return waiter.resume(.success(())) }

@@ -5,7 +5,7 @@ import TLSEngine
 extension Connection {
     // MARK: Calls
 
-    /// Receives what there is, a packet, or an exact number of bytes; nil at the end of the stream.
+    /// Receives what is available, a packet, or an exact number of bytes; nil at the end of the stream.
     ///
     /// - Parameter untilShutdown: Whether a call that waits ends with nil when a graceful shutdown begins.
     @inline(__always) func receive(
@@ -18,7 +18,7 @@ extension Connection {
         if atOnce == nil, task == nil { return try await self.receiveWaiting(request, timeout, untilShutdown) }
         let outcome = await withUnsafeContinuation { (continuation: UnsafeContinuation<Waiter<ByteBuffer?>.Outcome, Never>) in
             guard let task else {
-                // The task has had its share: what it has taken is handed to it in the next round.
+                // The task has used up its share, so it receives these bytes in the next round.
                 if let atOnce { self.executor.inNextRound { continuation.resume(returning: atOnce) } }
                 return
             }
@@ -31,13 +31,13 @@ extension Connection {
         return try outcome.get()
     }
 
-    /// The task that calls, if it needs no cancellation handler here.
+    /// The calling task, if it needs no cancellation handler here.
     private var callingLoopTask: LoopTask? {
         if let handler, handler.isCalling { return handler }
         return self.executor.callingTask
     }
 
-    /// The same, if it may begin to wait here.
+    /// The calling task, if it needs no cancellation handler and may begin to wait here.
     private var waitingLoopTask: LoopTask? {
         guard let task = self.callingLoopTask, task.registerWait(at: self) == .registered else { return nil }
         return task
@@ -59,7 +59,7 @@ extension Connection {
         self.forgetSpareWaiter()
     }
 
-    /// Lets go of the task that has waited here, and it of this connection.
+    /// Releases the task that has waited here, and its reference to this connection.
     func forgetSpareWaiter() {
         self.spareWaiter?.task?.unregisterWait(at: self)
         self.spareWaiter = nil
@@ -77,7 +77,7 @@ extension Connection {
         }
     }
 
-    /// nil if the call has to wait.
+    /// Returns nil if the call has to wait.
     private func receiveAtOnce(_ request: ReceiveQueue.Request) -> Result<ByteBuffer?, SecureSocketError>? {
         switch self.machine.receive(request, isBehindOthers: !self.receivers.isEmpty) {
         case .bytes(let bytes):
@@ -94,14 +94,14 @@ extension Connection {
     ) {
         self.assignID(to: waiter)
         self.receivers.append(Receiver(waiter: waiter, request: request, untilShutdown: untilShutdown))
-        // A request for more than is read ahead lets the connection read on.
+        // A request for more than the read-ahead allows reading to continue.
         self.resumeDecrypting()
         if untilShutdown, self.isShuttingDown, waiter.isWaiting { return self.giveUpReceiving(waiter, .success(nil)) }
         guard waiter.isWaiting, let timeout else { return }
         if timeout <= .zero { return self.receivingTimedOut(waiter, timeout) }
         let id = waiter.id
         waiter.limit(to: timeout, on: self.executor) {
-            // A loop of NIO's may run a timer that has just been cancelled, and the waiter may be waiting for another call by then.
+            // A loop of NIO may run a timer that has just been cancelled. By then the waiter may be waiting for another call.
             if waiter.id == id { self.receivingTimedOut(waiter, timeout) }
         }
     }
@@ -115,7 +115,7 @@ extension Connection {
         _ = self.receivers.remove { $0.waiter === waiter }
         waiter.resume(outcome)
         waiter.task?.unregisterWait(at: self)
-        // The call behind it may ask for less.
+        // The next call may request less.
         self.deliverWhatIsDue()
     }
 
@@ -127,7 +127,7 @@ extension Connection {
         }
     }
 
-    /// Ends the calls that wait, if the machine refuses them.
+    /// Ends the waiting calls if the machine refuses them.
     func perform(_ decision: ConnectionMachine.WaitingCalls) {
         guard case .refuse(let refusal) = decision, !self.receivers.isEmpty else { return }
         let error = self.error(for: refusal, .receiving)
@@ -137,23 +137,23 @@ extension Connection {
         }
     }
 
-    // MARK: What arrives
+    // MARK: Input
 
-    /// Records that are decrypted before the clock is read: small ones take as long as one large one.
-    private static let recordsPerLook = 64
-    /// The same for messages that are put into a mailbox.
-    private static let messagesPerLook = 32
+    /// The number of records that are decrypted between readings of the clock. Small ones take as long as one large one.
+    private static let recordsPerClockCheck = 64
+    /// The number of messages that are put into a mailbox between readings of the clock.
+    private static let messagesPerClockCheck = 32
 
-    /// Decrypts what has arrived as far as it is wanted, and hands it out, for no longer than this connection's share of the loop's round.
+    /// Decrypts and hands out what has arrived, as far as it is wanted, for no longer than this connection's share of the loop's round.
     func decrypt() {
-        guard !self.isResting else { return }
+        guard !self.isPausedUntilNextRound else { return }
         var slice = TimeSlice()
         while self.machine.wantsToRead(self.firstRequest) {
-            let progress = self.engine.read(
-                into: &self.machine.queue.bytes, limit: self.machine.readLimit(self.firstRequest), records: Self.recordsPerLook)
+            let limit = self.machine.readLimit(self.firstRequest)
+            let progress = self.engine.read(into: &self.machine.queue.bytes, limit: limit, records: Self.recordsPerClockCheck)
             switch progress {
             case .limitReached, .paused:
-                guard self.settle(&slice), !slice.look() else { return self.rest() }
+                guard self.settle(&slice), !slice.checkClock() else { return self.pauseUntilNextRound() }
                 continue
             case .waiting: break
             case .closed: self.machine.streamEnded(.finished)
@@ -162,20 +162,20 @@ extension Connection {
                 let role = self.engine.context.settings.role
                 self.readFailure = SecureSocketError(failure, role: role, step: .receiving, peer: self.peerText)
                 self.machine.streamEnded(.failed)
-                // After a fatal alert, whoever has sent it, nothing is sent (RFC 8446 §6.2).
+                // After a fatal alert in either direction, nothing more is sent (RFC 8446 §6.2).
                 self.writeFailure =
                     self.writeFailure ?? SecureSocketError(failure, role: role, step: .sending, peer: self.peerText)
                 self.breakWriting()
             }
             break
         }
-        guard self.settle(&slice) else { return self.rest() }
-        // Reading may have something to say: an alert, or the answer to a key update.
+        guard self.settle(&slice) else { return self.pauseUntilNextRound() }
+        // Reading may have produced output: an alert, or the answer to a key update.
         self.noteOutput()
         self.updateReading()
     }
 
-    /// Goes on after somebody has made room.
+    /// Resumes decrypting after room has been made.
     func resumeDecrypting() {
         switch self.closing.state {
         case .open, .lost:
@@ -186,26 +186,26 @@ extension Connection {
         self.updateReading()
     }
 
-    /// Called after every change of owner, delivery, credit, high-water mark or waiting calls: whoever can be served now is served.
-    /// Nothing may rely on more bytes arriving, because there may be no more.
+    /// Hands out what is due. Called after every change of owner, delivery, credit, high-water mark or waiting calls. Nothing may rely on
+    /// more bytes arriving, because there may be no more.
     private func deliverWhatIsDue() {
-        guard !self.isResting else { return }
+        guard !self.isPausedUntilNextRound else { return }
         var slice = TimeSlice()
-        if self.settle(&slice) { self.resumeDecrypting() } else { self.rest() }
+        if self.settle(&slice) { self.resumeDecrypting() } else { self.pauseUntilNextRound() }
     }
 
-    /// Leaves the loop to its other connections until its next round; nothing is decrypted or handed out until then.
-    private func rest() {
+    /// Leaves the loop to its other connections until its next round. Until then nothing is decrypted or handed out.
+    private func pauseUntilNextRound() {
         self.noteOutput()
-        self.isResting = true
+        self.isPausedUntilNextRound = true
         self.updateReading()
         self.executor.inNextRound {
-            self.isResting = false
+            self.isPausedUntilNextRound = false
             self.deliverWhatIsDue()
         }
     }
 
-    /// Hands out what is due; false if the slice is used up before that is done.
+    /// Hands out what is due. Returns false if the slice is used up before everything has been handed out.
     private func settle(_ slice: inout TimeSlice) -> Bool {
         var messages = 0
         while let due = self.machine.nextDue(self.firstRequest) {
@@ -225,7 +225,7 @@ extension Connection {
             case .message(let bytes):
                 self.post(bytes)
                 messages += 1
-                if messages % Self.messagesPerLook == 0, slice.look() { return false }
+                if messages % Self.messagesPerClockCheck == 0, slice.checkClock() { return false }
             case .lastMessage(let end): self.postEnd(end)
             }
         }
@@ -281,7 +281,7 @@ extension Connection {
         }
     }
 
-    /// The outcome of an end for one more call.
+    /// Returns the outcome of the stream's end for one more call.
     private func report(_ end: ConnectionMachine.StreamEnd) -> Result<ByteBuffer?, SecureSocketError> {
         let wasReported = self.hasReportedFailure && self.options.streamRules.contains(.failureIsReportedOnce)
         self.hasReportedFailure = true
@@ -290,9 +290,9 @@ extension Connection {
 
     // MARK: Messages
 
-    /// Makes `mailbox` the owner, and moves the messages that wait with the former one.
+    /// Makes `mailbox` the owner, and moves the messages that wait in the former one.
     ///
-    /// - Parameter former: Who must be the owner for this to be allowed; nil: whoever is.
+    /// - Parameter former: The required present owner; nil accepts any.
     func setOwner(
         _ mailbox: MailboxStorage, of handle: SecureSocket, from former: MailboxStorage?
     ) -> Result<Void, SecureSocketError> {
@@ -301,7 +301,7 @@ extension Connection {
         let current = self.owner
         guard current !== mailbox else { return .success(()) }
         guard mailbox.adopt(handle) else {
-            // As if the new owner had ended just after: the former one has no more to do with it.
+            // Same result as if the new owner had ended just after this: the former one is no longer responsible.
             _ = current?.giveUp(handle)
             self.owner = nil
             self.handle = nil
@@ -317,7 +317,7 @@ extension Connection {
         return .success(())
     }
 
-    /// The socket is closed.
+    /// Leaves the owner when the socket is closed.
     func leaveOwner() {
         guard let owner, let handle else { return }
         self.owner = nil
@@ -347,10 +347,10 @@ extension Connection {
         _ = owner.put(.ended(handle))
     }
 
-    /// The owner has taken enough out of its mailbox.
+    /// Resumes delivery when the owner has taken enough out of its mailbox.
     func mailboxHasRoom() {
         self.onLoop {
-            // By now the owner may be another, with a full mailbox of its own.
+            // The owner may have changed by now, to one whose mailbox is full.
             let isFull = self.handle.map { self.owner?.isFull(of: $0) ?? false } ?? false
             self.machine.mailboxIsFull(isFull)
             self.deliverWhatIsDue()
@@ -359,7 +359,7 @@ extension Connection {
 }
 
 extension ConnectionMachine.StreamEnd {
-    /// Whether the peer or the network has ended the stream, and nothing was wrong with what came.
+    /// Whether the stream was ended by the peer or the network, with no fault in what arrived.
     fileprivate var isPeers: Bool {
         switch self {
         case .finished, .finishedInMidPacket, .truncated, .reset: true

@@ -5,7 +5,7 @@ import TLSEngine
 extension Connection {
     // MARK: Calls
 
-    /// Sends one unit; returns when all of it has been accepted.
+    /// Sends one unit. Returns when all of it has been accepted.
     @inline(__always) func send(
         _ payload: ByteBuffer, timeout: Duration?
     ) async throws(SecureSocketError) {
@@ -17,7 +17,7 @@ extension Connection {
         }
     }
 
-    /// nil if the call has to wait, and nothing has been done.
+    /// Returns nil if the call has to wait; nothing has been changed then.
     private func sendAtOnce(_ payload: ByteBuffer) -> Result<Void, SecureSocketError>? {
         if let error = self.refusal(of: payload) { return .failure(error) }
         guard
@@ -40,7 +40,7 @@ extension Connection {
         }
     }
 
-    /// Takes back a unit that nothing has been sent of. One that has begun is sent to its end, and so its call succeeds.
+    /// Withdraws a unit of which nothing has been sent. A unit that has been sent in part is completed, and its call succeeds.
     private func forgetSender(_ waiter: Waiter<Void>, _ error: SecureSocketError) -> Result<Void, SecureSocketError>? {
         let cancellation = self.sendQueue.cancel(waiter.id)
         if cancellation == .unknown { return nil }
@@ -48,7 +48,7 @@ extension Connection {
         return cancellation == .dropped ? .failure(error) : .success(())
     }
 
-    /// The state comes before the argument.
+    /// The connection's state is checked before the argument.
     private func refusal(of payload: ByteBuffer) -> SecureSocketError? {
         if let refusal = self.machine.sendRefusal { return self.error(for: refusal, .sending) }
         let framing = self.options.framing.framing
@@ -70,7 +70,7 @@ extension Connection {
         return nil
     }
 
-    /// Waits for nothing: says whether anything can be sent.
+    /// Throws if nothing can be sent. Does not wait.
     func requireWritable() async throws(SecureSocketError) {
         try await self.wait(.sending) { (waiter: Waiter<Void>) in
             waiter.resume(self.machine.sendRefusal.map { .failure(self.error(for: $0, .sending)) } ?? .success(()))
@@ -79,13 +79,13 @@ extension Connection {
         }
     }
 
-    // MARK: What goes out
+    // MARK: Output
 
     private func encrypt(_ bytes: ByteBuffer) -> Result<Void, SecureSocketError> {
         bytes.withUnsafeReadableBytes { self.encrypt($0) }
     }
 
-    /// Above this a packet is put together in a buffer of its own.
+    /// The longest packet that is assembled on the stack. Longer ones are assembled in an allocated buffer.
     private static let largestPacketOnTheStack = 1024
 
     private func encryptPacket(_ payload: ByteBuffer) -> Result<Void, SecureSocketError> {
@@ -99,7 +99,7 @@ extension Connection {
     }
 
     private func encrypt(_ bytes: UnsafeRawBufferPointer) -> Result<Void, SecureSocketError> {
-        // Nothing is no record, and a buffer that nothing is written into would stay.
+        // No bytes make no record, and would leave an unused buffer in the engine.
         if bytes.count == 0 { return .success(()) }
         if self.engine.pendingOutput == 0 { self.engine.useForOutput(self.executor.takeSpareOutput()) }
         do {
@@ -115,11 +115,11 @@ extension Connection {
         }
     }
 
-    /// Encrypts from the queue; what comes after the last unit follows when the queue is empty.
+    /// Encrypts from the queue. When it is empty, performs what follows the last unit.
     func pump() {
         while self.transport.isWritable, !self.machine.isWritingBroken {
             var room = self.options.outputLimit - self.engine.pendingOutput
-            // Whole records, where there is room for one: a short one costs as much.
+            // Whole records, if there is room for one: a short one costs as much.
             if room > TLSEngine.largestPlaintext { room -= room % TLSEngine.largestPlaintext }
             guard room > 0, let (chunk, completed) = self.sendQueue.takeChunk(limit: room) else { break }
             let outcome = self.encrypt(chunk)
@@ -132,7 +132,7 @@ extension Connection {
         if self.isClosing { self.closeTransportWriting() }
     }
 
-    /// Nothing can be sent any more.
+    /// Handles the state in which nothing can be sent any more.
     func breakWriting() {
         guard !self.machine.isWritingBroken, !self.machine.isWritingClosed else { return }
         self.machine.writingBroke()
@@ -160,7 +160,7 @@ extension Connection {
                 self.pump()
             }
         } forget: { (waiter: Waiter<Void>) in
-            // The stream ends all the same.
+            // The stream ends nevertheless.
             self.writingClosers.removeAll { $0 === waiter }
             return .failure(.cancelled(.sending))
         }

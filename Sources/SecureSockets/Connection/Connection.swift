@@ -3,85 +3,86 @@ import SocketCore
 import Synchronization
 import TLSEngine
 
-/// One connection, from the first byte of its handshake to the last that is delivered: the one place where the decisions of
-/// `TLSEngine` and `ConnectionMachine` become effects.
+/// One connection, from the first byte of its handshake to the last byte delivered. Decisions of `TLSEngine` and `ConnectionMachine` are
+/// put into effect only here.
 ///
-/// Theory of operation. Everything happens on the connection's event loop, in ticks (`EventLoopExecutor`). What the transport delivers
-/// goes into the engine; what the engine decrypts goes straight into the machine's queue; `settle` hands out what the machine
-/// says is due, to waiting calls or to the owner's mailbox. What is sent is encrypted at once, into the engine's output, and
-/// leaves at the end of the tick (`flush`), at most `sendHighWaterMark` bytes a tick, so that one connection never keeps the loop
-/// from the others. Above that mark, and while the operating system takes no more, units wait in `sendQueue`.
+/// Theory of operation. Everything happens on the connection's event loop, in ticks (`EventLoopExecutor`). Bytes from the transport go into
+/// the engine; the engine decrypts directly into the machine's queue; `settle` hands out what the machine says is due, to waiting calls or
+/// to the owner's mailbox. Outgoing data is encrypted at once, into the engine's output, and is written at the end of the tick (`flush`),
+/// at most `sendHighWaterMark` bytes per tick, so that no connection keeps the loop from the others. Above that mark, and while the
+/// operating system takes no more, units wait in `sendQueue`.
 ///
-/// Reading and writing do not know of each other: a failing write leaves what has arrived where it is.
+/// Reading and writing are independent: a failed write does not affect data that has arrived.
 ///
-/// The handshake, the open connection and closing are states of `ClosingMachine`. In closing the calls have ended, but what was accepted is
-/// still on its way (`Connection+Closing.swift`).
+/// The handshake, the open connection and closing are states of `ClosingMachine`. While closing, calls have ended but accepted data is
+/// still being delivered (`Connection+Closing.swift`).
 ///
-/// Sendable without a check because all of its state is touched on `loop` only. Public calls come in through `onLoop`.
+/// Sendable without a check because all of its state is used on `loop` only. Public calls enter through `onLoop`.
 final class Connection: @unchecked Sendable {
     let loop: any EventLoop
     let executor: EventLoopExecutor
     let transport: any Transport
     let engine: TLSEngine
     let options: SocketOptions
-    /// The peer as it was asked for; nil for one that came by itself.
+    /// The peer as the caller specified it; nil for an accepted connection.
     private let peerName: String?
-    /// Remembered: they are answered also after the connection has gone.
+    /// Stored, because they are available also after the connection has gone.
     private let localAddress: SocketAddress?
     private let remoteAddress: SocketAddress?
 
-    // Made when somebody asks: most connections are never asked.
+    // Created on request, because most programs do not use them.
     var localEndpoint: SocketEndpoint? { SocketEndpoint(self.localAddress) }
     var remoteEndpoint: SocketEndpoint? { SocketEndpoint(self.remoteAddress) }
-    /// The peer as errors name it: what was asked for, or where it came from.
+    /// The peer's name in errors: as specified by the caller, or its address.
     var peerText: String { self.peerName ?? self.remoteEndpoint?.description ?? "a client" }
 
-    // Unchecked exclusivity is sound for what is touched on the loop only, by code that calls nothing of this object while it has
-    // access; the checks were 3 to 5 % of a small message's time.
+    // Unchecked exclusivity is sound for what is used on the loop only, by code that calls nothing of this object during an access. The
+    // checks took 3 to 5 % of a small message's time.
     @exclusivity(unchecked) var closing = ClosingMachine()
     @exclusivity(unchecked) var machine: ConnectionMachine
     @exclusivity(unchecked) var sendQueue = SendQueue()
-    /// Calls of `receive` that wait, in their order.
     /// A graceful shutdown of the listener has begun.
     var isShuttingDown = false
+    /// Waiting calls of `receive`, in order of arrival.
     @exclusivity(unchecked) var receivers = ShortQueue<Receiver>()
-    /// Calls of `send` that wait, in no special order: `sendQueue` has it.
+    /// Waiting calls of `send`, in no particular order. Their order is in `sendQueue`.
     @exclusivity(unchecked) var senders: [Waiter<Void>] = []
-    /// Calls of `closeWriting` that wait.
+    /// Waiting calls of `closeWriting`.
     var writingClosers: [Waiter<Void>] = []
     var closers: [Waiter<Void>] = []
     private var lastWaiterID: UInt64 = 0
-    /// The task that runs the handler of this connection, while it runs, if it is one of `serve`.
+    /// The task of `serve` that runs the handler of this connection, while it runs.
     @exclusivity(unchecked) var handler: LoopTask?
-    /// One that has waited for a task of the loop; the next wait of that task takes it.
+    /// A waiter that a task of the loop has used. The next wait of that task reuses it.
     @exclusivity(unchecked) var spareWaiter: Waiter<ByteBuffer?>?
 
-    /// Whether the peer has sent anything; asked by the listener, on any thread.
+    /// Whether the peer has sent anything. Read by the listener, on any thread.
     private let spoke = Atomic<Bool>(false)
     var hasSpoken: Bool { self.spoke.load(ordering: .relaxed) }
-    /// Begins the handshake of an accepted connection, when its transport is ready.
+    /// Begins the handshake of an accepted connection when its transport is ready.
     var began: (() -> Void)?
-    /// Told once how the handshake has gone.
+    /// Called once, with the outcome of the handshake.
     private var established: ((Result<Void, SecureSocketError>) -> Void)?
     private var handshakeTimer: EventLoopExecutor.Timer?
 
-    /// What ended the peer's stream, where the machine knows only that something did.
+    /// The error that ended the peer's stream, if the machine records only that there was one.
     var readFailure: SecureSocketError?
     var writeFailure: SecureSocketError?
-    /// With `failureIsReportedOnce`: it was.
+    /// With `failureIsReportedOnce`, whether the failure has been reported.
     var hasReportedFailure = false
     @exclusivity(unchecked) private var isReading = false
-    /// This connection has had its share of the loop's round, and what is due is handed out in the next.
-    @exclusivity(unchecked) var isResting = false
+    /// Whether this connection has used up its share of the loop's round. What is due is then handed out in the next round.
+    @exclusivity(unchecked) var isPausedUntilNextRound = false
     @exclusivity(unchecked) private var isUnflushed = false
-    /// The next look at what closing waits for.
+    /// The next check of the delivery that closing waits for.
     var lingerTimer: EventLoopExecutor.Timer?
-    /// Its name among those that linger on this loop; 0: none.
+    /// The connection's identifier among those that linger on this loop; 0 if it does not linger.
     var lingeringID: UInt64 = 0
-    /// Told when the descriptor is free.
+    /// Called when the descriptor is closed.
     var gone: (() -> Void)?
 
-    /// Who gets messages, and the handle that comes with them: alive for as long as there is an owner, which closes it when it ends.
+    /// The mailbox that receives messages, and the handle that comes with them. The handle is alive as long as there is an owner, which
+    /// closes it when it ends.
     var owner: MailboxStorage?
     var handle: SecureSocket?
 
@@ -101,7 +102,7 @@ final class Connection: @unchecked Sendable {
             endsWritingWithReading: options.streamRules.contains(.writingEndsWithReading))
     }
 
-    /// A call of `receive` that waits.
+    /// A waiting call of `receive`.
     struct Receiver {
         let waiter: Waiter<ByteBuffer?>
         let request: ReceiveQueue.Request
@@ -109,7 +110,7 @@ final class Connection: @unchecked Sendable {
         let untilShutdown: Bool
     }
 
-    /// What the first call that waits asks for.
+    /// The request of the first waiting call.
     var firstRequest: ReceiveQueue.Request? { self.receivers.first?.request }
 
     // MARK: States
@@ -119,9 +120,9 @@ final class Connection: @unchecked Sendable {
     var isClosing: Bool { if case .closing = self.closing.state { true } else { false } }
     var isTransportGone: Bool { self.closing.isTransportGone }
 
-    // MARK: From other threads
+    // MARK: Calls from other threads
 
-    /// Runs `body` on the loop, in a tick: now if this is the loop, soon otherwise.
+    /// Runs `body` on the loop, in a tick: immediately if called on the loop, otherwise soon.
     func onLoop(_ body: @escaping @Sendable () -> Void) {
         self.executor.onLoop(body)
     }
@@ -159,7 +160,7 @@ final class Connection: @unchecked Sendable {
     /// Begins the handshake. `completion` is called once, on the loop, with its outcome.
     func start(timeout: Duration?, completion: @escaping (Result<Void, SecureSocketError>) -> Void) {
         guard self.isHandshaking else {
-            // Closed here, or gone before anybody could begin.
+            // Closed on this side, or lost before the handshake could begin.
             return completion(.failure(self.machine.isClosedHere ? .closed(.handshake) : self.connectionLost(.handshake)))
         }
         self.established = completion
@@ -183,7 +184,7 @@ final class Connection: @unchecked Sendable {
             self.report(.success(()))
             self.decrypt()
         case .failed(let failure):
-            // A reset explains an end in mid-handshake better than the end itself.
+            // A reset explains an end during the handshake better than the end itself.
             if failure.kind == .endedInHandshake, let end = self.closing.peerEnd, end != .truncated {
                 self.handshakeFailed(self.connectionLost(.handshake))
             } else if failure.kind == .endedInHandshake, !self.hasSpoken, self.engine.context.settings.role == .server {
@@ -196,8 +197,8 @@ final class Connection: @unchecked Sendable {
     }
 
     private func handshakeFailed(_ error: SecureSocketError) {
-        // First this, and then the report: whoever hears of the failure gives the connection up, and what has not begun to close
-        // is dropped at once. The alert that tells the peer why still has to go out.
+        // The order matters: the observer of the failure gives the connection up, and a connection that has not begun to close is then
+        // dropped at once. The alert that tells the peer the reason must still be sent.
         self.perform(self.closing.handshakeFailed(timeout: TimeAmount(self.options.lingerTimeout)))
         self.report(.failure(error))
     }
@@ -210,7 +211,7 @@ final class Connection: @unchecked Sendable {
         self.drop()
     }
 
-    /// Gives the handshake up; for a caller that cannot wait for it any longer.
+    /// Abandons the handshake, for a caller that no longer waits for it.
     func abandonHandshake(_ error: SecureSocketError) {
         guard self.isHandshaking else { return }
         self.report(.failure(error))
@@ -225,9 +226,9 @@ final class Connection: @unchecked Sendable {
         established?(outcome)
     }
 
-    // MARK: What the transport reports
+    // MARK: Reports of the transport
 
-    /// The transport can be used: an accepted connection begins its handshake.
+    /// Begins the handshake of an accepted connection: the transport is ready.
     func transportBegan() {
         let began = self.began
         self.began = nil
@@ -254,7 +255,7 @@ final class Connection: @unchecked Sendable {
         if !self.hasSpoken { self.spoke.store(true, ordering: .relaxed) }
     }
 
-    /// The same, of bytes that the transport will write over when this returns.
+    /// Receives bytes that the transport overwrites when this returns.
     func transportRead(borrowing bytes: UnsafeRawBufferPointer) {
         self.executor.runTick {
             switch self.closing.state {
@@ -282,7 +283,7 @@ final class Connection: @unchecked Sendable {
         self.executor.runTick {
             let reading: SecureSocketError.Step = self.isHandshaking ? .handshake : .receiving
             let lost = SecureSocketError.transport(error, step: reading, "the connection to \(self.peerText) was lost")
-            // What failed first is the reason; that the transport then went is its consequence.
+            // The first failure is the cause. The loss of the transport is its consequence.
             self.readFailure = self.readFailure ?? lost
             self.writeFailure =
                 self.writeFailure ?? .transport(error, step: .sending, "the connection to \(self.peerText) was lost")
@@ -291,7 +292,7 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    /// Nothing more can be written; what the peer has sent can still be read.
+    /// Nothing more can be written. What the peer has sent can still be read.
     func transportCannotSend(_ error: any Error) {
         self.executor.runTick {
             self.writeFailure =
@@ -301,8 +302,8 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    /// A handshake cannot go on when this side cannot write. What the peer has sent before may tell why: an alert, or its end. That is read
-    /// first, and waited for no longer than until the loop has looked at it.
+    /// Ends a handshake that cannot continue because this side cannot write. What the peer has sent before may contain the reason: an
+    /// alert, or its end. It is read first, but waited for no longer than until the loop has polled the socket.
     private func endHandshakeWithoutWriting(_ error: any Error) {
         self.executor.inNextRound {
             self.executor.inNextRound {
@@ -312,7 +313,7 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    /// Both directions have ended, and nobody reads. Whoever takes a connection that has not begun would only take a dead one.
+    /// Both directions have ended and no call reads. A connection whose handshake has not begun is of no use to an acceptor any more.
     func transportHungUp() {
         if self.isHandshaking, self.established == nil { self.transport.close() }
     }
@@ -321,7 +322,7 @@ final class Connection: @unchecked Sendable {
     func transportClosed() {
         self.executor.runTick {
             guard !self.isTransportGone else { return }
-            // What is still to be learnt of the end is learnt in the state that it ends.
+            // The reason for the end is determined by the state in which the transport ends.
             self.endTransport(.reset)
             self.breakWriting()
             if self.isHandshaking { self.report(.failure(self.connectionLost(.handshake))) }
@@ -374,14 +375,14 @@ final class Connection: @unchecked Sendable {
 
     // MARK: Ticks
 
-    /// Sees to it that what the engine has to send leaves at the end of the tick.
+    /// Schedules a flush of the engine's output at the end of the tick.
     func noteOutput() {
         guard self.engine.pendingOutput > 0, !self.isUnflushed else { return }
         self.isUnflushed = true
         self.executor.noteUnflushed(self)
     }
 
-    /// The end of a tick: what was encrypted leaves.
+    /// Writes what was encrypted, at the end of a tick.
     func flush() {
         self.isUnflushed = false
         if let output = self.engine.takeOutput() {
@@ -396,7 +397,7 @@ final class Connection: @unchecked Sendable {
             switch self.closing.state {
             case .handshaking: self.established != nil
             case .closing: true
-            case .open: self.machine.wantsToRead(self.firstRequest) && !self.isResting
+            case .open: self.machine.wantsToRead(self.firstRequest) && !self.isPausedUntilNextRound
             case .lost, .released, .closed: false
             }
         guard wanted != self.isReading else { return }

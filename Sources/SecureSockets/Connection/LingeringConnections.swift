@@ -1,15 +1,15 @@
 import SocketCore
 import Synchronization
 
-/// The connections of one event loop that are closed on this side and wait for their peers: bounded in number and in the bytes that they
-/// have still to deliver. Over a bound the oldest leave.
+/// The connections of one event loop that are closed on this side and wait for their peers. Their number and their undelivered bytes are
+/// bounded; above a bound, the oldest are dropped.
 struct LingeringConnections {
-    /// Of one loop. A peer decides how long its connection lingers, and can have many.
+    /// The limit for one loop. A peer decides how long its connection lingers, and can have many.
     private static let most = 1024
-    /// Of one loop, together.
+    /// The limit of undelivered bytes on one loop, for all connections together.
     private static let mostBytes = 64 << 20
 
-    /// How many there are on all loops of the process.
+    /// The number of lingering connections on all loops of the process.
     static let total = Atomic<Int>(0)
 
     private struct Entry {
@@ -22,7 +22,7 @@ struct LingeringConnections {
     private var bytes = 0
     private var lastID: UInt64 = 0
 
-    /// Adds a connection; the answer is those that are to be dropped for it.
+    /// Adds a connection. Returns the connections that are to be dropped in its place.
     mutating func add(_ connection: Connection, bytes: Int) -> [Connection] {
         self.lastID += 1
         connection.lingeringID = self.lastID
@@ -42,7 +42,7 @@ struct LingeringConnections {
         self.forget(connection.lingeringID)
     }
 
-    /// Takes out those that have lingered longest.
+    /// Removes and returns the connections that have lingered longest.
     mutating func takeOldest(_ count: Int) -> [Connection] {
         var taken: [Connection] = []
         while taken.count < count, let id = self.queue.popFirst() {

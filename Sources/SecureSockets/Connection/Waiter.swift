@@ -1,14 +1,14 @@
 import NIOCore
 
-/// A call that waits for a result of its connection.
+/// A call that waits for a result from its connection.
 ///
-/// Sendable without a check because it is touched on its connection's loop only; other threads do no more than pass it there.
+/// Sendable without a check because it is used on its connection's loop only. Other threads only pass it there.
 final class Waiter<Success: Sendable>: @unchecked Sendable {
     typealias Outcome = Result<Success, SecureSocketError>
 
     private enum State {
         case new
-        /// Cancelled before the call has reached the loop.
+        /// Cancelled before the call reached the loop.
         case cancelledEarly
         case waiting(UnsafeContinuation<Outcome, Never>)
         case done
@@ -16,17 +16,17 @@ final class Waiter<Success: Sendable>: @unchecked Sendable {
 
     private var state = State.new
     private var timer: EventLoopExecutor.Timer?
-    /// The name under which the connection's queues know this call.
+    /// The identifier of this call in the connection's queues.
     var id: UInt64 = 0
 
-    /// The task whose call it is, if that is one that needs no cancellation handler.
+    /// The calling task, if it needs no cancellation handler.
     let task: LoopTask?
 
     init(of task: LoopTask? = nil) {
         self.task = task
     }
 
-    /// Starts to wait; false, and the call ends at once, if it was cancelled already.
+    /// Begins to wait. If the call was already cancelled, ends it and returns false.
     func wait(_ continuation: UnsafeContinuation<Outcome, Never>, step: SecureSocketError.Step) -> Bool {
         if case .cancelledEarly = self.state {
             self.state = .done
@@ -37,12 +37,12 @@ final class Waiter<Success: Sendable>: @unchecked Sendable {
         return true
     }
 
-    /// Starts to wait, also if it has waited before. Whoever knows it from then must look whether it is still the same wait (`id`).
+    /// Begins to wait, even if it has waited before. Holders of an earlier reference must compare `id` to detect that this is another wait.
     func waitAgain(_ continuation: UnsafeContinuation<Outcome, Never>) {
         self.state = .waiting(continuation)
     }
 
-    /// Ends the call. Only the first end counts.
+    /// Ends the call. Only the first outcome counts.
     func resume(_ outcome: Outcome) {
         guard case .waiting(let continuation) = self.state else { return }
         self.state = .done
@@ -51,7 +51,7 @@ final class Waiter<Success: Sendable>: @unchecked Sendable {
         continuation.resume(returning: outcome)
     }
 
-    /// Notes a cancellation; true if the call is waiting and its connection has to forget it.
+    /// Records a cancellation. Returns true if the call is waiting, so that its connection has to forget it.
     func cancel() -> Bool {
         switch self.state {
         case .new:
@@ -66,7 +66,7 @@ final class Waiter<Success: Sendable>: @unchecked Sendable {
         if case .waiting = self.state { true } else { false }
     }
 
-    /// Runs `expired`, as a tick, when the call has waited that long.
+    /// Runs `expired` in a tick when the call has waited for `timeout`.
     func limit(to timeout: Duration?, on executor: EventLoopExecutor, expired: @escaping () -> Void) {
         guard let timeout, self.isWaiting else { return }
         self.timer = executor.after(TimeAmount(timeout), expired)
@@ -89,7 +89,7 @@ extension SecureSocketError {
 }
 
 extension TimeAmount {
-    /// The same span; one too long to count in nanoseconds is cut to the longest that can be.
+    /// Converts a duration. One that is too long for nanoseconds becomes the longest possible.
     init(_ duration: Duration) {
         let (seconds, attoseconds) = duration.components
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)

@@ -14,23 +14,24 @@ import TLSEngine
     import Glibc
 #endif
 
-/// Delivers what `send` accepted, and the end of each closed stream, before the program ends.
+/// Delivers what `send` accepted, and the end of each closed stream, before the process exits.
 ///
-/// The event loops' threads end with the process, wherever they are; and a socket that the kernel closes with unread bytes is reset, which
-/// destroys what is under way. So a function that runs at exit (`atexit(3)`) waits until the peers' operating systems have acknowledged
-/// everything that was accepted before: until 2 seconds have brought no progress, and 20 seconds altogether. A program without such
+/// The threads of the event loops end with the process at any point, and a socket that the kernel closes with unread bytes is reset, which
+/// destroys data in flight. Therefore a function that runs at exit (`atexit(3)`) waits until the peers' operating systems have acknowledged
+/// everything that was accepted before: until 2 seconds have passed without progress, and for at most 20 seconds. A program without such
 /// connections does not wait. `_exit`, a fatal signal and `SIGKILL` end a program without this.
 final class DeliveryAtExit: Sendable {
     private static let longestStandstill = TimeAmount.seconds(2)
     private static let longest = TimeAmount.seconds(20)
 
-    /// Installs the function, once, when it is first read.
+    /// Installs the function once, when this is first read.
     static let isInstalled = {
         _ = DeliveryAtExit.process
         return atexit { DeliveryAtExit.run() } == 0
     }()
 
-    /// A process that it forks has copies of its connections, but not its threads: what they would send would spoil the streams.
+    /// The process that installed the function. A forked process has copies of its connections, but not its threads; anything that it sent
+    /// would corrupt the streams.
     private static let process = getpid()
 
     private struct State {
@@ -82,7 +83,7 @@ final class DeliveryAtExit: Sendable {
         if isLast { self.loopsAreDone.signal() }
     }
 
-    /// The deliveries of one loop; used on it.
+    /// The deliveries of one loop. Used on that loop.
     private final class OneLoop {
         private let executor: EventLoopExecutor
         private let delivery: DeliveryAtExit
@@ -98,39 +99,43 @@ final class DeliveryAtExit: Sendable {
             }
         }
 
-        /// Looks, and looks again soon unless all is delivered.
+        /// Checks the deliveries, and checks again soon unless everything has been delivered.
         func step() {
-            if self.isDone() { return self.delivery.loopIsDone() }
+            self.updateProgress()
+            if self.isDone { return self.delivery.loopIsDone() }
             self.executor.after(Self.pause) { self.step() }
         }
 
-        /// The same for the loop that the program ends on: its thread waits here.
+        /// Waits on this thread, for the loop on which the program exits.
         func runHere() {
-            while !self.isDone(), NIODeadline.now() < self.delivery.deadline {
+            self.updateProgress()
+            while !self.isDone, NIODeadline.now() < self.delivery.deadline {
                 // Bounds the wait for an event.
                 self.executor.after(Self.pause) {}
                 guard self.executor.runNestedRound() else { break }
+                self.updateProgress()
             }
             self.delivery.loopIsDone()
         }
 
-        private func isDone() -> Bool {
+        private var isDone: Bool { self.awaited.isEmpty }
+
+        private func updateProgress() {
             self.awaited.removeAll(where: \.isDelivered)
             let remaining = self.awaited.reduce(0) { $0 + $1.remaining }
             if remaining < self.leastRemaining {
                 self.leastRemaining = remaining
                 self.delivery.noteProgress()
             }
-            return self.awaited.isEmpty
         }
     }
 }
 
-/// What is to be delivered for one connection.
+/// The data to be delivered for one connection.
 private struct AwaitedDelivery {
     let connection: Connection
-    /// What the peer has acknowledged when it has all that had been accepted before. The program may go on sending, and that is not awaited.
-    /// nil: not known.
+    /// The acknowledged count at which the peer has everything that had been accepted before; nil if it is not known. The program may
+    /// continue to send, and that is not awaited.
     private let target: UInt64?
 
     init(_ connection: Connection) {
@@ -141,7 +146,7 @@ private struct AwaitedDelivery {
         self.target = acknowledged == 0 ? nil : acknowledged + UInt64(accepted)
     }
 
-    /// Does not grow, whatever the program goes on sending.
+    /// Does not increase, even if the program continues to send.
     var remaining: Int {
         if let target, self.connection.isOpen {
             let acknowledged = self.connection.transport.acknowledgedBytes

@@ -12,16 +12,16 @@
     import Glibc
 #endif
 
-/// A thread that nothing waits for.
+/// A thread that is not joined.
 enum DetachedThread {
     private final class Body: Sendable {
         let run: @Sendable () -> Void
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
-    /// Returns an error number, or 0.
+    /// Starts a thread. Returns an error number, or 0.
     @Sendable static func start(_ run: @escaping @Sendable () -> Void) -> Int32 {
-        // The thread takes this reference over, or it is released where the thread could not be created.
+        // The thread takes over this reference. If the thread cannot be created, it is released.
         let body = Unmanaged.passRetained(Body(run))
         #if canImport(Darwin)
             var thread: pthread_t?

@@ -2,33 +2,33 @@ import DequeModule
 import NIOCore
 import Synchronization
 
-/// Runs tasks on an event loop, in ticks, at whose end the loop's connections flush.
+/// Runs tasks on an event loop, in ticks at whose end the loop's connections flush.
 ///
-/// A tick begins with an event of a connection and ends when the tasks that the event woke have run. Then each connection that has output
-/// flushes, once: a hundred small replies in one tick take one system call, and a task that waits for bytes resumes in the very call that
+/// A tick begins with an event of a connection and ends when the tasks that the event woke have run. Then each connection with output
+/// flushes once: a hundred small replies in one tick take one system call, and a task that waits for bytes resumes in the very call that
 /// brought them, without a change of thread.
 ///
-/// Sendable without a check because everything but `enqueue` is touched on the loop's thread only, and `enqueue` looks at
-/// nothing else before it knows which thread it is on.
+/// Sendable without a check because everything but `enqueue` is used on the loop's thread only, and `enqueue` accesses nothing else before
+/// it knows which thread it is on.
 final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
     let loop: any EventLoop
     #if os(Linux)
-        /// The same loop, if it is one of ours. Kept alive by `loop`.
+        /// The same loop, if it is an `EpollEventLoop`. Kept alive by `loop`.
         private unowned(unsafe) let epollLoop: EpollEventLoop?
     #endif
-    // Unchecked exclusivity is sound: these are touched on the loop only, and no access calls anything.
+    // Unchecked exclusivity is sound: these are used on the loop only, and no access calls other code.
     @exclusivity(unchecked) private var jobs = Deque<UnownedJob>()
     @exclusivity(unchecked) private var unflushed: [Connection] = []
-    /// Those whose flush is under way; empty between flushes.
+    /// The connections whose flush is in progress. Empty between flushes.
     @exclusivity(unchecked) private var flushing: [Connection] = []
     @exclusivity(unchecked) private var isInTick = false
     @exclusivity(unchecked) private var isScheduled = false
 
     private static let roundsPerTick = 4
-    /// Jobs that run in one tick before the loop looks at its sockets again.
+    /// The limit of jobs per tick, after which the loop polls its sockets.
     private static let jobsPerTick = 512
-    /// After so many jobs of one tick the clock is read.
-    private static let jobsPerLook = 16
+    /// The number of jobs in a tick between readings of the clock.
+    private static let jobsPerClockCheck = 16
 
     init(loop: any EventLoop, tickStart: TickStart = .executedTask) {
         self.loop = loop
@@ -38,11 +38,11 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
         #endif
     }
 
-    // MARK: One for each loop
+    // MARK: Registry
 
     private static let executors = Mutex<[ObjectIdentifier: EventLoopExecutor]>([:])
 
-    /// The executor of a loop. Loops live as long as their group, which is as long as the program as a rule.
+    /// Returns the executor of a loop. Loops live as long as their group, which usually lives as long as the program.
     static func of(_ loop: any EventLoop) -> EventLoopExecutor {
         #if os(Linux)
             if let loop = loop as? EpollEventLoop { return loop.sharedExecutor }
@@ -57,14 +57,14 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
     }
 
     #if os(Linux)
-        /// Adds the executor of one of our own loops, until `remove`.
+        /// Adds the executor of an `EpollEventLoop`, until `remove`.
         static func add(_ executor: EventLoopExecutor) {
             self.executors.withLock { $0[ObjectIdentifier(executor.loop)] = executor }
             _ = DeliveryAtExit.isInstalled
         }
 
         static func remove(_ loop: EpollEventLoop) {
-            // Released after the lock: it may be the last reference.
+            // Released outside of the lock, because it may be the last reference.
             let executor = self.executors.withLock { $0.removeValue(forKey: ObjectIdentifier(loop)) }
             withExtendedLifetime(executor) {}
         }
@@ -76,9 +76,9 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
 
     // MARK: Connections
 
-    /// How many of the loop's connections have a socket. Read by any thread.
+    /// The number of the loop's connections that have a socket. Read on any thread.
     private let connectionCount = Atomic<Int>(0)
-    /// Those over NIO's channels; our own loops know theirs.
+    /// The connections over NIO's channels. An `EpollEventLoop` knows its own.
     @exclusivity(unchecked) private var channelConnections: [ObjectIdentifier: Connection] = [:]
 
     func countConnection(_ change: Int) {
@@ -94,7 +94,7 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
         if self.channelConnections.removeValue(forKey: ObjectIdentifier(connection)) != nil { self.countConnection(-1) }
     }
 
-    /// The loop's connections that have a socket.
+    /// Calls `body` with each of the loop's connections that has a socket.
     func forEachConnection(_ body: (Connection) -> Void) {
         #if os(Linux)
             if let epollLoop { return epollLoop.forEachConnection(body) }
@@ -102,8 +102,8 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
         for connection in self.channelConnections.values { body(connection) }
     }
 
-    /// Flushes and runs a round of the loop, in a task of the loop that will never return: the program ends in it. False if that is not
-    /// possible with this loop.
+    /// Flushes and runs a round of the loop, within a task of the loop that never returns because the program exits in it. Returns false if
+    /// this is not possible with this loop.
     func runNestedRound() -> Bool {
         self.flush()
         #if os(Linux)
@@ -130,7 +130,7 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    // MARK: Tasks of our own
+    // MARK: Registered tasks
 
     @exclusivity(unchecked) private var ownTasks: [TaskIdentity: LoopTask] = [:]
 
@@ -142,7 +142,7 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
         self.ownTasks[identity] = nil
     }
 
-    /// The task that calls, on the loop, if it is one of them.
+    /// The calling task, on the loop, if it is registered.
     var callingTask: LoopTask? {
         guard !self.ownTasks.isEmpty, let identity = TaskIdentity.current else { return nil }
         return self.ownTasks[identity]
@@ -155,7 +155,7 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
         if self.isInTick { return body() }
         self.isInTick = true
         body()
-        // A flush makes room for those that wait to send. A few rounds of that cost less than as many ticks.
+        // A flush makes room for calls that wait to send. A few rounds here cost less than as many ticks.
         var rounds = Self.roundsPerTick
         var slice = TimeSlice()
         repeat {
@@ -167,7 +167,7 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
         if !self.jobs.isEmpty || !self.unflushed.isEmpty { self.schedule() }
     }
 
-    /// Runs `body` now, on the loop's thread. The tasks that it wakes run in the tick that is running, or in one that begins soon.
+    /// Runs `body` immediately, on the loop's thread. The tasks that it wakes run in the current tick, or in one that begins soon.
     func runBeforeTick(_ body: () -> Void) {
         if self.isInTick { return body() }
         self.isInTick = true
@@ -176,25 +176,25 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
         if !self.jobs.isEmpty || !self.unflushed.isEmpty { self.schedule() }
     }
 
-    /// Runs `body` on the loop: now if this is the loop, soon otherwise.
+    /// Runs `body` on the loop: immediately if called on the loop, otherwise soon.
     ///
-    /// Tasks that it wakes do not run on the caller's stack: the caller may be in the middle of cancelling one of them.
+    /// Tasks that it wakes do not run on the caller's stack, because the caller may be in the middle of cancelling one of them.
     func onLoop(_ body: @escaping @Sendable () -> Void) {
         if self.isOnLoop { self.runBeforeTick(body) } else { self.loop.execute { self.runTick(body) } }
     }
 
-    /// What begins a tick that is due.
+    /// The mechanism that begins a tick that is due.
     enum TickStart {
-        /// The loop, which calls `runTickIfDue` in each of its rounds.
+        /// The loop calls `runTickIfDue` in each of its rounds.
         case polledByLoop
-        /// A task that is executed on the loop.
+        /// A task is executed on the loop.
         case executedTask
     }
 
     @exclusivity(unchecked) private var tickStart: TickStart
 
     #if os(Linux)
-        /// The loop runs no more rounds, and its connections' buffers are of no more use.
+        /// Records that the loop runs no more rounds, and releases the buffers of its connections.
         func loopHasEnded() {
             self.tickStart = .executedTask
             self.spareOutputs.removeAll()
@@ -202,7 +202,7 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
         }
     #endif
 
-    /// Flushes `connection` at the end of this tick, or of one that begins soon.
+    /// Schedules a flush of `connection` at the end of this tick, or of one that begins soon.
     func noteUnflushed(_ connection: Connection) {
         self.unflushed.append(connection)
         self.schedule()
@@ -236,41 +236,42 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
 
     // MARK: Fair shares
 
-    /// What the running job has taken without waiting: chunks, packets, messages.
+    /// The number of items (chunks, packets, messages) that the running job has taken without waiting.
     @exclusivity(unchecked) private var itemsOfJob = 0
     @exclusivity(unchecked) private var jobSlice = TimeSlice()
-    /// A job that takes no more than this at a time does not read the clock.
-    private static let itemsPerLook = 4
+    /// The number of items that a job may take before the clock is read.
+    private static let itemsPerClockCheck = 4
     private static let itemsPerJob = 256
 
-    /// Counts something that the running job takes without waiting; true if the job has had its share, and has to wait for the next
-    /// round of the loop before it goes on.
+    /// Counts an item that the running job takes without waiting. Returns true if the job has used up its share; it then has to wait for
+    /// the next round of the loop.
     @inline(__always) func countItem() -> Bool {
         self.itemsOfJob &+= 1
-        return self.itemsOfJob >= Self.itemsPerLook && self.isShareUsedUp()
+        return self.itemsOfJob >= Self.itemsPerClockCheck && self.beginShareIfUsedUp()
     }
 
-    private func isShareUsedUp() -> Bool {
-        if self.itemsOfJob == Self.itemsPerLook { self.jobSlice = TimeSlice() }
-        guard self.jobSlice.look() || self.itemsOfJob >= Self.itemsPerJob else { return false }
+    /// Returns whether the running job has used up its share, and if so begins a new one.
+    private func beginShareIfUsedUp() -> Bool {
+        if self.itemsOfJob == Self.itemsPerClockCheck { self.jobSlice = TimeSlice() }
+        guard self.jobSlice.checkClock() || self.itemsOfJob >= Self.itemsPerJob else { return false }
         // Jobs of other executors on this thread are not counted from their beginning.
         self.itemsOfJob = 0
         return true
     }
 
-    /// Runs `body`, as a tick, when the other connections of the loop have had theirs. To be called on the loop.
+    /// Runs `body`, as a tick, when the other connections of the loop have had their share. Call it on the loop.
     func inNextRound(_ body: @escaping () -> Void) {
         #if os(Linux)
             if let epollLoop { return epollLoop.runInNextRound { self.runTick(body) } }
         #endif
-        // NIO's loops run what is executed on them, and what that adds, before they look at their channels; what is due later they run
-        // after them.
+        // NIO's loops run executed tasks, and the tasks that these add, before they poll their channels. Scheduled tasks that become due
+        // later run after that.
         self.loop.assumeIsolated().scheduleTask(in: .microseconds(10)) { self.runTick(body) }
     }
 
     // MARK: Timers
 
-    /// Something that will happen on the loop, unless it is cancelled. To be cancelled on the loop.
+    /// A timer on the loop. Cancel it on the loop.
     enum Timer {
         case scheduled(Scheduled<Void>)
         #if os(Linux)
@@ -287,7 +288,7 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    /// Runs `body` as a tick after `delay`. To be called on the loop.
+    /// Runs `body` as a tick after `delay`. Call it on the loop.
     @discardableResult
     func after(_ delay: TimeAmount, _ body: @escaping () -> Void) -> Timer {
         #if os(Linux)
@@ -300,7 +301,7 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
 
     @exclusivity(unchecked) private var lingering = LingeringConnections()
 
-    /// A connection is closed on this side and waits for its peer.
+    /// Adds a connection that is closed on this side and waits for its peer.
     func beginLingering(_ connection: Connection, bytes: Int) {
         for dropped in self.lingering.add(connection, bytes: bytes) { dropped.drop() }
     }
@@ -315,15 +316,15 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
 
     // MARK: Memory
 
-    /// Buffers that connections of this loop wrote into; others write into them again, while they are warm. A sender of much has two or
-    /// three under way, and new ones of that size would be new pages each time.
+    /// Output buffers of this loop's connections, kept for reuse while they are warm in the cache. A busy sender has two or three in use,
+    /// and new ones of that size would be new pages each time.
     @exclusivity(unchecked) private var spareOutputs: [ByteBuffer] = []
     private static let mostSpareOutputs = 4
     private static let largestSpareOutput = 256 << 10
 
     func takeSpareOutput() -> ByteBuffer { self.spareOutputs.popLast() ?? ByteBuffer() }
 
-    /// Keeps a buffer whose bytes have been written, if nobody else has it.
+    /// Keeps a buffer whose bytes have been written, if it has no other reference.
     func recycle(_ output: consuming ByteBuffer) {
         guard output.capacity <= Self.largestSpareOutput, self.spareOutputs.count < Self.mostSpareOutputs else { return }
         if output.modifyIfUniquelyOwned({ $0.clear() }) != nil { self.spareOutputs.append(output) }
@@ -335,7 +336,7 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
             guard let job = self.jobs.popFirst() else { return }
             self.itemsOfJob = 0
             job.runSynchronously(on: executor)
-            if count % Self.jobsPerLook == 0, slice.look() { return }
+            if count % Self.jobsPerClockCheck == 0, slice.checkClock() { return }
         }
     }
 
@@ -345,7 +346,7 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
     }
 }
 
-/// A share of an event loop's time: how long one connection or one task may work before it waits for the loop's next round.
+/// A share of an event loop's time: how long one connection or task may work before it has to wait for the loop's next round.
 struct TimeSlice {
     /// As long as a handful of small messages takes. A round of the loop costs a hundredth of it.
     private static let length = TimeAmount.microseconds(100)
@@ -353,8 +354,8 @@ struct TimeSlice {
     private var end: NIODeadline?
     private(set) var isUsedUp = false
 
-    /// Reads the clock; the first reading begins the slice. True if it is used up.
-    mutating func look() -> Bool {
+    /// Reads the clock. The first reading begins the slice. Returns whether the slice is used up.
+    mutating func checkClock() -> Bool {
         let now = NIODeadline.now()
         if let end { self.isUsedUp = now >= end } else { self.end = now + Self.length }
         return self.isUsedUp

@@ -54,7 +54,7 @@
             self.loop = loop
             self.address = address
             self.descriptor = try IOError.check(cepoll_socket(address.protocol.rawValue), "socket")
-            // An urgent byte is part of the stream; taken out of it, it would spoil a record.
+            // An urgent byte is part of the stream. Delivered out of band, it would be missing from its record.
             _ = try IOError.check(cepoll_set_option(self.descriptor, SOL_SOCKET, SO_OOBINLINE, 1), "setsockopt")
             if options.noDelay { _ = try IOError.check(cepoll_set_no_delay(self.descriptor, 1), "setsockopt") }
             if options.keepAlive {
@@ -69,11 +69,11 @@
             if !self.isClosed { _ = cepoll_close(self.descriptor) }
         }
 
-        /// Begins; `completion` runs once, and not after `close`.
+        /// Begins to connect. `completion` runs once, and not after `close`.
         func start(_ completion: @escaping (Result<Int32, IOError>) -> Void) throws(IOError) {
             let result = self.address.withSockAddr { cepoll_connect(self.descriptor, $0, socklen_t($1)) }
             if result < 0, result != -EINPROGRESS { throw IOError(errnoCode: -result, reason: "connect") }
-            // Connected already or not, the loop tells, and not before this has returned.
+            // Whether it is connected is reported by the loop, and not before this call has returned.
             self.registration = try self.loop.register(self.descriptor, for: cepoll_out | cepoll_edge_triggered, self)
             self.completion = completion
         }
@@ -86,7 +86,7 @@
                 completion?(.failure(IOError(errnoCode: error, reason: "connect")))
                 return
             }
-            // From here on the descriptor is somebody else's.
+            // From here on the descriptor has another owner.
             self.isClosed = true
             self.completion = nil
             if let registration { self.loop.remove(registration, of: self.descriptor) }

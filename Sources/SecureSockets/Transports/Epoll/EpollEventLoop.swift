@@ -12,79 +12,79 @@
         import Glibc
     #endif
 
-    /// An event loop of our own for sockets, over Linux's epoll: one thread, which waits for its descriptors, timers and tasks.
+    /// An event loop for sockets over Linux's epoll: one thread, which waits for its descriptors, timers and tasks.
     ///
-    /// To NIO it is an event loop like any other. It is here because a channel, its pipeline and its selector cost more time than all
-    /// else that we do for a message, and more memory than all else that we keep for a connection.
+    /// It conforms to NIO's `EventLoop`. It exists because a channel with its pipeline and selector costs more time than everything else
+    /// that is done for a message, and more memory than everything else that is kept for a connection.
     ///
-    /// Theory of operation. Descriptors are registered once, edge-triggered (`epoll(7)`), and told of what has become possible; they note
-    /// it, and ask the kernel again only when it must have news. Nothing is registered anew to pause reading, and nothing to close. One
-    /// round of the loop: tasks of other threads, tasks of its own, then waiting, then what the descriptors have to do, then timers that
-    /// are due. A descriptor that has more to do than is fair to the others continues in the next round (`reschedule`).
+    /// Theory of operation. Descriptors are registered once, edge-triggered (`epoll(7)`), and notified of what has become possible. They
+    /// record it and query the kernel again only when they need a new state. Pausing reading and closing need no change of registration.
+    /// One round of the loop runs tasks from other threads, then its own tasks, then waits, then serves the descriptors that are ready,
+    /// then runs timers that are due. A descriptor with more work than its fair share continues in the next round (`reschedule`).
     ///
-    /// A loop that has been shut down has no descriptors and takes none, but what is left with it still runs, on a queue of its own: every
-    /// call that waits is answered. `EventLoopLife` has the table.
+    /// A loop that has been shut down has no descriptors and accepts none. Its remaining work still runs, on a dispatch queue, so that
+    /// every waiting call returns. `EventLoopLife` has the table.
     ///
-    /// Sendable without a check because everything but `crossThread` and `threadID` is touched on the loop's thread only, and after its end
+    /// Sendable without a check because everything but `crossThread` and `threadID` is used on the loop's thread only and, after its end,
     /// by one thread at a time.
     final class EpollEventLoop: EventLoop, @unchecked Sendable {
         private let epoll: Int32
-        /// Wakes the loop. Edge-triggered as well, and so it need never be read.
+        /// Wakes the loop. Edge-triggered as well, so it is never read.
         private let wakeup: Int32
         private let threadID = Atomic<UInt>(0)
         private let crossThread: Mutex<CrossThread>
 
-        /// What other threads share with the loop.
+        /// The state that other threads share with the loop.
         private enum CrossThread {
             case open(Open)
             /// The loop has ended.
-            case over
+            case ended
 
             struct Open {
                 let executor: EventLoopExecutor
                 var tasks: [@Sendable () -> Void] = []
-                /// Whether the loop has been woken for them.
+                /// Whether the loop has been woken for these tasks.
                 var isWoken = false
                 /// Called when the loop has ended.
                 var stopWaiters: [@Sendable () -> Void] = []
             }
 
-            /// Changes what is shared; nil if the loop has ended.
+            /// Updates the shared state; nil if the loop has ended.
             mutating func update<Result>(_ body: (inout Open) -> Result) -> Result? {
                 guard case .open(var open) = self else { return nil }
                 // Without a second reference the arrays are changed in place.
-                self = .over
+                self = .ended
                 defer { self = .open(open) }
                 return body(&open)
             }
 
             mutating func end() -> Open? {
                 guard case .open(let open) = self else { return nil }
-                self = .over
+                self = .ended
                 return open
             }
         }
 
-        // Unchecked exclusivity is sound: touched by one thread at a time, and nothing is released while one of them is changed that
-        // could run code of somebody else's.
+        // Unchecked exclusivity is sound: one thread at a time uses these, and no access releases anything that could run other code.
         @exclusivity(unchecked) private var tasks = Deque<() -> Void>()
         @exclusivity(unchecked) private var timers = TimerHeap()
         @exclusivity(unchecked) private var slots: ContiguousArray<Slot> = []
         @exclusivity(unchecked) private var freeSlots: [Int] = []
         @exclusivity(unchecked) private var unfinished: [any PolledDescriptor] = []
-        /// What runs in the next round, after the descriptors have been looked at; see `runInNextRound`.
+        /// What runs in the next round, after the descriptors have been served; see `runInNextRound`.
         @exclusivity(unchecked) private var nextRound: [() -> Void] = []
-        /// Other threads may have left tasks.
+        /// Whether other threads may have left tasks.
         @exclusivity(unchecked) private var hasCrossThreadTasks: Bool
         @exclusivity(unchecked) private var life: EventLoopLife
 
         var hasEnded: Bool { self.life.hasEnded }
         private var isRunning: Bool { if case .running = self.life { true } else { false } }
 
-        /// The loop's executor, to be asked for on the loop. nil after its end: they refer to each other, and would never be released.
+        /// The loop's executor, used on the loop. nil after the loop's end, because the two refer to each other and would never be
+        /// released.
         @exclusivity(unchecked) private(set) var ownExecutor: EventLoopExecutor?
 
-        /// The loop's executor, from any thread; after its end one of the caller's own.
+        /// The loop's executor, used on any thread. After the loop's end, a new executor for the caller.
         var sharedExecutor: EventLoopExecutor {
             let shared: EventLoopExecutor? = self.crossThread.withLock {
                 if case .open(let open) = $0 { open.executor } else { nil }
@@ -94,12 +94,12 @@
 
         private struct Slot {
             var descriptor: (any PolledDescriptor)?
-            /// What the kernel still has to say about a slot's former descriptor is not for its new one.
+            /// Distinguishes a slot's descriptor from former ones, about which the kernel may still report events.
             var generation: UInt32 = 0
         }
 
         private static let eventsPerWait = 256
-        /// Tasks may add others without end; the sockets are polled in between.
+        /// The limit of tasks per round, because tasks may add others without end. The sockets are polled in between.
         private static let tasksPerRound = 4096
 
         init() throws(SecureSocketError) {
@@ -114,15 +114,15 @@
             self.inputBuffer = .allocate(byteCount: Self.inputBufferSize, alignment: 64)
             self.life = .running
             self.hasCrossThreadTasks = true
-            self.crossThread = Mutex(.over)
+            self.crossThread = Mutex(.ended)
             let executor = EventLoopExecutor(loop: self, tickStart: .polledByLoop)
             self.ownExecutor = executor
             EventLoopExecutor.add(executor)
             self.crossThread.withLock { $0 = .open(CrossThread.Open(executor: executor)) }
         }
 
-        /// A loop that has ended: it has neither descriptors nor a thread, and runs tasks on its queue. It is handed out in place of loops that
-        /// cannot be started.
+        /// A loop that has ended: it has neither descriptors nor a thread, and runs tasks on its queue. Used in place of loops that cannot
+        /// be started.
         static let standIn = EpollEventLoop(ended: ())
 
         private init(ended: Void) {
@@ -131,7 +131,7 @@
             self.inputBuffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
             self.life = .ended
             self.hasCrossThreadTasks = false
-            self.crossThread = Mutex(.over)
+            self.crossThread = Mutex(.ended)
         }
 
         private static func makeWakeup(for epoll: Int32) throws(SecureSocketError) -> Int32 {
@@ -149,12 +149,12 @@
 
         private static let wakeupKey = UInt64.max
 
-        // MARK: Its thread
+        // MARK: Thread
 
-        /// Starts the thread; a loop without one ends at once.
+        /// Starts the thread. A loop without one ends at once.
         func start() throws(SecureSocketError) {
             var thread = pthread_t()
-            // The thread takes this reference over, or it is given back where the thread could not be made.
+            // The thread takes over this reference. If the thread cannot be created, it is released.
             let argument = Unmanaged.passRetained(self)
             let result = pthread_create(
                 &thread, nil,
@@ -176,7 +176,7 @@
 
         private static var currentThreadID: UInt { UInt(pthread_self()) }
 
-        // Relaxed: the loop's own thread has set it, and on any other thread an old value says the same.
+        // Relaxed: the loop's own thread has set it, and on any other thread an old value gives the same result.
         var inEventLoop: Bool { self.threadID.load(ordering: .relaxed) == Self.currentThreadID }
 
         private func run() {
@@ -191,7 +191,7 @@
             self.takeCrossThreadTasks()
             self.runTasks()
             let count = cepoll_wait(self.epoll, events.baseAddress, Int32(Self.eventsPerWait), self.timeout())
-            // Interrupted by a signal, and nothing else can go wrong here.
+            // A negative count means that a signal interrupted the call; no other error is possible here.
             for index in 0..<Int(max(count, 0)) { self.dispatch(events[index]) }
             self.resumeUnfinished()
             self.runDeferred()
@@ -214,7 +214,7 @@
                 || self.ownExecutor?.isTickDue ?? false
         }
 
-        /// Milliseconds, rounded up: waking before a timer is due would only mean to wait again.
+        /// Milliseconds, rounded up: waking before a timer is due would only mean waiting again.
         private func timeout() -> Int32 {
             if self.hasWork || !self.isRunning { return 0 }
             guard let next = self.timers.next else { return -1 }
@@ -266,26 +266,26 @@
 
         // MARK: Tasks and timers
 
-        /// Runs `body` after every descriptor that has something to do. To be called on the loop.
+        /// Runs `body` after all descriptors that are ready now. Call it on the loop.
         func runInNextRound(_ body: @escaping () -> Void) {
             self.nextRound.append(body)
         }
 
         func execute(_ task: @escaping @Sendable () -> Void) {
-            self.leave(task)
+            self.enqueueCrossThread(task)
         }
 
         func _executeIsolatedUnsafeUnchecked(_ task: @escaping () -> Void) {
             self.tasks.append(task)
         }
 
-        /// Leaves a task to be run, from whatever thread.
-        private func leave(_ task: @escaping @Sendable () -> Void) {
+        /// Enqueues a task from any thread.
+        private func enqueueCrossThread(_ task: @escaping @Sendable () -> Void) {
             if self.inEventLoop { return self.tasks.append(task) }
             let left: Void? = self.crossThread.withLock { crossThread in
                 crossThread.update { open in
                     open.tasks.append(task)
-                    // While the lock is held the descriptor is open: it is closed after `end` has taken the lock.
+                    // While the lock is held the descriptor is open: it is closed only after `end` has taken the lock.
                     if !open.isWoken { _ = cepoll_event_signal(self.wakeup) }
                     open.isWoken = true
                 }
@@ -294,10 +294,10 @@
         }
 
         private func onLoop(_ body: @escaping @Sendable () -> Void) {
-            if self.inEventLoop { body() } else { self.leave(body) }
+            if self.inEventLoop { body() } else { self.enqueueCrossThread(body) }
         }
 
-        /// To be called on the loop, as is `cancel`.
+        /// Call on the loop, as well as `cancel`.
         func schedule(
             at deadline: NIODeadline, _ body: @escaping () -> Void, orWhenTheLoopEnds abandon: (() -> Void)? = nil
         ) -> TimerHeap.Timer {
@@ -307,7 +307,7 @@
         }
 
         func cancel(_ timer: TimerHeap.Timer) {
-            // What the timer holds is released when the heap is in order again: that may run code which sets another timer.
+            // What the timer holds is released only when the heap is consistent again, because that may run code which sets another timer.
             let bodies = self.timers.cancel(timer)
             withExtendedLifetime(bodies) {}
         }
@@ -330,9 +330,9 @@
             self.scheduleTask(deadline: .now() + delay, task)
         }
 
-        /// A timer that may be cancelled before the loop has heard of it.
+        /// A timer that may be cancelled before it has reached the loop.
         ///
-        /// Sendable without a check because it is touched on the loop's thread only.
+        /// Sendable without a check because it is used on the loop's thread only.
         private final class PendingTimer: @unchecked Sendable {
             private var timer: TimerHeap.Timer?
             private var isCancelled = false
@@ -355,7 +355,7 @@
 
         // MARK: Descriptors
 
-        /// Where a registered descriptor is found again.
+        /// Identifies a registered descriptor.
         struct Registration {
             fileprivate let index: Int
             fileprivate let key: UInt64
@@ -384,12 +384,12 @@
             return registration
         }
 
-        /// Watches for other events from now on; also tells of those that are possible already.
+        /// Changes the events that are watched. Events that are already possible are reported as well.
         func change(_ registration: Registration, of number: Int32, to events: UInt32) {
             _ = cepoll_modify(self.epoll, number, events, registration.key)
         }
 
-        /// Forgets a descriptor that is about to be closed; the kernel does so by itself.
+        /// Removes a descriptor that is about to be closed. The kernel removes it by itself.
         func unregister(_ registration: Registration) {
             let descriptor = self.slots[registration.index].descriptor
             self.slots[registration.index].descriptor = nil
@@ -398,40 +398,40 @@
             withExtendedLifetime(descriptor) {}
         }
 
-        /// Watches a descriptor no longer; it stays open.
+        /// Stops watching a descriptor, which stays open.
         func remove(_ registration: Registration, of number: Int32) {
             _ = cepoll_remove(self.epoll, number)
             self.unregister(registration)
         }
 
-        /// Lets a descriptor go on in the next round.
+        /// Lets a descriptor continue in the next round.
         func reschedule(_ descriptor: any PolledDescriptor) {
             self.unfinished.append(descriptor)
         }
 
-        /// The connections of what is registered.
+        /// Calls `body` with the connection of each registered descriptor.
         func forEachConnection(_ body: (Connection) -> Void) {
             for slot in self.slots { slot.descriptor?.servedConnection.map(body) }
         }
 
-        /// Runs a round of the loop in a task of the loop that will never return: the program ends in it.
+        /// Runs a round of the loop within a task of the loop that never returns because the program exits in it.
         func runNestedRound() {
             withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) { self.runRound($0) }
         }
 
         // MARK: Memory
 
-        /// What comes from the network is read into this buffer, of whichever connection. Its bytes count until the next read.
+        /// The buffer for input from the network, shared by all connections. Its bytes are valid until the next read.
         private(set) var inputBuffer: UnsafeMutableRawBufferPointer
         private static let inputBufferSize = 64 << 10
 
-        // MARK: The end
+        // MARK: Shutdown
 
         func shutdownGracefully(queue: DispatchQueue, _ callback: @escaping @Sendable ((any Error)?) -> Void) {
             queue.async { callback(EventLoopError.unsupportedOperation) }
         }
 
-        /// Closes everything that is registered and ends the thread; `stopped` is called when that is done.
+        /// Closes everything that is registered and ends the thread. Calls `stopped` when that is done.
         func stop(_ stopped: @escaping @Sendable () -> Void) {
             let waiting: Void? = self.crossThread.withLock { $0.update { $0.stopWaiters.append(stopped) } }
             if waiting == nil { return stopped() }
@@ -440,7 +440,7 @@
 
         private func perform(_ decision: EventLoopLife.StopDecision) {
             guard decision == .closeDescriptors else { return }
-            // By index: closing one may close others.
+            // By index, because closing one descriptor may close others.
             for index in self.slots.indices { self.slots[index].descriptor?.loopStops() }
         }
 
@@ -460,7 +460,7 @@
             let open = self.crossThread.withLock { $0.end() }
             for task in open?.tasks ?? [] { self.tasks.append(task) }
             let waiters = open?.stopWaiters ?? []
-            // From here on what is left of the loop belongs to its queue.
+            // From here on the loop's remaining state belongs to its queue.
             _ = cepoll_close(self.wakeup)
             _ = cepoll_close(self.epoll)
             self.runAfterEnd {
@@ -470,14 +470,14 @@
             }
         }
 
-        // MARK: After the end
+        // MARK: After the loop's end
 
-        /// Where what is left with the loop runs when its thread has gone.
-        private let afterlife = DispatchQueue(label: "secure-sockets.ended-loop")
+        /// The queue on which the loop's remaining work runs when its thread has gone.
+        private let queueAfterEnd = DispatchQueue(label: "secure-sockets.ended-loop")
 
-        /// Runs a task behind all that is left.
+        /// Runs a task behind all remaining work.
         private func runAfterEnd(_ task: @escaping @Sendable () -> Void) {
-            self.afterlife.async {
+            self.queueAfterEnd.async {
                 self.tasks.append(task)
                 self.roundAfterEnd()
             }
@@ -490,24 +490,24 @@
             self.runDeferred()
             self.runTimers()
             self.threadID.store(0, ordering: .relaxed)
-            if self.hasWork { self.afterlife.async { self.roundAfterEnd() } }
+            if self.hasWork { self.queueAfterEnd.async { self.roundAfterEnd() } }
         }
 
         private func lookAtTimersAfterEnd(at deadline: NIODeadline) {
             let delay = max((deadline - .now()).nanoseconds, 0)
-            self.afterlife.asyncAfter(deadline: .now() + .nanoseconds(Int(delay))) { self.roundAfterEnd() }
+            self.queueAfterEnd.asyncAfter(deadline: .now() + .nanoseconds(Int(delay))) { self.roundAfterEnd() }
         }
     }
 
-    /// Something with a descriptor that a loop watches.
+    /// An object with a descriptor that a loop watches.
     protocol PolledDescriptor: AnyObject {
-        /// What has become possible, as epoll's events.
+        /// Handles what has become possible, as epoll's events.
         func ready(_ events: UInt32)
-        /// The next round has begun; see `EpollEventLoop.reschedule`.
+        /// Continues in the next round; see `EpollEventLoop.reschedule`.
         func resume()
-        /// The loop watches no descriptors any more.
+        /// Called when the loop stops watching descriptors.
         func loopStops()
-        /// The connection that the descriptor carries, if it carries one.
+        /// The connection that uses the descriptor, if there is one.
         var servedConnection: Connection? { get }
     }
 

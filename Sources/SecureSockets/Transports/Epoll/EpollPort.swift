@@ -10,21 +10,22 @@
         import Glibc
     #endif
 
-    /// A listening TCP socket that each loop of a group takes connections from.
+    /// A listening TCP socket from which each loop of a group takes connections.
     ///
-    /// The descriptor is watched by every loop, and the kernel wakes one of them for a connection (`EPOLLEXCLUSIVE`): one that waits, so
-    /// none that is blocked. A loop takes one connection a round, so that a crowd of new ones does not keep it from those that it has, and
-    /// gives it to the loop whose turn it is.
+    /// The descriptor is watched by every loop, and the kernel wakes one of them for a connection (`EPOLLEXCLUSIVE`): one that is waiting
+    /// for events, so never a blocked one. A loop takes one connection per round, so that a crowd of new ones does not keep it from its
+    /// existing ones, and hands it to the loop whose turn it is.
     final class EpollPort: ListeningPort {
         private let watchers: [Watcher]
         private let acceptor: Acceptor
         private let options: SocketOptions
-        /// -1 once it is closed; no loop uses the number after that.
+        /// -1 once it is closed. No loop uses the number after that.
         private let descriptor: Mutex<Int32>
         private let handOvers: Mutex<HandOvers>
 
         let localAddress: SocketAddress?
-        /// What it accepts has the same address, unless it listens at all of the machine's: one object for all, and no system call.
+        /// The local address of accepted connections, unless the socket listens on a wildcard address: one object for all, and no system
+        /// call.
         private let connectionsAddress: SocketAddress?
 
         /// Binds and listens.
@@ -50,12 +51,12 @@
             self.descriptor.withLock { if $0 >= 0 { _ = cepoll_close($0) } }
         }
 
-        /// Begins to watch; throws if the first loop cannot.
+        /// Begins to watch. Throws if the first loop cannot.
         func start() async throws {
             for (index, watcher) in self.watchers.enumerated() {
                 watcher.loop.execute { watcher.port = self }
                 let watching = watcher.loop.submit { try self.watch(watcher) }
-                // The others may be busy; they follow when they can.
+                // The others may be busy. They follow when they can.
                 if index == 0 { try await watching.get() }
             }
         }
@@ -95,7 +96,7 @@
             for watcher in self.watchers {
                 let hasRefused = watcher.hasRefused.exchange(false, ordering: .acquiringAndReleasing)
                 if watcher.loop.inEventLoop {
-                    // Even if it knows of none: the loop that does may be blocked.
+                    // Even if this loop has seen no connection: the loop that has may be blocked.
                     watcher.lookSoon()
                 } else if hasRefused {
                     watcher.loop.execute { watcher.takeSoon() }
@@ -103,12 +104,12 @@
             }
         }
 
-        // MARK: Taking
+        // MARK: Accepting
 
         private enum Outcome { case taken, notWanted, empty, failed }
 
-        /// Takes a connection from the operating system's queue and gives it to its loop. On the loop of `watcher`, or, while the port
-        /// closes, on any thread.
+        /// Takes a connection from the operating system's queue and hands it to its loop. Called on the loop of `watcher` or, while the
+        /// socket closes, on any thread.
         private func takeOne(on current: EpollEventLoop?) -> Outcome {
             guard let place = self.acceptor.admit() else { return .notWanted }
             var storage = sockaddr_storage()
@@ -118,7 +119,7 @@
                     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
                     let result = cepoll_accept(descriptor, &storage, &length)
                     switch -result {
-                    // Connections that were gone before they were ours (accept(2)).
+                    // Connections that were gone before they were accepted (accept(2)).
                     case EINTR, ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, EHOSTUNREACH, ENETUNREACH, EOPNOTSUPP:
                         continue
                     default: return result
@@ -153,12 +154,12 @@
         }
 
         private struct HandOvers {
-            /// In the order of the watchers; bounded by what the acceptor admits for a loop.
+            /// In the order of the watchers. Bounded by what the acceptor admits for a loop.
             var places: [Deque<HandOver>]
-            /// When a loop looks at them next.
+            /// The time of a loop's next check.
             var nextLook: NIODeadline?
 
-            /// Whether the caller has to see to it that a loop looks. One that is overdue is blocked itself.
+            /// Returns whether the caller has to schedule a check. A loop whose check is overdue is blocked itself.
             mutating func needsWatch(at now: NIODeadline) -> Bool {
                 if let nextLook, nextLook + Acceptor.mostDelay >= now { return false }
                 self.nextLook = now + EpollPort.stalledAfter
@@ -166,7 +167,7 @@
             }
         }
 
-        /// A loop that has not taken a connection for so long is blocked by something, and another gets it.
+        /// How long a loop may leave a connection untaken. After that it is considered blocked and another loop gets the connection.
         private static let stalledAfter = TimeAmount.milliseconds(200)
 
         private func put(_ handOver: HandOver, to place: Int) {
@@ -178,14 +179,14 @@
             if needsWatch { self.watchHandOvers() }
         }
 
-        /// On the loop of that place.
+        /// Called on the loop of that place.
         private func takeHandOver(_ place: Int) {
             let handOver = self.handOvers.withLock { $0.places[place].popFirst() }
-            // It may have been given to another loop meanwhile.
+            // It may have been handed to another loop in the meantime.
             if let handOver { self.begin(handOver, place) } else { self.acceptor.resumed(place: place) }
         }
 
-        /// Looks now and then, as long as something is on its way.
+        /// Checks periodically, as long as a connection is on its way.
         private func watchHandOvers() {
             let loop = (self.watchers.first { $0.loop.inEventLoop } ?? self.watchers[0]).loop
             _ = loop.scheduleTask(in: Self.stalledAfter) { self.lookAtHandOvers() }
@@ -199,7 +200,7 @@
                     if let other = self.acceptor.moveFromStalled(place: place) {
                         self.put(next, to: other)
                     } else {
-                        // It stays, last in the line; what is to take it there is on its way already.
+                        // It stays, at the end of the queue. The task that takes it there is already on its way.
                         self.handOvers.withLock { $0.places[place].append(next) }
                     }
                 }
@@ -218,19 +219,19 @@
             }
         }
 
-        /// On the loop of that place.
+        /// Called on the loop of that place.
         private func begin(_ handOver: HandOver, _ place: Int) {
             let transport = EpollTransport(
                 handOver.descriptor, on: self.watchers[place].loop, at: self.connectionsAddress, peer: handOver.peer,
                 options: self.options)
             let acceptor = self.acceptor
-            // A transport that cannot begin closes itself, and its connection is told.
+            // A transport that cannot begin closes itself, and its connection is notified.
             try? transport.begin { acceptor.makeConnection(place: place, over: $0) }
         }
 
-        // MARK: The end
+        // MARK: Closing
 
-        /// As many connections as a queue may hold are taken while the port closes.
+        /// The limit of connections that are taken from the queue while the socket closes.
         private static let longestQueue = 4096
 
         func close(takingQueue: Bool) {
@@ -249,14 +250,14 @@
             self.acceptor.portIsFree()
         }
 
-        /// What one loop knows of the port.
+        /// The listening socket as one loop sees it.
         ///
-        /// Sendable without a check because all but `hasRefused` is touched on its loop only.
+        /// Sendable without a check because all but `hasRefused` is used on its loop only.
         private final class Watcher: PolledDescriptor, @unchecked Sendable {
             let loop: EpollEventLoop
             var port: EpollPort?
             var registration: EpollEventLoop.Registration?
-            /// There may be connections, but the acceptor wanted none.
+            /// Whether there may be connections that the acceptor did not want.
             let hasRefused = Atomic<Bool>(false)
             private var mayTake = false
             private var isUnfinished = false
@@ -288,7 +289,7 @@
 
             private func take() {
                 guard self.mayTake, let port else { return }
-                // Before the question: a change after the answer has to find it set.
+                // Set before asking, because a change after the answer has to find it set.
                 self.hasRefused.store(true, ordering: .releasing)
                 switch port.takeOne(on: self.loop) {
                 case .taken:
@@ -315,7 +316,7 @@
     }
 
     extension IOError {
-        /// The result of a call that answers negative error numbers.
+        /// Returns the result of a call that reports errors as negative error numbers.
         static func check(_ result: Int32, _ call: String) throws(IOError) -> Int32 {
             guard result < 0 else { return result }
             throw IOError(errnoCode: -result, reason: call)

@@ -11,13 +11,13 @@
 
     /// A transport over a TCP socket on one of our own loops.
     ///
-    /// Theory of operation. The descriptor is watched edge-triggered: an event says that something has become possible, and it stays
-    /// possible until the kernel has said that it is not (`mayReceive`). A short read says so as well, unless the peer's end or urgent data is
-    /// behind it: the kernel stops at an urgent byte, and gives it out, in its place (`SO_OOBINLINE`), with the next read.
-    /// Pausing is therefore only not to read. Writing is tried at once; whatever the kernel does not take waits in `unsent` until it says
-    /// that there is room, and only from then on is the descriptor watched for that.
+    /// Theory of operation. The descriptor is watched edge-triggered: an event reports that something has become possible, and it stays
+    /// possible until a call has found that it is not (`mayReceive`). A short read indicates that as well, unless the peer's end or urgent
+    /// data follows: the kernel stops at an urgent byte and returns it, in its place (`SO_OOBINLINE`), with the next read. Pausing is
+    /// therefore just not reading. Writing is tried at once; bytes that the kernel does not take wait in `unsent` until it reports room,
+    /// and only from then on is the descriptor watched for that.
     ///
-    /// Reading and writing fail on their own: after a failed write what the peer had sent can still be received.
+    /// Reading and writing fail independently: after a failed write, data that the peer has sent can still be received.
     final class EpollTransport: Transport, PolledDescriptor {
         let loop: EpollEventLoop
         private let descriptor: Int32
@@ -27,10 +27,10 @@
         @exclusivity(unchecked) private var connection: Connection?
         private var registration: EpollEventLoop.Registration?
 
-        // Unchecked exclusivity is sound: touched on the loop only, and no access calls anything that has another.
+        // Unchecked exclusivity is sound: these are used on the loop only, and no access calls code that accesses them again.
         @exclusivity(unchecked) private var isReading = false
         @exclusivity(unchecked) private var mayReceive = false
-        /// A short read is no sign that there is nothing more: the peer's end, an error, or urgent data is behind it.
+        /// Whether more may follow a short read: the peer's end, an error, or urgent data.
         @exclusivity(unchecked) private var moreMayFollowShortRead = false
         @exclusivity(unchecked) private var isReceiving = false
         @exclusivity(unchecked) private var isUnfinished = false
@@ -41,16 +41,17 @@
         @exclusivity(unchecked) private var wasFull = false
         @exclusivity(unchecked) private var isWritingBroken = false
         @exclusivity(unchecked) private var sendingFailure: Int32 = 0
-        /// Why the connection was lost. The kernel tells that once, to whoever asks first; to the other it looks like an end.
+        /// The reason for which the connection was lost. The kernel reports it only once, to the first call that fails; a later call sees
+        /// an ordinary end.
         private var loss: Int32?
         @exclusivity(unchecked) private var hasClosedWriting = false
-        /// Runs when all that was written has been handed over.
+        /// Runs when everything that was written has been handed over.
         private var finishing: (() -> Void)?
         @exclusivity(unchecked) private var isClosed = false
 
-        /// Takes a connected descriptor over; it is closed with this object at the latest.
+        /// Takes ownership of a connected descriptor. It is closed with this object at the latest.
         ///
-        /// - Parameter localAddress: Its own address, if the caller knows it; nil: to be asked for.
+        /// - Parameter localAddress: The descriptor's local address if the caller knows it; nil to query it.
         init(
             _ descriptor: Int32, on loop: EpollEventLoop, at localAddress: SocketAddress? = nil, peer: SocketAddress?,
             options: SocketOptions
@@ -68,7 +69,8 @@
 
         var eventLoop: any EventLoop { self.loop }
 
-        /// Begins to watch the descriptor for the connection that `connect` makes. Closed if that makes none, or if this throws. On the loop.
+        /// Begins to watch the descriptor for the connection that `connect` creates. Closes it if `connect` returns nil or if this throws.
+        /// Called on the loop.
         func begin(_ connect: (EpollTransport) -> Connection?) throws(IOError) {
             self.localAddress = self.localAddress ?? SocketAddress.local(of: self.descriptor)
             self.connection = connect(self)
@@ -88,7 +90,7 @@
 
         private static let receiving = cepoll_in | cepoll_urgent | cepoll_peer_ended | cepoll_edge_triggered
 
-        // MARK: What becomes possible
+        // MARK: Events
 
         func ready(_ events: UInt32) {
             let behind = cepoll_peer_ended | cepoll_hang_up | cepoll_error | cepoll_urgent
@@ -121,12 +123,12 @@
 
         // MARK: Receiving
 
-        /// A connection that has much to say must not keep the loop from the others.
+        /// The limit of reads per round, so that a busy connection does not keep the loop from the others.
         private static let receivesPerRound = 4
 
         func setReading(_ isReading: Bool) {
             self.isReading = isReading
-            // Not now: whoever asks is in the middle of something.
+            // Not immediately: the caller is in the middle of an operation.
             if isReading, self.mayReceive, !self.isReceiving { self.resumeSoon() }
         }
 
@@ -200,7 +202,7 @@
             if !self.isWritable { self.wasFull = true }
         }
 
-        /// How many bytes the kernel has taken.
+        /// Returns the number of bytes that the kernel has taken.
         private func send(_ bytes: ByteBuffer) -> Int {
             while true {
                 let result = bytes.withUnsafeReadableBytes { cepoll_send(self.descriptor, $0.baseAddress, UInt($0.count)) }
@@ -236,17 +238,17 @@
             }
         }
 
-        /// `send` has noted a failure.
+        /// Handles a failure that `send` has recorded.
         private func writingHasFailed() {
             let number = self.sendingFailure
-            // EPIPE says no more than that writing is over: the peer may have ended in order before.
+            // EPIPE reports only that writing is over: the peer may have ended in order before.
             if number != EPIPE { self.loss = number }
             self.unsent.removeAll()
             self.connection?.transportCannotSend(IOError(errnoCode: number, reason: "send"))
             self.allIsSent()
         }
 
-        // MARK: The end
+        // MARK: Closing
 
         func closeWriting(with bytes: ByteBuffer?, completion: @escaping () -> Void) {
             if let bytes { self.write(bytes) }
@@ -311,10 +313,10 @@
             }
         }
 
-        /// Whether it stands for all addresses of the machine.
+        /// Whether it is the wildcard address, which stands for all addresses of the machine.
         var isWildcard: Bool { ["0.0.0.0", "::", "::ffff:0.0.0.0"].contains(self.ipAddress) }
 
-        /// The local address of a socket.
+        /// Returns the local address of a socket.
         static func local(of descriptor: Int32) -> SocketAddress? {
             var storage = sockaddr_storage()
             var length = socklen_t(MemoryLayout<sockaddr_storage>.size)

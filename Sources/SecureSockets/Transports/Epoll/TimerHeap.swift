@@ -1,12 +1,13 @@
 import NIOCore
 
-/// What is to happen later, the earliest first; whatever is cancelled is taken out at once.
+/// Timers in the order of their deadlines. A cancelled timer is removed at once.
 ///
-/// Most timers are cancelled: that of a handshake, of a call with a timeout, of a closing connection. So each knows its place.
+/// Most timers are cancelled: those of handshakes, of calls with a timeout, of closing connections. Therefore each timer knows its place in
+/// the heap.
 struct TimerHeap {
     final class Timer {
         let deadline: NIODeadline
-        /// Breaks ties: what was asked for first happens first.
+        /// Breaks ties: of equal deadlines, the timer that was added first is first.
         fileprivate let number: UInt64
         fileprivate var place: Int?
         fileprivate var bodies: Bodies?
@@ -17,7 +18,7 @@ struct TimerHeap {
             self.bodies = bodies
         }
 
-        /// Says that it will never happen.
+        /// Notifies the timer's owner that it will never fire.
         func abandon() {
             let bodies = self.bodies
             self.bodies = nil
@@ -29,7 +30,7 @@ struct TimerHeap {
         }
     }
 
-    /// What a timer holds. Released only outside of the heap: that may run code which uses the heap.
+    /// The closures of a timer. Released only outside of the heap, because that may run code which uses the heap.
     struct Bodies {
         fileprivate let happen: () -> Void
         fileprivate let abandon: (() -> Void)?
@@ -38,9 +39,10 @@ struct TimerHeap {
     private var timers: ContiguousArray<Timer> = []
     private var lastNumber: UInt64 = 0
 
-    /// When the first one is due.
+    /// The earliest deadline.
     var next: NIODeadline? { self.timers.first?.deadline }
 
+    /// Adds a timer.
     /// - Parameter abandon: Runs if the timer is abandoned instead (`takeAbandonable`).
     mutating func add(
         at deadline: NIODeadline, _ body: @escaping () -> Void, orWhenItIsAbandoned abandon: (() -> Void)? = nil
@@ -52,22 +54,22 @@ struct TimerHeap {
         return timer
     }
 
-    /// Forgets a timer, and answers what it held; nothing happens if it has been due or cancelled before.
+    /// Removes a timer and returns its closures; nil if it has already fired or was cancelled.
     mutating func cancel(_ timer: Timer) -> Bodies? {
         guard let place = timer.place else { return nil }
         return self.remove(at: place)
     }
 
-    /// Takes the first timer out if it is due.
+    /// Removes the first timer if it is due, and returns its closure.
     mutating func takeDue(at now: NIODeadline) -> (() -> Void)? {
         guard let first = self.timers.first, first.deadline <= now else { return nil }
         return self.remove(at: 0)?.happen
     }
 
-    /// When timers are due, in no special order.
+    /// The deadlines, in no particular order.
     var deadlines: [NIODeadline] { self.timers.map(\.deadline) }
 
-    /// Takes out all timers that want to know when they are abandoned, for the caller to do so.
+    /// Removes and returns all timers with an `abandon` closure, which the caller has to run.
     mutating func takeAbandonable() -> [Timer] {
         let all = self.timers
         self.timers.removeAll()
@@ -87,7 +89,7 @@ struct TimerHeap {
         timer.bodies = nil
         let last = self.timers.removeLast()
         guard last !== timer else { return bodies }
-        // The last one takes the place, and goes to where it belongs.
+        // The last timer takes the free place and moves to where it belongs.
         if place > 0, last.isBefore(self.timers[(place - 1) / 2]) {
             self.rise(last, from: place)
         } else {

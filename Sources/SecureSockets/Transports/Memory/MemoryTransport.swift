@@ -1,10 +1,9 @@
 package import NIOCore
 import TLSEngine
 
-/// A transport in memory: two of them, each the other's peer, on event loops that may differ.
+/// A transport in memory. Two of them form a connection, on event loops that may differ.
 ///
-/// Sendable without a check because each end's state is touched on its own loop only; what goes to the peer goes through the peer's
-/// loop.
+/// Sendable without a check because each end's state is used on its own loop only. Everything for the peer goes through the peer's loop.
 final class MemoryTransport: Transport, @unchecked Sendable {
     let eventLoop: any EventLoop
     let localAddress: SocketAddress? = nil
@@ -18,17 +17,17 @@ final class MemoryTransport: Transport, @unchecked Sendable {
     private var isReading = false
     private var isClosed = false
     private var hasClosedWriting = false
-    /// What the peer has written and this end has not read.
+    /// Bytes that the peer has written and this end has not read.
     private var inbox: [ByteBuffer] = []
     private var peerHasFinished = false
     private var peerIsGone = false
-    /// What this end has written and the peer has not read.
+    /// The number of bytes that this end has written and the peer has not read.
     private(set) var unsentBytes = 0
     private(set) var acknowledgedBytes: UInt64 = 0
     /// There is no operating system between the two ends.
     let unacknowledgedBytes = 0
     private var wasFull = false
-    /// To be run when the peer has read everything.
+    /// Closures to run when the peer has read everything.
     private var finishing: [() -> Void] = []
     /// A fault that has not happened yet to what this end writes.
     private var fault: (effect: MemoryFault.Effect, locator: FaultLocator)?
@@ -41,7 +40,7 @@ final class MemoryTransport: Transport, @unchecked Sendable {
         self.capacity = capacity
     }
 
-    /// Joins two ends. Before either is used.
+    /// Connects two ends. Call it before either is used.
     static func join(_ one: MemoryTransport, _ other: MemoryTransport) {
         one.peer = other
         other.peer = one
@@ -69,7 +68,7 @@ final class MemoryTransport: Transport, @unchecked Sendable {
         guard !self.isClosed, !self.hasClosedWriting, let peer else { return completion() }
         self.hasClosedWriting = true
         if !self.isStalled { peer.eventLoop.execute { peer.peerFinished() } }
-        // Handed over is read by the peer here: there is no operating system between that would keep it.
+        // Bytes count as handed over when the peer has read them, because no operating system between the ends would keep them.
         self.finishing.append(completion)
         self.runFinished()
     }
@@ -99,7 +98,7 @@ final class MemoryTransport: Transport, @unchecked Sendable {
         }
     }
 
-    // MARK: From the peer
+    // MARK: Reports from the peer
 
     private func arrived(_ bytes: ByteBuffer) {
         guard !self.isClosed else { return }

@@ -33,7 +33,7 @@ final class ChannelConnector: AddressConnector {
 
 /// A channel that is being connected.
 ///
-/// Sendable without a check because it is touched on `loop` only: the bootstrap uses this one loop for everything.
+/// Sendable without a check because it is used on `loop` only: the bootstrap uses this one loop for everything.
 private final class ConnectingChannel: AddressAttempt, @unchecked Sendable {
     private let loop: any EventLoop
     private let options: SocketOptions
@@ -41,7 +41,7 @@ private final class ConnectingChannel: AddressAttempt, @unchecked Sendable {
     private var completion: ((Result<ConnectedTransport, IOError>) -> Void)?
     private var isClosed = false
 
-    /// A year, in effect no limit: `connect` has one deadline for everything.
+    /// A year, in effect no limit: `connect` has one deadline for all its steps.
     private static let timeout = TimeAmount.hours(24 * 365)
 
     init(
@@ -63,7 +63,7 @@ private final class ConnectingChannel: AddressAttempt, @unchecked Sendable {
             }
         let bound = local.map { bootstrap.bind(to: $0) } ?? bootstrap
         bound.connect(to: address).whenComplete { result in
-            // The future may have its result already, and the caller expects it later.
+            // The future may already have its result, which the caller expects after this call has returned.
             self.loop.execute { self.finished(result) }
         }
     }
@@ -85,7 +85,7 @@ private final class ConnectingChannel: AddressAttempt, @unchecked Sendable {
                         channel.close(promise: nil)
                     }))
         case .failure(let error):
-            // What is no error of the operating system is the end of the loop or of the channel.
+            // An error that is not the operating system's means that the loop or the channel has ended.
             completion?(.failure(error as? IOError ?? IOError(errnoCode: ECANCELED, reason: "\(error)")))
         }
     }

@@ -11,9 +11,9 @@ import NIOPosix
     import Glibc
 #endif
 
-/// A listening NIO channel, which spreads its connections over the loops of its group by itself.
+/// A listening NIO channel, which distributes its connections over the loops of its group.
 ///
-/// Sendable without a check because the handler is touched on the channel's loop only.
+/// Sendable without a check because the handler is used on the channel's loop only.
 final class ChannelPort: ListeningPort, @unchecked Sendable {
     private let channel: any Channel
     private let handler: ListeningHandler
@@ -23,7 +23,7 @@ final class ChannelPort: ListeningPort, @unchecked Sendable {
         self.handler = handler
     }
 
-    /// Binds and listens; the acceptor has its port by then.
+    /// Binds and listens. The acceptor has its listening socket when this returns.
     static func bind(
         to address: SocketAddress, on loop: any EventLoop, for acceptor: Acceptor, options: SocketOptions,
         listening: ListenerOptions, spreadingOver group: any EventLoopGroup
@@ -34,7 +34,8 @@ final class ChannelPort: ListeningPort, @unchecked Sendable {
             .serverChannelOption(
                 .socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: listening.reusePort ? 1 : 0
             )
-            // Accepted sockets inherit it. An urgent byte is part of the stream; taken out of it, it would spoil a record.
+            // Accepted sockets inherit it. An urgent byte is part of the stream. Delivered out of band, it would be missing from its
+            // record.
             .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_OOBINLINE)), value: 1)
             .serverChannelOption(.autoRead, value: false)
             .serverChannelOption(.maxMessagesPerRead, value: 1)
@@ -48,7 +49,7 @@ final class ChannelPort: ListeningPort, @unchecked Sendable {
             }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    // It may go before it is a connection.
+                    // The channel may close before there is a connection.
                     let arrival = Arrival(acceptor)
                     channel.closeFuture.assumeIsolated().whenComplete { _ in arrival.failed() }
                     try channel.pipeline.syncOperations.addHandler(
@@ -73,12 +74,12 @@ final class ChannelPort: ListeningPort, @unchecked Sendable {
         }
     }
 
-    /// What waits in the operating system's queue is lost: a channel takes nothing from it while it closes.
+    /// Connections in the operating system's queue are lost: a channel takes nothing from it while it closes.
     func close(takingQueue: Bool) {
         self.channel.close(promise: nil)
     }
 
-    /// One connection on its way from the listening channel to its own. On its own loop.
+    /// One connection on its way from the listening channel to its own. Used on its own loop.
     private final class Arrival {
         private let acceptor: Acceptor
         private var isOver = false
@@ -100,7 +101,7 @@ final class ChannelPort: ListeningPort, @unchecked Sendable {
 }
 
 extension ServerBootstrap {
-    /// Those that are not the operating system's defaults: each is a system call for each connection.
+    /// The options that differ from the operating system's defaults. Each is a system call for each connection.
     fileprivate func childChannelOptions(of options: SocketOptions) -> ServerBootstrap {
         var bootstrap = self
         if options.noDelay { bootstrap = bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1) }
@@ -115,7 +116,7 @@ private final class ListeningHandler: ChannelInboundHandler {
 
     private let acceptor: Acceptor
     private var context: ChannelHandlerContext?
-    /// A connection was admitted and has not come.
+    /// Whether a connection was admitted and has not arrived.
     private var isAwaiting = false
 
     init(_ acceptor: Acceptor) {
@@ -143,7 +144,7 @@ private final class ListeningHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        // From here on its own channel answers for it.
+        // From here on the connection's own channel reports its outcome.
         self.isAwaiting = false
         context.fireChannelRead(data)
     }
@@ -157,11 +158,11 @@ private final class ListeningHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard let error = error as? IOError, self.isAwaiting else { return }
         self.isAwaiting = false
-        // The channel waits for readability as long as a read is asked for; to switch automatic reading on and off takes that back.
+        // The channel waits for readability as long as a read is requested. Switching automatic reading on and off withdraws that request.
         try? context.channel.syncOptions?.setOption(.autoRead, value: true)
         try? context.channel.syncOptions?.setOption(.autoRead, value: false)
         switch error.errnoCode {
-        // An accepted connection that was gone before it was ours is no fault of the listener's (accept(2)).
+        // A connection that was gone before it was accepted is not a fault of the listener (accept(2)).
         case ECONNABORTED, EPROTO: self.acceptor.notTaken(place: 0)
         default: self.acceptor.ranShort(place: 0, error)
         }

@@ -4,8 +4,8 @@ import SocketCore
 
 /// A transport over a NIO channel: the only handler in the channel's pipeline.
 ///
-/// The channel is given one piece at a time that the operating system does not take at once; what is written meanwhile waits here, where
-/// small records share their memory (`OutputQueue`). The channel would keep each in a buffer and a promise of its own.
+/// The channel is given only one piece at a time that the operating system does not take at once. Bytes written in the meantime wait here,
+/// where small records share their memory (`OutputQueue`). The channel would keep each in a separate buffer with a promise.
 final class ChannelTransport: ChannelInboundHandler, Transport {
     typealias InboundIn = ByteBuffer
 
@@ -17,16 +17,16 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
     private let outputLimit: Int
     private var isReading = false
     private var isClosed = false
-    /// Bytes that the channel had when it could not write all of them; 0 when it has written everything.
+    /// The number of bytes in the channel when it could not write all of them; 0 when it has written everything.
     private var bytesInChannel = 0
     private var unsent = OutputQueue()
     private var wasFull = false
-    /// Runs when all that was written has been handed over.
+    /// Runs when everything that was written has been handed over.
     private var finishing: (() -> Void)?
-    /// Makes the connection, when the channel is connected.
+    /// Creates the connection when the channel is connected.
     private var connect: ((ChannelTransport) -> Connection?)?
 
-    /// The channel must not read by itself (`autoRead`).
+    /// Creates a transport. The channel must not read automatically (`autoRead`).
     init(_ channel: any Channel, options: SocketOptions, connect: @escaping (ChannelTransport) -> Connection?) {
         self.channel = channel
         self.outputLimit = options.outputLimit
@@ -35,7 +35,7 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
 
     var eventLoop: any EventLoop { self.channel.eventLoop }
 
-    // MARK: What happens
+    // MARK: Channel events
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -51,7 +51,7 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
         self.localAddress = self.channel.localAddress
         self.remoteAddress = self.channel.remoteAddress
         self.connection = self.connect?(self)
-        // What makes the connection may refer to it by now.
+        // The closure may refer to the connection by now.
         self.connect = nil
         guard let connection else { return self.close() }
         EventLoopExecutor.of(self.eventLoop).addChannelConnection(connection)
@@ -89,7 +89,7 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
         connection.transportClosed()
     }
 
-    // MARK: What is asked for
+    // MARK: Transport
 
     var isWritable: Bool { self.bytesInChannel + self.unsent.byteCount < self.outputLimit }
 
@@ -111,13 +111,13 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
             return segments * max(segmentSize, 1) + notSent
         }
 
-        /// `struct tcp_info` of linux/tcp.h in 64-bit words, which are little-endian on all platforms of Swift; zeros behind what the kernel
-        /// tells, or if it tells nothing.
+        /// `struct tcp_info` of linux/tcp.h in 64-bit words, which are little-endian on all platforms of Swift. Zeros follow what the
+        /// kernel returns, and are returned if it fails.
         private var tcpInformation: SIMD32<UInt64> {
             var words = SIMD32<UInt64>.zero
             let information: EventLoopFuture<SIMD32<UInt64>>? = (self.channel as? any SocketOptionProvider)?
                 .unsafeGetSocketOption(level: .tcp, name: .tcp_info)
-            // On the loop it is there at once.
+            // On the loop the result is available at once.
             information?.assumeIsolated().whenSuccess { words = $0 }
             return words
         }
@@ -148,7 +148,7 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
         if !self.isWritable { self.wasFull = true }
     }
 
-    /// Gives a piece to the channel, and asks it to tell when it is written if it could not write it at once.
+    /// Hands a piece to the channel and, if it could not be written at once, requests a notification when it has been.
     private func give(_ bytes: ByteBuffer) {
         self.whileReading { self.context?.writeAndFlush(NIOAny(bytes), promise: nil) }
         let rest = self.channelBytes
@@ -170,8 +170,8 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
         self.connection?.transportDrained()
     }
 
-    /// Runs `body` while the channel reads. A channel whose write fails takes what the operating system still has for it only then, and
-    /// throws it away otherwise: nobody would receive what the peer sent before it reset the connection.
+    /// Runs `body` while the channel reads. A channel whose write fails reads what the operating system still has only in this state and
+    /// discards it otherwise, so what the peer sent before it reset the connection would be lost.
     private func whileReading(_ body: () -> Void) {
         if self.isReading { return body() }
         try? self.channel.syncOptions?.setOption(.autoRead, value: true)
@@ -190,7 +190,7 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
         guard let finishing else { return }
         self.finishing = nil
         finishing()
-        // If the peer's side has ended by now as well, this has closed everything, or closes it; nothing is lost by that.
+        // If the peer's side has also ended by now, this has closed everything, or closes it. Nothing is lost.
         if !self.isClosed { self.context?.close(mode: .output, promise: nil) }
     }
 
