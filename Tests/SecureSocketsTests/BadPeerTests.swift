@@ -283,7 +283,7 @@ import Testing
         #expect(error.libraryReason == "DECRYPTION_FAILED_OR_BAD_RECORD_MAC")
         #expect(
             error.message
-                == "127.0.0.1:\(server.port): a record was changed on its way, or its key is another "
+                == "127.0.0.1:\(server.port): a record was changed on its way, or encrypted with another key "
                 + "(DECRYPTION_FAILED_OR_BAD_RECORD_MAC)")
         try await self.close(socket)
         try await played

@@ -181,6 +181,6 @@ import Testing
         #expect(error.libraryReason == "WRONG_VERSION_NUMBER")
         #expect(
             error.message
-                == "PEER: it sent something that is no TLS record of the version that was chosen (WRONG_VERSION_NUMBER)")
+                == "PEER: it sent something that is not a TLS record of the version that was chosen (WRONG_VERSION_NUMBER)")
     }
 }

@@ -96,7 +96,7 @@ import Testing
     /// Of those that are not played above.
     @Test(arguments: [
         ("DIGEST_CHECK_FAILED", "the two sides saw different handshake messages"),
-        ("DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "a record was changed on its way, or its key is another"),
+        ("DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "a record was changed on its way, or encrypted with another key"),
         ("TOO_MANY_KEY_UPDATES", "it changed its keys too many times"),
         ("EXCESS_HANDSHAKE_DATA", "it sent more handshake data"),
         ("CANNOT_PARSE_LEAF_CERT", "its certificate cannot be read"), ("MISSING_EXTENSION", "an extension that TLS requires"),
@@ -131,7 +131,7 @@ import Testing
         #expect(text("UNEXPECTED_MESSAGE", .server) == "PEER: it sent an unexpected message (UNEXPECTED_MESSAGE)")
         #expect(
             text("WRONG_VERSION_NUMBER", .server)
-                == "PEER: it sent something that is no TLS record (WRONG_VERSION_NUMBER). "
+                == "PEER: it sent something that is not a TLS record (WRONG_VERSION_NUMBER). "
                 + "Something may write to the connection beside TLS, or the peer may have continued without it")
         #expect(text("A_NEW_REASON", .client) == "PEER: it broke the rules of TLS (A_NEW_REASON)")
     }

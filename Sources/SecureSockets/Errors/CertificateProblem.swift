@@ -1,6 +1,6 @@
 package import TLSEngine
 
-/// What is wrong with a peer's certificate chain.
+/// A problem with a peer's certificate chain.
 public struct CertificateProblem: Sendable, Hashable {
     /// The kind of the problem. New kinds may be added in any version.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
@@ -10,24 +10,24 @@ public struct CertificateProblem: Sendable, Hashable {
         case selfSigned
         /// The chain ends in a root that is not trusted.
         case untrustedRoot
-        /// The certificate that issued the last one is neither in the chain nor trusted, or has the issuer's name and another key.
+        /// The certificate that issued the last one is neither in the chain nor trusted, or has the issuer's name but another key.
         case issuerUnknown
-        /// A certificate in the chain issued another one and is not an authority.
+        /// A certificate in the chain issued another one but is not an authority.
         case notAuthority
-        /// An authority has more authorities below it than it allows.
+        /// An authority has more authorities below it than its certificate permits.
         case pathLengthExceeded
-        /// The chain is good, but longer than the depth allows.
+        /// The chain is good, but longer than the depth permits.
         case chainTooLong
         /// The certificate is for another name.
         case wrongName
         /// The certificate is for another address.
         case wrongAddress
-        /// A name of the certificate is not one that an authority above it may certify (name constraints, RFC 5280 §4.2.1.10).
+        /// A name in the certificate is not one that an authority above it may certify (name constraints, RFC 5280 §4.2.1.10).
         case nameConstraint
-        /// The certificate is not for this use: a client's shown by a server or the other way round, or one whose key may not sign.
+        /// The certificate is not for this use: a server sent a client's certificate or vice versa, or its key may not sign.
         case wrongPurpose
         case revoked
-        /// A certificate in the chain was signed by another key than its issuer's.
+        /// A certificate in the chain was signed by a key other than its issuer's.
         case badSignature
         /// A certificate below the root is signed with a broken hash function, such as SHA-1.
         case weakSignature
@@ -37,7 +37,7 @@ public struct CertificateProblem: Sendable, Hashable {
         case unsupportedAlgorithm
         /// A certificate has a critical extension that is not supported.
         case unknownExtension
-        /// A certificate or its extensions cannot be read.
+        /// A certificate or its extensions cannot be parsed.
         case malformed
         case other
     }
@@ -48,14 +48,14 @@ public struct CertificateProblem: Sendable, Hashable {
 
     /// BoringSSL's code, `X509_V_ERR_*`.
     public var code: Int32 { self.refusal.code }
-    /// Where in the chain: 0 is the peer's own certificate, 1 its issuer, and so on.
+    /// The depth of the certificate at fault in the chain: 0 is the peer's own certificate, 1 its issuer, and so on.
     public var depth: Int { self.refusal.depth }
-    /// The certificate at fault, where there is one.
+    /// The certificate at fault, if there is one.
     public var certificate: Certificate? { self.refusal.certificate.map(Certificate.init) }
-    /// The name or address that was asked for, if the problem is that the certificate is for another.
+    /// The expected name or address, if the problem is that the certificate is for another.
     public var expectedName: String? { self.refusal.expectedName }
 
-    /// The chain may be good: there was no memory to judge it.
+    /// Whether the chain could not be judged for lack of memory.
     package var isLackOfMemory: Bool { self.code == CertificateRefusal.outOfMemory }
 
     public var kind: Kind {
@@ -95,8 +95,8 @@ public struct CertificateProblem: Sendable, Hashable {
 }
 
 extension CertificateProblem: CustomStringConvertible {
-    /// A sentence that names the certificate and what is wrong with it. What comes from the certificate is escaped in it, and cut where
-    /// it is long; ``Certificate`` has it as it is.
+    /// A sentence that names the certificate and its problem. Text from the certificate is escaped and, if it is long, truncated;
+    /// ``Certificate`` has the original.
     public var description: String {
         "\(self.subjectText) \(self.problemText)"
     }
@@ -202,7 +202,7 @@ extension CertificateProblem: CustomStringConvertible {
         return issuer.abbreviatedForDisplay
     }
 
-    /// Whether the certificate has the expected address as a DNS name, which is never one (RFC 9110 §4.3.5).
+    /// Whether the certificate has the expected address as a DNS name, which never matches (RFC 9110 §4.3.5).
     package var hasAddressAsName: Bool { self.certificate?.decoded.hostNames.contains(self.expectedName ?? "") ?? false }
 
     var advice: String {
@@ -240,7 +240,7 @@ extension CertificateProblem: CustomStringConvertible {
     }
 }
 
-/// A moment as ISO 8601 writes it, without Foundation.
+/// A date and time in the format of ISO 8601, without Foundation.
 struct UTCDate: CustomStringConvertible {
     private let seconds: Int64
 
@@ -254,7 +254,7 @@ struct UTCDate: CustomStringConvertible {
         return "\(year)-\(two(month))-\(two(day)) \(two(second / 3600)):\(two(second / 60 % 60)):\(two(second % 60)) UTC"
     }
 
-    /// Days since 1970-01-01 in the Gregorian calendar, counted in eras of 400 years that begin in March.
+    /// Converts days since 1970-01-01 to the Gregorian calendar, counting in eras of 400 years that begin in March.
     private static func civil(_ days: Int) -> (Int, Int, Int) {
         let shifted = days + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097

@@ -10,7 +10,7 @@ import TLSEngine
     import Glibc
 #endif
 
-/// A shell command that converts a file to a form that can be loaded, to be copied and run.
+/// A shell command to copy and run that converts a file to a form that can be loaded.
 struct ConversionCommand: CustomStringConvertible {
     let description: String
 
@@ -26,7 +26,7 @@ struct ConversionCommand: CustomStringConvertible {
         }
     }
 
-    /// The same path with the extension `pem`, or with a suffix if that file exists.
+    /// Returns the same path with the extension `pem`, or with a suffix if that file exists.
     private static func output(for path: String) -> String {
         let start = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
         // A leading dot does not begin an extension.

@@ -431,7 +431,7 @@ private struct CredentialMessage {
 }
 
 extension CredentialError.Problem {
-    /// Whether the remedy is another path.
+    /// Whether another path would fix the problem.
     fileprivate var isAboutPath: Bool {
         switch self {
         case .unreadable, .pathWithNUL, .isDirectory, .empty, .tooLarge, .nothingKnown, .otherBlocks, .nowhereFound: true
@@ -441,7 +441,7 @@ extension CredentialError.Problem {
 }
 
 extension KeyEncryption {
-    /// The prefixes of names of ciphers that OpenSSL 3 has in its legacy provider only.
+    /// The prefixes of the names of ciphers that are only in OpenSSL 3's legacy provider.
     private static let legacyCiphers = ["bf", "cast5", "seed", "rc2", "rc4", "des-cbc", "des-cfb", "des-ofb", "des-ecb", "idea"]
 
     private var nameOfCipher: String? {

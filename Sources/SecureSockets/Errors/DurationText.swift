@@ -1,16 +1,16 @@
 extension Duration {
-    /// The span in one unit, rounded to three digits: `2 seconds`, `1.5 seconds`, `20 ms`.
+    /// The duration in one unit, rounded to three digits: `2 seconds`, `1.5 seconds`, `20 ms`.
     package var roundedText: String {
         let (wholeSeconds, attoseconds) = self.components
         let seconds = Double(wholeSeconds) + Double(attoseconds) / 1e18
         let (value, unit) = Self.inUnit(seconds)
-        // Without a fraction where there are three digits before it.
+        // Without a fraction if there are three digits before it.
         let text = value == value.rounded() ? "\(Int64(value))" : "\(value)"
         return text == "1" && unit.hasSuffix("s") && unit.count > 2 ? "1 \(unit.dropLast())" : "\(text) \(unit)"
     }
 
     private static func inUnit(_ seconds: Double) -> (Double, String) {
-        // What is nearly the next unit is counted in that one: 99.97 ms are 0.1 seconds.
+        // A value that rounds to the next unit is given in that one: 99.97 ms are 0.1 seconds.
         let units: [(factor: Double, limit: Double, name: String)] = [
             (1e-9, 1000, "ns"), (1e-6, 1000, "µs"), (1e-3, 100, "ms"), (1, 120, "seconds"), (60, 120, "minutes"),
             (3600, 48, "hours"),
@@ -30,7 +30,7 @@ extension Duration {
 }
 
 extension DefaultStringInterpolation {
-    /// Durations in messages are rounded: every interpolation of one in this module is for a reader.
+    /// Durations in messages are rounded, because every interpolation of one in this module is for a reader.
     mutating func appendInterpolation(_ duration: Duration) {
         self.appendLiteral(duration.roundedText)
     }

@@ -25,9 +25,9 @@ extension SecureSocketError {
         }
     }
 
-    /// Tells why a connection's TLS cannot go on.
+    /// Creates the error for a connection whose TLS cannot continue.
     ///
-    /// - Parameter peer: Whom this is about, for example `example.org:443`.
+    /// - Parameter peer: The peer's name in the message, for example `example.org:443`.
     package init(_ failure: TLSFailure, role: TLSSettings.Role, step: Step, peer: String) {
         let reason = failure.reason?.name
         let peer = peer.escapedForDisplay
@@ -67,7 +67,7 @@ extension SecureSocketError {
 }
 
 extension TLSFailure {
-    /// Whether the connection has failed because a client certificate was asked for and none was shown.
+    /// Whether the connection has failed because a client certificate was requested and none was sent.
     fileprivate var lacksClientCertificate: Bool {
         if case .certificateRequest(let request) = self.explanation { request.shownSubject == nil } else { false }
     }

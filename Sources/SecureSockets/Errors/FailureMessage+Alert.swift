@@ -1,7 +1,7 @@
 import TLSEngine
 
 extension FailureMessage {
-    /// The meaning of a fatal alert, which the peer sent to end the connection (RFC 8446 §6.2).
+    /// Describes a fatal alert, with which the peer ended the connection (RFC 8446 §6.2).
     init(_ alert: AlertDescription, receivedBy role: TLSSettings.Role, _ explanation: TLSFailure.Explanation?) {
         switch explanation {
         case .certificateRequest(let request):
@@ -27,7 +27,7 @@ extension FailureMessage {
         }
     }
 
-    /// - Parameter mine: The certificate that the peer has refused.
+    /// - Parameter mine: The certificate that the peer has rejected.
     private init(
         aboutCertificate alert: AlertDescription, _ mine: String, _ role: TLSSettings.Role, _ request: CertificateRequest?
     ) {
@@ -53,7 +53,7 @@ extension FailureMessage {
                 "The server's log may say why: it may be of another authority, expired, or not for clients"
             case ("bad_certificate", .server), ("certificate_unknown", .server), ("unsupported_certificate", .server):
                 "The client may say why: the certificate may be for another name, of an authority it does not trust, or expired"
-            // RFC 8446 §6.2 has this for a valid certificate; GnuTLS's server sends it for one that it does not trust as well.
+            // RFC 8446 §6.2 defines this for a valid certificate. GnuTLS's server also sends it for one that it does not trust.
             case ("access_denied", .client):
                 "Use a certificate of an authority that the server trusts\(request?.listed ?? ""), and have it grant access to this subject"
             default: nil
@@ -106,17 +106,17 @@ extension FailureMessage {
 }
 
 extension TLSFailure.Explanation {
-    /// The authorities of a request for a certificate, to be put behind a word for them; empty if none are named.
+    /// The authorities of a certificate request, to follow a word for them; empty if none are named.
     var listedAuthorities: String {
         if case .certificateRequest(let request) = self { request.listed } else { "" }
     }
 }
 
 extension CertificateRequest {
-    /// The authorities in parentheses, behind a space; empty if none are named.
+    /// The authorities in parentheses, after a space; empty if none are named.
     fileprivate var listed: String { self.authorities.isEmpty ? "" : " (\(self.names))" }
 
-    /// The authorities that may have issued the certificate, behind a space; empty if none are named.
+    /// The authorities that may have issued the certificate, after a space; empty if none are named.
     fileprivate var issuedBy: String { self.authorities.isEmpty ? "" : " issued by \(self.names)" }
 
     private var names: String {
@@ -129,6 +129,6 @@ extension CertificateRequest {
 }
 
 extension String {
-    /// A distinguished name for a message; its own commas do not end it.
+    /// A distinguished name for a message. The parentheses delimit it, because it contains commas.
     fileprivate var quotedSubject: String { self.isEmpty ? "(without a subject)" : "(\(self.abbreviatedForDisplay))" }
 }

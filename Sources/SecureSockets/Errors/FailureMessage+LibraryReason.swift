@@ -1,9 +1,9 @@
 import TLSEngine
 
 extension FailureMessage {
-    /// The meaning of the library's reason to end a connection.
+    /// Describes BoringSSL's reason for ending a connection.
     ///
-    /// - Parameter isOpen: Whether the handshake had been complete.
+    /// - Parameter isOpen: Whether the handshake had been completed.
     init(libraryReason reason: String?, _ role: TLSSettings.Role, isOpen: Bool, _ explanation: TLSFailure.Explanation?) {
         switch explanation {
         case .plaintext(let bytes):

@@ -1,9 +1,9 @@
 import TLSEngine
 
 extension FailureMessage {
-    /// What the two sides do not have in common.
+    /// Describes the parameter for which the two sides have no common value.
     ///
-    /// - Parameter name: The alert, or the library's reason.
+    /// - Parameter name: The alert, or BoringSSL's reason.
     init(_ negotiation: FailedNegotiation, _ name: String, _ role: TLSSettings.Role) {
         let (own, peer) = (negotiation.own, negotiation.peer)
         guard let peer else {
@@ -51,7 +51,7 @@ extension FailureMessage {
         }
     }
 
-    /// What a server refuses that does not say what it has.
+    /// Describes the refusal of a server that does not report what it supports.
     private init(_ own: TLSOffer, refused subject: FailedNegotiation.Subject, _ name: String) {
         switch subject {
         case .versions:
@@ -92,7 +92,7 @@ extension TLSOffer {
 }
 
 extension [String] {
-    /// A list of a negotiation: at most eight, and the number of the others.
+    /// A list of negotiated values: at most eight, and the number of the others.
     fileprivate var listed: String {
         if self.isEmpty { return "none" }
         let shown = self.prefix(8).map(\.abbreviatedForDisplay).joined(separator: ", ")

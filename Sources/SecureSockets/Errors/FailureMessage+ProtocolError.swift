@@ -1,9 +1,9 @@
 import TLSEngine
 
 extension FailureMessage {
-    /// The meaning of a reason of the library that needs no more than its name; nil for those that say no more than that TLS was broken.
+    /// Describes a BoringSSL reason that needs no more than its name; nil for reasons that say only that the peer violated TLS.
     ///
-    /// - Parameter isOpen: Whether the handshake had been complete.
+    /// - Parameter isOpen: Whether the handshake had been completed.
     init?(protocolError reason: String, _ role: TLSSettings.Role, isOpen: Bool) {
         guard
             let (text, advice) = Self.tampering(reason) ?? Self.records(reason, isOpen: isOpen) ?? Self.messages(
@@ -16,11 +16,11 @@ extension FailureMessage {
     private static let middlebox =
         "Look for a proxy or another device in between that changes bytes, and try another way to the peer"
 
-    /// Where keys, signatures or digests do not match.
+    /// Describes keys, signatures or digests that do not match.
     private static func tampering(_ reason: String) -> (String, String?)? {
         switch reason {
         case "DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "BAD_DECRYPT", "DECRYPTION_FAILED":
-            ("a record was changed on its way, or its key is another", self.middlebox)
+            ("a record was changed on its way, or encrypted with another key", self.middlebox)
         // Finished and the binders of sessions (RFC 8446 §4.4.4, §4.2.11.2).
         case "DIGEST_CHECK_FAILED":
             (
@@ -46,15 +46,15 @@ extension FailureMessage {
         }
     }
 
-    /// Where records are at fault (RFC 8446 §5).
+    /// Describes faults in records (RFC 8446 §5).
     private static func records(_ reason: String, isOpen: Bool) -> (String, String?)? {
         switch reason {
         case "WRONG_VERSION_NUMBER", "BAD_PACKET_LENGTH", "INVALID_OUTER_RECORD_TYPE":
             isOpen
                 ? (
-                    "it sent something that is no TLS record",
+                    "it sent something that is not a TLS record",
                     "Something may write to the connection beside TLS, or the peer may have continued without it"
-                ) : ("it sent something that is no TLS record of the version that was chosen", self.middlebox)
+                ) : ("it sent something that is not a TLS record of the version that was chosen", self.middlebox)
         case "ENCRYPTED_LENGTH_TOO_LONG", "DATA_LENGTH_TOO_LONG", "RECORD_TOO_LARGE":
             ("it sent a record that is longer than 16384 bytes and its overhead, the limit of TLS", nil)
         case "TOO_MANY_EMPTY_FRAGMENTS": ("it sent too many records without content in a row", nil)
@@ -67,12 +67,12 @@ extension FailureMessage {
         }
     }
 
-    /// Where handshake messages are at fault (RFC 8446 §4).
+    /// Describes faults in handshake messages (RFC 8446 §4).
     private static func messages(_ reason: String, _ role: TLSSettings.Role, isOpen: Bool) -> (String, String?)? {
         switch reason {
         case "UNEXPECTED_MESSAGE":
             if isOpen, role == .client {
-                // RFC 8446 §4.6.2: only clients that offer it may be asked.
+                // RFC 8446 §4.6.2: a server may request it only of clients that offer it.
                 (
                     "after the handshake it sent an unexpected message, such as a request for a client certificate",
                     "If the server asks for client certificates, have it ask in the handshake"
@@ -95,7 +95,7 @@ extension FailureMessage {
         case "BAD_ECPOINT", "BAD_RSA_ENCRYPT": ("its part of the key exchange is not a valid one", nil)
         case "INVALID_COMPRESSION_LIST": ("it offers compression, which TLS 1.3 prohibits, or no uncompressed connection", nil)
         case "RENEGOTIATION_MISMATCH", "RENEGOTIATION_ENCODING_ERR":
-            // RFC 5746 §3.4, §3.6: the sign that a handshake was put into the middle of another connection.
+            // RFC 5746 §3.4, §3.6: the sign of a handshake that was injected into another connection.
             (
                 "its handshake is the second one of another connection: an attacker in between may have joined the two",
                 self.middlebox
@@ -104,7 +104,7 @@ extension FailureMessage {
         }
     }
 
-    /// Where a peer has chosen what it may not, or accepts nothing that this side can do.
+    /// Describes a peer that has chosen something it may not, or accepts nothing that this side supports.
     private static func choices(_ reason: String, _ role: TLSSettings.Role) -> (String, String?)? {
         switch reason {
         case "UNKNOWN_CIPHER_RETURNED", "WRONG_CIPHER_RETURNED": ("it chose a cipher suite that was not offered", nil)

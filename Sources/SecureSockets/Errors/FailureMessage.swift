@@ -1,6 +1,6 @@
 import TLSEngine
 
-/// What an error says of a failed connection: the cause, as the end of a sentence about the peer, and the next step.
+/// The message for a failed connection: the cause, as the end of a sentence about the peer, and the next step.
 struct FailureMessage: Equatable {
     let text: String
     let advice: String?
@@ -12,7 +12,7 @@ struct FailureMessage: Equatable {
 }
 
 extension FailureMessage {
-    /// The peer has ended the connection without an alert.
+    /// Describes a connection that the peer has ended without an alert.
     init(endedInHandshake role: TLSSettings.Role, _ explanation: TLSFailure.Explanation?) {
         guard case .certificateRequest(let request) = explanation else {
             self.init(
@@ -20,7 +20,7 @@ extension FailureMessage {
                 role == .client ? "Does this port speak TLS? Its log may say why it hung up" : nil)
             return
         }
-        // Some servers close when they refuse a certificate, or miss one; the alert that TLS 1.2 asks for is not sent by all.
+        // Some servers close the connection when they reject a certificate or receive none; not all send the alert that TLS 1.2 requires.
         if request.shownSubject == nil {
             self.init(
                 "ended the connection in mid-handshake, after it had asked for a client certificate and got none",

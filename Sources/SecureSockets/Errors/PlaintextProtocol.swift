@@ -2,9 +2,9 @@ import TLSEngine
 
 /// A protocol other than TLS, recognized by the first bytes that a peer sends.
 struct PlaintextProtocol: Equatable {
-    /// The bytes for a sentence, for example `an SMTP greeting`.
+    /// A name for the bytes, for use in a sentence, for example `an SMTP greeting`.
     let name: String
-    /// What to do in order to speak TLS with such a peer.
+    /// Advice for speaking TLS with such a peer.
     let advice: String?
 
     init(_ name: String, _ advice: String?) {
@@ -13,7 +13,7 @@ struct PlaintextProtocol: Equatable {
     }
 }
 
-// MARK: What servers say first, or answer a ClientHello with
+// MARK: First bytes of servers, or their reply to a ClientHello
 
 extension PlaintextProtocol {
     /// Recognizes a server. The ports for direct TLS are those of IANA's registry; for mail, RFC 8314 §3.
@@ -60,13 +60,14 @@ extension PlaintextProtocol {
         return nil
     }
 
-    /// Whether a line begins with one of these reply codes, and a space or the hyphen of a reply of several lines (RFC 5321 §4.2).
+    /// Returns whether a line begins with one of these reply codes, followed by a space or by the hyphen of a multiline reply (RFC 5321
+    /// §4.2).
     private static func isReply(_ bytes: [UInt8], _ codes: [String]) -> Bool {
         guard bytes.count >= 4, bytes[3] == UInt8(ascii: " ") || bytes[3] == UInt8(ascii: "-") else { return false }
         return codes.contains { $0.utf8.elementsEqual(bytes[..<3]) }
     }
 
-    /// SMTP and FTP begin alike.
+    /// SMTP and FTP greetings begin with the same code.
     private static func mailOrFiles(_ bytes: [UInt8]) -> PlaintextProtocol {
         let upper = String(decoding: bytes, as: UTF8.self).uppercased()
         if upper.contains("FTP") {
@@ -85,14 +86,14 @@ extension PlaintextProtocol {
                 + "for SMTP and 990 for FTP")
     }
 
-    /// A first packet (number 0) whose protocol version is 10, or an error packet, below 64 KiB.
+    /// Returns whether the bytes are a first packet (number 0) with protocol version 10, or an error packet, below 64 KiB.
     private static func isMySQL(_ bytes: [UInt8]) -> Bool {
         guard bytes.count >= 5, bytes[2] == 0, bytes[3] == 0 else { return false }
         return bytes[4] == 10 || bytes[4] == 0xff
     }
 }
 
-// MARK: What clients say first
+// MARK: First bytes of clients
 
 extension PlaintextProtocol {
     static func client(_ bytes: [UInt8]) -> PlaintextProtocol? {
@@ -146,7 +147,7 @@ extension PlaintextProtocol {
 // MARK: Quoting
 
 extension PlaintextProtocol {
-    /// The first line of the bytes, in quotation marks and escaped; in hexadecimal if it is no text.
+    /// Returns the first line of the bytes, escaped and in quotation marks; in hexadecimal if it is not text.
     static func quoted(_ bytes: [UInt8]) -> String {
         let line = bytes.prefix { $0 != 13 && $0 != 10 }
         let isText = !line.isEmpty && line.allSatisfy { $0 >= 0x20 || $0 == 9 } && line.first.map { $0 < 0x80 } ?? false
@@ -160,9 +161,9 @@ extension PlaintextProtocol {
 }
 
 extension FailureMessage {
-    /// What a peer sent in place of TLS.
+    /// Describes what a peer sent in place of TLS.
     ///
-    /// - Parameter bytes: The first bytes, as many as had arrived, at most `TLSFailure.Explanation.longestPlaintext`.
+    /// - Parameter bytes: The first bytes that had arrived, at most `TLSFailure.Explanation.longestPlaintext`.
     init(plaintext bytes: [UInt8], _ role: TLSSettings.Role) {
         let found = role == .client ? PlaintextProtocol.server(bytes) : PlaintextProtocol.client(bytes)
         let quotation = PlaintextProtocol.quoted(bytes)

@@ -1,12 +1,12 @@
 internal import TLSEngine
 
-/// Why something failed: a code to switch on, whose fault it is, in which step it happened, and what to do about it.
+/// The reason for a failure: a code to switch on, who has to fix it, the step in which it happened, and advice.
 ///
-/// Waiting is never an error, and four ends of a connection are kept apart: *you* closed it (``Code/closed``), *they* finished
-/// (no error: ``SecureSocket/receive(timeout:)`` answers nil), *it broke* (``Code/connectionReset`` and others), and it was
-/// *truncated* (``Code/truncated``).
+/// Waiting is never an error, and four ends of a connection are distinguished: this side closed it (``Code/closed``), the peer finished (no
+/// error: ``SecureSocket/receive(timeout:)`` returns nil), the connection broke (``Code/connectionReset`` and others), or it was truncated
+/// (``Code/truncated``).
 public struct SecureSocketError: Error, Sendable {
-    /// What happened, for programs to switch on. New codes may be added in any version.
+    /// The kind of failure, for programs to switch on. New codes may be added in any version.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private let name: String
 
@@ -14,22 +14,22 @@ public struct SecureSocketError: Error, Sendable {
 
         public var description: String { self.name }
 
-        // MARK: Mistakes of the caller
+        // MARK: Caller errors
 
-        /// An argument or an option has a value that makes no sense.
+        /// An argument or an option has an invalid value.
         public static let invalidArgument = Code("invalidArgument")
-        /// The operation is not for a socket in this mode: `receive` while bytes are delivered to a mailbox, a number of bytes
-        /// asked of a framed stream.
+        /// The operation is not available in the socket's mode: for example `receive` while bytes are delivered to a mailbox, or a request
+        /// for a number of bytes from a framed stream.
         public static let wrongMode = Code("wrongMode")
-        /// Only the owner may do this, and the caller is not.
+        /// Only the owner may perform this operation, and the caller is not the owner.
         public static let notOwner = Code("notOwner")
-        /// What is to be sent is longer than the packet header can say, or a packet was announced that is larger than allowed.
+        /// The data to be sent is longer than the packet header can express, or the peer announced a packet that is larger than permitted.
         public static let packetTooLarge = Code("packetTooLarge")
         /// The task was cancelled while it waited.
         public static let cancelled = Code("cancelled")
         /// The socket or listener was closed on this side.
         public static let closed = Code("closed")
-        /// Nothing more can be sent: writing was finished here, or an earlier write failed.
+        /// Nothing more can be sent: writing was closed on this side, or an earlier write failed.
         public static let writingEnded = Code("writingEnded")
 
         // MARK: Configuration
@@ -42,32 +42,32 @@ public struct SecureSocketError: Error, Sendable {
         public static let privateKeyMismatch = Code("privateKeyMismatch")
         /// The trusted certificates cannot be loaded.
         public static let trustUnusable = Code("trustUnusable")
-        /// The list of ciphers has no cipher that the library knows.
+        /// The list of cipher suites contains none that the library supports.
         public static let cipherSuitesUnusable = Code("cipherSuitesUnusable")
         /// A server has no certificate of its own.
         public static let identityMissing = Code("identityMissing")
-        /// The configuration contradicts itself or was refused by the TLS library.
+        /// The configuration contradicts itself or was rejected by the TLS library.
         public static let invalidConfiguration = Code("invalidConfiguration")
 
         // MARK: Network
 
         /// The host name is not known.
         public static let nameNotFound = Code("nameNotFound")
-        /// The host name was not looked up: too many look-ups are waiting already.
+        /// The host name was not looked up, because too many look-ups are waiting.
         public static let tooManyLookups = Code("tooManyLookups")
-        /// Nobody listens there.
+        /// No socket listens at the address.
         public static let connectionRefused = Code("connectionRefused")
         /// The peer or the network broke the connection.
         public static let connectionReset = Code("connectionReset")
         /// The network or the host cannot be reached.
         public static let unreachable = Code("unreachable")
-        /// The address is taken by another socket.
+        /// The address is in use by another socket.
         public static let addressInUse = Code("addressInUse")
-        /// The address is not one of this machine's.
+        /// The address does not belong to this machine.
         public static let addressNotAvailable = Code("addressNotAvailable")
-        /// The operating system does not permit it.
+        /// The operating system denies permission.
         public static let accessDenied = Code("accessDenied")
-        /// The process or the machine has no more descriptors.
+        /// The process or the machine has run out of descriptors.
         public static let tooManyOpenFiles = Code("tooManyOpenFiles")
         /// Any other error of the operating system; see ``SecureSocketError/errorNumber``.
         public static let system = Code("system")
@@ -78,35 +78,35 @@ public struct SecureSocketError: Error, Sendable {
 
         /// The peer's certificate was refused; see ``SecureSocketError/certificateProblem``.
         public static let certificateVerificationFailed = Code("certificateVerificationFailed")
-        /// The peer refused us by a TLS alert; see ``SecureSocketError/alert``.
+        /// The peer ended the connection with a TLS alert; see ``SecureSocketError/alert``.
         public static let alertReceived = Code("alertReceived")
-        /// The peer does not speak TLS, breaks its rules, or has no version, cipher or group in common with us.
+        /// The peer does not speak TLS, violates the protocol, or has no version, cipher suite or group in common with this side.
         public static let protocolError = Code("protocolError")
-        /// A client connected and left without having sent anything, as health checks and port scans do.
+        /// A client connected and left without sending anything, as health checks and port scans do.
         public static let endedBeforeHandshake = Code("endedBeforeHandshake")
-        /// The peer ended the connection in mid-handshake.
+        /// The peer ended the connection during the handshake.
         public static let endedInHandshake = Code("endedInHandshake")
-        /// The connection ended without the peer saying that it had finished: data may be missing (RFC 8446 §6.1).
+        /// The connection ended without `close_notify`: data may be missing (RFC 8446 §6.1).
         public static let truncated = Code("truncated")
-        /// The peer finished before as many bytes as asked for had come. They are still there for a call that asks for less.
+        /// The peer finished before the requested number of bytes had arrived. They are kept for a call that requests fewer.
         public static let endOfStream = Code("endOfStream")
     }
 
-    /// Whose fault it is: who has to change something before it can work.
+    /// The party that has to change something before the operation can succeed.
     public enum Blame: String, Sendable, Hashable, CaseIterable {
-        /// The program that called.
+        /// The calling program.
         case caller
         /// The settings and files of this side.
         case configuration
-        /// The other side.
+        /// The peer.
         case peer
-        /// The network between.
+        /// The network between the two sides.
         case network
         /// This machine and its limits.
         case system
     }
 
-    /// What was being done.
+    /// The operation in progress when the failure occurred.
     public enum Step: String, Sendable, Hashable, CaseIterable {
         case configuring, resolving, connecting, listening, accepting, handshake, receiving, sending, closing
     }
@@ -141,30 +141,30 @@ public struct SecureSocketError: Error, Sendable {
         }
     }
 
-    // One reference: errors are passed through every result of the hot path.
+    // A single reference, because errors are part of every result on the hot path.
     private let details: Details
 
-    /// What happened.
+    /// The kind of failure.
     public var code: Code { self.details.code }
-    /// Who has to change something.
+    /// The party that has to change something.
     public var blame: Blame { self.details.blame }
-    /// What was being done.
+    /// The operation in progress.
     public var step: Step { self.details.step }
-    /// What happened, in a sentence that names the file, the peer or the setting at fault.
+    /// A sentence that describes the failure and names the file, the peer or the setting at fault.
     public var message: String { self.details.message }
-    /// What to do next, where something is to be done.
+    /// The recommended action, if there is one.
     public var advice: String? { self.details.advice }
-    /// What is wrong with the peer's certificate chain, if that is what is wrong.
+    /// The problem with the peer's certificate chain, if that is the cause.
     public var certificateProblem: CertificateProblem? { self.details.certificateProblem }
     /// The alert that the peer sent, for example ``TLSAlert/unknownCA``.
     public var alert: TLSAlert? { self.details.alert }
-    /// Whether a server asked for a client certificate, got none, and ended the connection for that: as its client sees it, or the server
-    /// itself. A client has then sent an empty list of certificates (RFC 8446 §4.4.2, RFC 5246 §7.4.6); with TLS 1.2 there is no alert
-    /// of its own for that, and most servers send `handshake_failure`.
+    /// Whether a server requested a client certificate, received none, and ended the connection for that reason, as seen by either side.
+    /// The client has then sent an empty list of certificates (RFC 8446 §4.4.2, RFC 5246 §7.4.6). TLS 1.2 has no specific alert for this,
+    /// and most servers send `handshake_failure`.
     public var isClientCertificateMissing: Bool { self.details.isClientCertificateMissing }
-    /// The operating system's `errno`, where it gave one.
+    /// The operating system's `errno`, if it reported one.
     public var errorNumber: Int32? { self.details.errorNumber }
-    /// The TLS library's own name of the reason, for example `WRONG_VERSION_NUMBER`; for bug reports and searches.
+    /// The TLS library's name for the reason, for example `WRONG_VERSION_NUMBER`, for bug reports and searches.
     public var libraryReason: String? { self.details.libraryReason }
 
     package init(
@@ -195,7 +195,7 @@ extension SecureSocketError {
 }
 
 extension SecureSocketError: CustomStringConvertible {
-    /// Message and advice on one line.
+    /// The message and the advice on one line.
     public var description: String {
         guard let advice = self.advice else { return self.message }
         return "\(self.message). \(advice)"
@@ -203,7 +203,7 @@ extension SecureSocketError: CustomStringConvertible {
 }
 
 extension SecureSocketError: Equatable {
-    /// Two errors are equal if a program could not tell them apart: code, step, and what the code refers to.
+    /// Two errors are equal if a program could not distinguish them: by code, step, and what the code refers to.
     public static func == (left: SecureSocketError, right: SecureSocketError) -> Bool {
         left.code == right.code && left.step == right.step
             && left.alert == right.alert && left.errorNumber == right.errorNumber

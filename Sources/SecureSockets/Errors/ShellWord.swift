@@ -1,4 +1,4 @@
-/// Text as one word of a shell command, for lines to copy and run.
+/// Quotes text as one word of a shell command, for commands that are copied and run.
 package enum ShellWord {
     package static func quoted(_ text: String) -> String {
         let plain = text.utf8.allSatisfy { byte in

@@ -10,7 +10,7 @@ import NIOCore
     import Glibc
 #endif
 
-/// What the operating system says of its errors.
+/// The operating system's texts for its errors.
 enum SystemError {
     static func text(of number: Int32) -> String {
         var buffer = [CChar](repeating: 0, count: 256)
@@ -18,15 +18,15 @@ enum SystemError {
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// Of the errors of a name's addresses, the one that says most: a lack of descriptors here; on a machine without IPv6 that of the IPv4
-    /// address.
+    /// Returns the most informative of the errors of a name's addresses: a lack of descriptors on this machine; on a machine without IPv6,
+    /// the error of the IPv4 address.
     static func mostTelling(of numbers: [Int32]) -> Int32? {
         if let lack = numbers.first(where: { $0 == EMFILE || $0 == ENFILE }) { return lack }
         let sayLittle: Set<Int32> = [EADDRNOTAVAIL, EAFNOSUPPORT, EINVAL, ENETUNREACH, EHOSTUNREACH]
         return numbers.first { !sayLittle.contains($0) } ?? numbers.first
     }
 
-    /// How many files this process may have open; nil if that is not known or has no limit.
+    /// The number of files that this process may have open; nil if it is unknown or unlimited.
     static var openFilesLimit: UInt64? {
         var limit = rlimit()
         #if canImport(Glibc) && os(Linux)
@@ -39,9 +39,9 @@ enum SystemError {
 }
 
 extension SecureSocketError {
-    /// Tells what the operating system refused.
+    /// Creates the error for an operation that the operating system refused.
     ///
-    /// - Parameter what: What could not be done, with the address, for example `cannot listen on 127.0.0.1:443`.
+    /// - Parameter what: The operation that failed, with the address, for example `cannot listen on 127.0.0.1:443`.
     static func system(_ number: Int32, step: Step, _ what: String) -> SecureSocketError {
         let (code, blame, advice): (Code, Blame, String?) =
             switch number {
@@ -67,7 +67,7 @@ extension SecureSocketError {
 
     var isAddressFamilyUnsupported: Bool { self.errorNumber == EAFNOSUPPORT }
 
-    /// Tells what a transport reports.
+    /// Creates the error for a failure that a transport reports.
     static func transport(_ error: any Error, step: Step, _ what: String) -> SecureSocketError {
         switch error {
         case let error as SecureSocketError: return error
