@@ -1,12 +1,12 @@
 public import NIOCore
 
 extension SSL {
-    /// What is received: a list of bytes, or a binary if the socket was opened with ``SSL/Option/binary``.
+    /// Received data: a list of bytes, or a binary if the socket was opened with ``SSL/Option/binary``.
     public enum Bytes: Sendable, Hashable {
         case bytes([UInt8])
         case binary(ByteBuffer)
 
-        /// The bytes, whichever form they have.
+        /// The bytes, in either form.
         public var array: [UInt8] {
             switch self {
             case .bytes(let bytes): bytes
@@ -14,8 +14,8 @@ extension SSL {
             }
         }
 
-        /// The bytes as UTF-8 text. A chunk of a plain stream may end inside a character, which then is replaced in both chunks (`U+FFFD`);
-        /// a packet does not, if it was sent as a text.
+        /// The bytes as UTF-8 text. A chunk of a plain stream may end inside a character, which is then replaced in both chunks (`U+FFFD`).
+        /// A packet that was sent as text does not.
         public var text: String { String(decoding: self.array, as: UTF8.self) }
 
         init(_ buffer: ByteBuffer, isBinary: Bool) {
@@ -23,18 +23,18 @@ extension SSL {
         }
     }
 
-    /// What is sent: a binary, or a list of bytes, binaries and such lists.
+    /// Data to be sent: a binary, or a list of bytes, binaries and such lists.
     public enum IOData: Sendable, Hashable {
-        /// One byte; a number that is none makes `send` throw `einval`.
+        /// One byte. For a number outside 0 to 255 `send` throws `einval`.
         case byte(Int)
         case bytes([UInt8])
         case binary(ByteBuffer)
         case list([IOData])
 
-        /// The UTF-8 bytes of a text, for one in a variable; a literal needs no label.
+        /// Returns the UTF-8 bytes of a text in a variable. A literal needs no label.
         public static func text(_ text: String) -> IOData { .bytes(Array(text.utf8)) }
 
-        /// All bytes in their order, in one buffer.
+        /// Returns all bytes in order, in one buffer.
         func flattened() throws(Reason) -> ByteBuffer {
             if case .binary(let buffer) = self { return buffer }
             var buffer = ByteBuffer()
@@ -60,7 +60,7 @@ extension SSL.IOData: ExpressibleByStringLiteral, ExpressibleByArrayLiteral, Exp
     public init(arrayLiteral elements: SSL.IOData...) { self = .list(elements) }
     public init(integerLiteral value: Int) { self = .byte(value) }
 
-    /// What was received, to be sent on.
+    /// Creates data to be sent from received data.
     public init(_ bytes: SSL.Bytes) {
         switch bytes {
         case .bytes(let bytes): self = .bytes(bytes)

@@ -8,9 +8,9 @@
     import Glibc
 #endif
 
-/// The operating system's errors by the names that `inet(3)` and the manual pages have for them.
+/// The operating system's errors, by their names in `inet(3)` and the manual pages.
 enum ErrorNumber {
-    /// The name in lower case, for example `econnrefused`; `errno` and the number for one that has none.
+    /// Returns the name in lower case, for example `econnrefused`; `errno` and the number if there is none.
     static func name(of number: Int32) -> String {
         Self.names[number] ?? "errno\(number)"
     }

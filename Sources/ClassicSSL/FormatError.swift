@@ -1,16 +1,17 @@
 extension SSL {
-    /// `format_error/1`: a text for a reason. Answers for every term and is never empty (specification §2).
+    /// `format_error/1`: returns a text for a reason. Accepts every term, and the text is never empty (specification §2).
     public static func formatError(_ reason: Reason) -> String {
         switch reason {
         case .badcall(let call): "the call is not possible on this socket, or not by this process: \(call)"
-        case .badcast(let call): "an internal request that nobody knows: \(call)"
-        case .badinfo(let info): "an internal message that nobody expected: \(info)"
+        case .badcast(let call): "an unknown internal request: \(call)"
+        case .badinfo(let info): "an unexpected internal message: \(info)"
         case .posix(let name): Self.systemReasonTexts[name] ?? "unknown reason: \(name)"
         default: Self.texts[reason] ?? "unknown reason: \(reason)"
         }
     }
 
-    /// The text of any term: a reason as an atom, `{error, Reason}`, `{badcall, _}` and its kind; anything else is shown as it is.
+    /// Returns a text for any term: for a reason as an atom, for `{error, Reason}`, `{badcall, _}` and the like; any other term is shown as
+    /// it is.
     public static func formatError(_ term: Term) -> String {
         switch term {
         case .atom(let name):
@@ -35,12 +36,12 @@ extension SSL {
 
     private static let texts: [Reason: String] = [
         .enooptions: "listen needs options: the list is empty",
-        .eoptions: "an option is unknown, out of place, or has a wrong value",
+        .eoptions: "an option is unknown, misplaced, or has a wrong value",
         .ecacertfile: "the file of trusted certificates (cacertfile) cannot be read or has no certificate",
         .ecertfile: "the certificate file (certfile) cannot be read or has no certificate",
         .ekeyfile: "the key file (keyfile) cannot be read, has no key, or its password is wrong or missing",
         .ekeymismatch: "the private key does not belong to the certificate",
-        .ecipher: "no cipher of the list (ciphers) is known",
+        .ecipher: "no cipher suite of the list (ciphers) is known",
         .enoservercert: "the listener has no certificate (certfile)",
         .enoissuercert: "the issuer of a certificate in the peer's chain is not known",
         .epeercertexpired: "a certificate of the peer has expired",
@@ -50,14 +51,14 @@ extension SSL {
         .epeercert: "the peer's certificate was refused",
         .esslaccept: "the client ended the connection in mid-handshake",
         .esslconnect: "the server ended the connection in mid-handshake",
-        .esslerrssl: "the TLS protocol failed: an alert of the peer, nothing in common, or no TLS at all",
-        .ex509lookup: "a certificate callback was asked for, and there is none",
+        .esslerrssl: "the TLS protocol failed: an alert from the peer, nothing in common, or no TLS at all",
+        .ex509lookup: "a certificate callback was requested, and there is none",
         .ewantconnect: "the transport is not connected yet",
         .closed: "the connection is closed",
         .timeout: "the call has timed out",
         .enotlistener: "the socket is not a listener",
         .ebadsocket: "the socket is not known",
-        .ebadstate: "the connection is not in the state for this",
+        .ebadstate: "the connection is not in the required state",
         .ebrokertype: "the socket process was asked for an unknown role",
         .enoproxysocket: "the socket's internal channel could not be made",
     ]

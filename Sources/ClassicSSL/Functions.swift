@@ -2,18 +2,18 @@ import Logging
 import NIOCore
 import SecureSockets
 
-// The functions, in the manual's order.
+// The functions, in the order of the manual.
 extension SSL {
-    /// `accept/1,2`: accepts a connection on a listener, handshake included (specification §2).
+    /// `accept/1,2`: accepts a connection on a listener, including its handshake (specification §2).
     ///
-    /// The caller's process becomes the owner of the new socket, which has the options of the listener. Any process may call it; calls
-    /// are served in their order.
+    /// The caller's process becomes the owner of the new socket, which has the options of the listener. Any process may call this; calls
+    /// are served in order of arrival.
     ///
     /// - Parameters:
-    ///   - listener: What ``listen(_:_:)`` returned.
-    ///   - timeout: How long to wait, in milliseconds; a variable is written `.milliseconds(limit)`.
+    ///   - listener: The result of ``listen(_:_:)``.
+    ///   - timeout: The limit in milliseconds; a variable is written `.milliseconds(limit)`.
     /// - Throws: `enotlistener`, `closed`, `enoservercert`, `timeout`, `einval` for a negative timeout, and the reasons of a failed
-    ///   handshake. The listener is unharmed.
+    ///   handshake. The listener is not affected.
     public static func accept(
         _ listener: Socket, _ timeout: Timeout = .infinity
     ) async throws(Reason) -> Socket {
@@ -21,7 +21,7 @@ extension SSL {
         if secureListener.isClosed { throw .closed }
         let duration = try timeout.duration()
         do {
-            // A process that has a socket already and accepts another does not serve it alone.
+            // A process that already has a socket and accepts another does not serve only the new one.
             let isForCaller = !Process.current.passesSocketsOn && !Process.current.mailbox.ownsSockets
             return try await Self.own(try await secureListener.accept(timeout: duration, isForCaller: isForCaller))
         } catch {
@@ -29,7 +29,7 @@ extension SSL {
         }
     }
 
-    /// `close/1`: closes any kind of socket. Returns at once; what `send` has accepted still goes out (specification §2).
+    /// `close/1`: closes any kind of socket. Returns immediately; data that `send` has accepted is still delivered (specification §2).
     public static func close(_ socket: Socket) {
         switch socket.kind {
         case .listener(let listener): listener.close()
@@ -42,8 +42,9 @@ extension SSL {
     /// - Parameters:
     ///   - address: A host name, a dotted string or four numbers; a `String` in a variable is written `.host(name)`.
     ///   - port: 1 to 65535.
-    ///   - options: Those of specification §3 that are for `connect`; an empty list is every default.
-    ///   - timeout: For name, connection and handshake together, in milliseconds; a variable is written `.milliseconds(limit)`.
+    ///   - options: Options of specification §3 that apply to `connect`; an empty list means the defaults.
+    ///   - timeout: The limit for look-up, connection and handshake together, in milliseconds; a variable is written
+    ///     `.milliseconds(limit)`.
     /// - Throws: `eoptions`; `ecacertfile`, `ecertfile`, `ekeyfile`, `ekeymismatch`, `ecipher`; `nxdomain`, `einval`; reasons of the
     ///   operating system such as `econnrefused`; `timeout`; and the reasons of a failed handshake.
     public static func connect(
@@ -67,7 +68,7 @@ extension SSL {
         }
     }
 
-    /// `controlling_process/2`: makes another process the owner of a socket, with the messages of it that wait (specification §2).
+    /// `controlling_process/2`: makes another process the owner of a socket, and moves its waiting messages (specification §2).
     ///
     /// - Throws: `{badcall, _}` if the caller's process is not the owner, `closed`.
     public static func controllingProcess(
@@ -87,10 +88,10 @@ extension SSL {
         }
     }
 
-    /// `listen/2`: listens on a port; 0 picks a free one (specification §2).
+    /// `listen/2`: listens on a port; 0 selects a free one (specification §2).
     ///
-    /// A listener is for ``accept(_:_:)``; of the other calls, ``close(_:)``, ``port(_:)``, ``sockname(_:)``, ``pid(_:)`` and
-    /// ``controllingProcess(_:_:)`` take one as well.
+    /// A listener is for ``accept(_:_:)``. Of the other functions, ``close(_:)``, ``port(_:)``, ``sockname(_:)``, ``pid(_:)`` and
+    /// ``controllingProcess(_:_:)`` accept one as well.
     ///
     /// - Throws: `enooptions`, `eoptions`; `ecacertfile`, `ecertfile`, `ekeyfile`, `ekeymismatch`, `ecipher`; `einval`; reasons of the
     ///   operating system such as `eaddrinuse`.
@@ -109,17 +110,17 @@ extension SSL {
         }
     }
 
-    /// `peername/1`: the remote end of a connection, also after the connection has gone (specification §2).
+    /// `peername/1`: returns the remote end of a connection, also after the connection has gone (specification §2).
     ///
     /// - Throws: `enotconn` for a listener, `closed`.
     public static func peername(_ socket: Socket) throws(Reason) -> Endpoint {
         try Endpoint(try socket.openStream().remoteEndpoint)
     }
 
-    /// `pid/1`: the identity of the socket process, for matching exit messages. Never fails (specification §2).
+    /// `pid/1`: returns the identity of the socket process, for matching exit messages. Never fails (specification §2).
     public static func pid(_ socket: Socket) -> Pid { socket.pid }
 
-    /// `port/1`: the local port (specification §2).
+    /// `port/1`: returns the local port (specification §2).
     ///
     /// - Throws: `closed`.
     public static func port(_ socket: Socket) throws(Reason) -> Int { try Self.sockname(socket).port }
@@ -128,10 +129,11 @@ extension SSL {
     ///
     /// - Parameters:
     ///   - socket: An accepted or connected socket with `{active, false}`.
-    ///   - length: 0: what there is, or a whole packet; otherwise exactly so many bytes, of a raw socket that gives lists.
-    ///   - timeout: How long to wait, in milliseconds; what has come by then is kept for the next call.
+    ///   - length: 0 for whatever is available, or a whole packet; otherwise exactly this many bytes, from a raw socket that delivers
+    ///     lists.
+    ///   - timeout: The limit in milliseconds. Data that has arrived by then is kept for the next call.
     /// - Throws: `{badcall, _}` for an active socket, `einval`, `enomem` for a length over 16 MiB, `timeout`, `closed`, `enotconn` for a
-    ///   listener, and what broke the connection, once: among it `emsgsize`, if a packet's header announces more than
+    ///   listener, and once the reason for which the connection broke, for example `emsgsize` if a packet's header announces more than
     ///   ``maximumPacketSize``.
     public static func recv(
         _ socket: Socket, _ length: Int, _ timeout: Timeout = .infinity
@@ -157,8 +159,8 @@ extension SSL {
     /// - Parameters:
     ///   - socket: An accepted or connected socket.
     ///   - data: A literal, or a value in a variable: `.text(line)`, `.bytes(array)`, `.binary(buffer)`.
-    /// - Throws: `enotconn` for a listener, `closed` if nothing can be sent any more, `emsgsize` if the packet header cannot say the
-    ///   length, `einval` for a number that is no byte.
+    /// - Throws: `enotconn` for a listener, `closed` if nothing can be sent any more, `emsgsize` if the packet header cannot express the
+    ///   length, `einval` for a number that is not a byte.
     @inline(__always) public static func send(_ socket: Socket, _ data: IOData) async throws(Reason) {
         let stream = try socket.openStream()
         let bytes: ByteBuffer
@@ -176,14 +178,14 @@ extension SSL {
         }
     }
 
-    /// Sends what was received.
-    // Otherwise nobody could write `SSL.send(socket, .binary(buffer))`.
+    /// Sends received data.
+    // Without this attribute `SSL.send(socket, .binary(buffer))` would be ambiguous.
     @_disfavoredOverload
     public static func send(_ socket: Socket, _ data: Bytes) async throws(Reason) {
         try await Self.send(socket, IOData(data))
     }
 
-    /// `setopts/2`: changes options of a connection; `nodelay` only (specification §2).
+    /// `setopts/2`: changes options of a connection. Only `nodelay` can be changed (specification §2).
     ///
     /// - Throws: `eoptions`, also for an empty list; `enotconn` for a listener, `closed`.
     public static func setopts(_ socket: Socket, _ options: [Option]) async throws(Reason) {
@@ -201,7 +203,7 @@ extension SSL {
         }
     }
 
-    /// `sockname/1`: the local end, also after the connection has gone (specification §2).
+    /// `sockname/1`: returns the local end, also after the connection has gone (specification §2).
     ///
     /// - Throws: `closed`.
     public static func sockname(_ socket: Socket) throws(Reason) -> Endpoint {
@@ -216,7 +218,7 @@ extension SSL {
 
     static let logger = Logger(label: "ClassicSSL")
 
-    /// Reads files and derives keys from passwords, which takes its time: not on an event loop.
+    /// Reads files and derives keys from passwords, off the event loop because that takes time.
     private static func load<Configuration: Sendable>(
         _ make: @escaping @Sendable () throws(SecureSocketError) -> Configuration
     ) async throws(SecureSocketError) -> Configuration {
@@ -226,7 +228,7 @@ extension SSL {
         return try loaded.get()
     }
 
-    /// Gives a new connection to the caller's process.
+    /// Makes the caller's process the owner of a new connection.
     private static func own(
         _ socket: SecureSocket
     ) async throws(SecureSocketError) -> Socket {
@@ -241,11 +243,11 @@ extension SSL {
 }
 
 extension SSL.Address {
-    /// What to connect to: a dotted address, or a name to look up.
+    /// Returns the host to connect to: a dotted address, or a name to look up.
     fileprivate func host() throws(SSL.Reason) -> String {
         if let dotted { return dotted }
         guard case .host(let name) = self else { throw .einval }
-        // An IPv6 literal is no name of an IPv4 host.
+        // An IPv6 literal is not the name of an IPv4 host.
         guard !name.isEmpty, !name.contains(":"), !name.utf8.contains(0) else { throw .nxdomain }
         return name
     }

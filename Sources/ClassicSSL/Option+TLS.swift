@@ -2,18 +2,18 @@ import SecureSockets
 import TLSEngine
 
 extension SSL.Options {
-    /// Loads what `connect` needs of the files.
+    /// Loads the files that `connect` needs.
     func clientConfiguration() throws(SecureSocketError) -> TLSClientConfiguration {
         try TLSClientConfiguration(
             settings: self.settings(.client), verification: self.verify == 0 ? .dangerouslyNone : .chainOnly)
     }
 
-    /// Loads what `listen` needs of the files.
+    /// Loads the files that `listen` needs.
     func serverConfiguration() throws(SecureSocketError) -> TLSServerConfiguration {
         try TLSServerConfiguration(settings: self.settings(.server))
     }
 
-    /// The order decides which of several faults is reported: trust, certificate, key, whether they match, ciphers.
+    /// The order determines which of several faults is reported: trust, certificate, key, mismatch, cipher suites.
     private func settings(_ role: TLSSettings.Role) throws(SecureSocketError) -> TLSSettings {
         var settings = TLSSettings(role: role)
         if let cacertfile {
@@ -36,7 +36,7 @@ extension SSL.Options {
         return settings
     }
 
-    /// A key without a certificate is legal, and is loaded as well.
+    /// A key without a certificate is permitted, and is loaded as well.
     private func identity() throws(SecureSocketError) -> Identity? {
         guard let key = self.keyfile ?? self.certfile else { return nil }
         do {

@@ -1,42 +1,42 @@
 import SecureSockets
 
 extension SSL {
-    /// An option of `listen`, `connect` or `setopts` (specification §3). A wrong value can be written; the call throws `eoptions`.
+    /// An option of `listen`, `connect` or `setopts` (specification §3). A wrong value can be expressed; the call then throws `eoptions`.
     public enum Option: Sendable, Hashable {
-        /// Data is given as binaries. Default: as lists of bytes.
+        /// Delivers data as binaries. Default: as lists of bytes.
         case binary
         /// Packet framing: 0, 1, 2 or 4. Default: 0. Packets of up to ``SSL/maximumPacketSize`` are received.
         case packet(Int)
         /// `TCP_NODELAY`. Default: false.
         case nodelay(Bool)
-        /// Data comes by message (true) or is received with `recv` (false). Default: true.
+        /// Whether data is delivered by message (true) or received with `recv` (false). Default: true.
         case active(Bool)
-        /// Connections that may wait to be accepted; `listen` only. Default: 5.
+        /// The number of connections that may wait to be accepted; `listen` only. Default: 5.
         case backlog(Int)
-        /// The local address; `listen` only. Default: all.
+        /// The local address; `listen` only. Default: all addresses.
         case ip(Address)
-        /// 0: no verification; 1: a certificate that is given must verify; 2: one must be given. Default: 0.
+        /// 0: no verification; 1: a certificate that is sent must verify; 2: one must be sent. Default: 0.
         case verify(Int)
-        /// The highest position of a trusted certificate in the peer's chain, 0 to 255. Default: 1.
+        /// The greatest depth of a trusted certificate in the peer's chain, 0 to 255. Default: 1.
         case depth(Int)
-        /// Own certificate and its chain, PEM.
+        /// The file with this side's certificate and its chain, PEM.
         case certfile(String)
-        /// Own private key, PEM. Default: the file of `certfile`.
+        /// The file with this side's private key, PEM. Default: the file of `certfile`.
         case keyfile(String)
         /// The key's password.
         case password(String)
-        /// Trusted certificates, PEM. Default: the system's.
+        /// The file with the trusted certificates, PEM. Default: the system's.
         case cacertfile(String)
         /// Cipher suites up to TLS 1.2, separated by colons.
         case ciphers(String)
-        /// Seconds for which a session may be resumed; 0: not at all. Default: the library's.
+        /// The number of seconds for which a session may be resumed; 0 disables resumption. Default: the library's.
         case cachetimeout(Int)
         /// Any term: an option of a later release, or one of these in Erlang's form, for example
         /// `.term(.tuple([.atom("packet"), .integer(4)]))`.
         case term(Term)
     }
 
-    /// The options of one call, checked; of an option given twice the first counts (§3.1).
+    /// The validated options of one call. Of an option given twice, the first counts (§3.1).
     struct Options {
         enum Call { case listen, connect }
 
@@ -56,7 +56,7 @@ extension SSL {
         var cachetimeout: Int?
 
         init(_ options: [Option], for call: Call) throws(Reason) {
-            // From the last to the first, so that the first has the last word; each is checked.
+            // From the last to the first, so that the first takes precedence. All are validated.
             for option in options.reversed() {
                 let option = try option.typed()
                 switch option {
@@ -91,7 +91,7 @@ extension SSL {
             }
         }
 
-        /// The options of the socket, apart from TLS.
+        /// The options of the socket, except those of TLS.
         var socketOptions: SocketOptions {
             var options = SocketOptions()
             options.framing = self.framing
@@ -103,16 +103,16 @@ extension SSL {
             return options
         }
 
-        /// The options of a listener, apart from TLS.
+        /// The options of a listener, except those of TLS.
         var listenerOptions: ListenerOptions {
             var options = ListenerOptions()
             options.backlog = self.backlog
-            // `accept` has a deadline of its own, for everything.
+            // `accept` has its own deadline, which covers everything.
             options.handshakeTimeout = nil
             return options
         }
 
-        /// The options of `connect`, apart from TLS.
+        /// The options of `connect`, except those of TLS.
         var connectOptions: ConnectOptions {
             var options = ConnectOptions()
             options.addressFamily = .v4
@@ -122,7 +122,7 @@ extension SSL {
 }
 
 extension SSL.Option {
-    /// The option in its own words, if it was written as a term.
+    /// Returns the typed form of an option that was written as a term.
     func typed() throws(SSL.Reason) -> SSL.Option {
         guard case .term(let term) = self else { return self }
         switch term {
@@ -157,7 +157,7 @@ extension SSL.Option {
 }
 
 extension PacketFraming {
-    /// nil if there is no such header.
+    /// Returns nil if there is no such header.
     fileprivate init?(lengthOfHeader: Int) {
         switch lengthOfHeader {
         case 0: self = .none

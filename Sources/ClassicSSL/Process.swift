@@ -2,17 +2,17 @@ public import SecureSockets
 import Synchronization
 
 extension SSL {
-    /// What a process finds in its mailbox (specification §7).
+    /// A message in a process's mailbox (specification §7).
     public enum Message: Sendable {
-        /// `{ssl, Socket, Data}`: data has come.
+        /// `{ssl, Socket, Data}`: data has arrived.
         case ssl(Socket, Bytes)
-        /// `{ssl_closed, Socket}`: the connection has ended at the peer; the last message of a socket.
+        /// `{ssl_closed, Socket}`: the peer has ended the connection. The last message of a socket.
         case sslClosed(Socket)
-        /// `{ssl_error, Socket, Reason}`: an error; `sslClosed` follows.
+        /// `{ssl_error, Socket, Reason}`: an error occurred; `sslClosed` follows.
         case sslError(Socket, Reason)
         /// `{'EXIT', Pid, Reason}`: a linked process or socket has ended, and this process traps exits.
         case exit(Pid, ExitReason)
-        /// Anything that another task has sent with ``SSL/Process/send(_:)``.
+        /// Any other value that a task has sent with ``SSL/Process/send(_:)``.
         case user(any Sendable)
 
         init(_ message: consuming Mailbox.Message) {
@@ -26,13 +26,13 @@ extension SSL {
         }
     }
 
-    /// Why a process has ended.
+    /// The reason for which a process has ended.
     public enum ExitReason: Sendable, Hashable, CustomStringConvertible {
         /// Its work was done, or its socket was closed.
         case normal
         /// Its task was cancelled.
         case killed
-        /// It threw; the text is the error's.
+        /// It threw an error, described by the text.
         case error(String)
 
         public var description: String {
@@ -44,11 +44,11 @@ extension SSL {
         }
     }
 
-    /// A mailbox with an identity: what owns sockets and receives their messages.
+    /// A mailbox with an identity, which owns sockets and receives their messages.
     ///
-    /// Every task has one: those started with ``SSL/spawn(trapExit:_:)`` and the scopes of ``SSL/withProcess(trapExit:_:)`` have their
-    /// own, and all other code acts as the program's main process, which ends with the program. A process ends when its task or scope
-    /// returns, throws or is cancelled; its sockets are then closed as by `close` (§7).
+    /// Every task has one. Tasks started with ``SSL/spawn(trapExit:_:)`` and scopes of ``SSL/withProcess(trapExit:_:)`` have their own; all
+    /// other code acts as the program's main process, which ends with the program. A process ends when its task or scope returns, throws or
+    /// is cancelled; its sockets are then closed as by `close` (§7).
     public final class Process: Sendable {
         private struct State {
             var trapExit: Bool
@@ -58,15 +58,15 @@ extension SSL {
             var passesSocketsOn = false
         }
 
-        /// A link must not keep a process alive.
+        /// Weak, because a link must not keep a process alive.
         private struct Link {
             weak var process: Process?
         }
 
         public let pid: Pid
         private let state: Mutex<State>
-        /// The process's mailbox, for `SecureSocket.deliver(to:count:)`: what is delivered comes as ``SSL/Message``s. Take messages with
-        /// ``receive(_:where:)``, and do not close it.
+        /// The process's mailbox, for `SecureSocket.deliver(to:count:)`. Deliveries arrive as ``SSL/Message``s. Take messages with
+        /// ``receive(_:where:)``, and do not close the mailbox.
         public let mailbox: Mailbox
 
         @TaskLocal static var inScope: Process?
@@ -79,7 +79,7 @@ extension SSL {
 
         init(trapExit: Bool) {
             let pid = Pid(number: SecureSocket.nextID())
-            // The mailbox needs the process and the process the mailbox; the box breaks the circle.
+            // The mailbox needs the process and the process the mailbox. The box resolves this cycle.
             let box = Box()
             self.pid = pid
             self.state = Mutex(State(trapExit: trapExit))
@@ -91,8 +91,8 @@ extension SSL {
             let process = Mutex(Link(process: nil))
         }
 
-        /// Whether the end of a linked process or socket comes as a message, instead of ending this process or going unnoticed.
-        /// (`process_flag(trap_exit, Flag)`.)
+        /// Whether the end of a linked process or socket arrives as a message, instead of ending this process or being ignored
+        /// (`process_flag(trap_exit, Flag)`).
         public var trapExit: Bool {
             get { self.state.withLock { $0.trapExit } }
             set { self.state.withLock { $0.trapExit = newValue } }
@@ -101,7 +101,7 @@ extension SSL {
         /// Whether the process has ended.
         public var hasEnded: Bool { self.state.withLock { $0.end != nil } }
 
-        /// Whether it accepts sockets for others.
+        /// Whether the process accepts sockets for other processes.
         var passesSocketsOn: Bool {
             get { self.state.withLock { $0.passesSocketsOn } }
             set { self.state.withLock { $0.passesSocketsOn = newValue } }
@@ -109,12 +109,12 @@ extension SSL {
 
         // MARK: Messages
 
-        /// Puts something into the mailbox; a process that has ended drops it.
+        /// Puts a value into the mailbox. A process that has ended drops it.
         public func send(_ value: some Sendable) {
             self.mailbox.post(Message.user(value))
         }
 
-        /// Takes the next message, or the next that matches; the others stay.
+        /// Takes the next message, or the next one that matches. The others stay.
         ///
         /// - Throws: `timeout`, or `closed` if the process has ended or its task was cancelled.
         @inline(__always) public func receive(
@@ -131,12 +131,12 @@ extension SSL {
             }
         }
 
-        /// The number of messages that wait.
+        /// The number of waiting messages.
         public var messageCount: Int { self.mailbox.count }
 
-        // MARK: Links and the end
+        // MARK: Links and exit
 
-        /// Links two processes: when one ends otherwise than normally, so does the other, unless it traps exits.
+        /// Links two processes: when one ends abnormally, so does the other, unless it traps exits.
         public func link(to other: Process) {
             self.state.withLock { $0.links[other.pid] = Link(process: other) }
             let end = other.state.withLock { state in
@@ -153,9 +153,9 @@ extension SSL {
 
         /// Sends the process an exit signal, from the calling task's process (`exit/2`).
         ///
-        /// A process that traps exits gets it as a message, except `killed`. Any other ends with that reason, except `normal`, which does
-        /// nothing: its task is cancelled, its sockets are closed, and calls that wait for messages throw `closed`. A scope of
-        /// ``SSL/withProcess(trapExit:_:)`` and the program's main process end in the same way, but their code runs on.
+        /// A process that traps exits receives it as a message, except `killed`. Any other process ends with that reason, except for
+        /// `normal`, which has no effect: its task is cancelled, its sockets are closed, and calls that wait for messages throw `closed`. A
+        /// scope of ``SSL/withProcess(trapExit:_:)`` and the program's main process end in the same way, but their code continues to run.
         public func exit(_ reason: ExitReason) {
             if reason == .killed { return self.stop(reason) }
             self.receiveExit(Process.current.pid, reason)
@@ -175,7 +175,7 @@ extension SSL {
             cancel?()
         }
 
-        /// A socket of this process was closed by a call (§2, `close`).
+        /// Handles a socket of this process that was closed by a call (§2, `close`).
         private func released(_ owned: any MailboxOwned) {
             guard self.trapExit else { return }
             switch owned {
@@ -185,7 +185,7 @@ extension SSL {
             }
         }
 
-        /// What stops the work when a linked process ends badly.
+        /// Sets the closure that stops the work when a linked process ends abnormally.
         func whenToldToEnd(_ cancel: @escaping @Sendable () -> Void) {
             let hasEnded = self.state.withLock { state in
                 state.cancel = cancel
@@ -194,9 +194,9 @@ extension SSL {
             if hasEnded { cancel() }
         }
 
-        /// Ends the process; only the first end counts.
+        /// Ends the process. Only the first end counts.
         ///
-        /// - Returns: Whether this was the first.
+        /// - Returns: Whether this was the first end.
         @discardableResult
         func end(_ reason: ExitReason) -> Bool {
             let links: [Process]? = self.state.withLock { state in
@@ -214,16 +214,16 @@ extension SSL {
 
     // MARK: Starting processes
 
-    /// Starts a task that is a process of its own.
+    /// Starts a task that is a new process.
     ///
-    /// It runs on one of the event loops of sockets, each process on the next, and the sockets that it connects or accepts are on the same
-    /// loop: a message reaches it without a change of thread. So its code must not block. A process that passes its sockets on
-    /// (`controlling_process`), or has several, gets them on all loops in turn.
+    /// The process runs on one of the event loops of sockets, each process on the next, and the sockets that it connects or accepts are on
+    /// the same loop, so that a message reaches it without a change of thread. Its code must therefore not block. A process that passes its
+    /// sockets on (`controlling_process`), or has several, gets them on all loops in turn.
     ///
-    /// A process that throws is logged as an error with the label `ClassicSSL`, as Erlang reports it, at most ten in ten seconds. An error
-    /// that it throws because it was cancelled, or because a linked process has ended, is not.
+    /// A process that throws is logged as an error with the label `ClassicSSL`, as in Erlang, at most ten in ten seconds. An error that it
+    /// throws because it was cancelled, or because a linked process has ended, is not logged.
     ///
-    /// - Returns: The process; `task.value` of ``Spawned`` waits for its end.
+    /// - Returns: The process. `task.value` of ``Spawned`` waits for its end.
     @discardableResult
     public static func spawn(
         trapExit: Bool = false, _ body: @escaping @Sendable () async throws -> Void
@@ -260,8 +260,8 @@ extension SSL {
         public let task: Task<Void, any Error>
     }
 
-    /// Runs a scope that is a process of its own. When it ends, in whatever way, its sockets are closed. What it throws is thrown to the
-    /// caller, and not logged.
+    /// Runs a scope that is a new process. When the scope ends, in whatever way, its sockets are closed. Its error is thrown to the caller
+    /// and not logged.
     public static func withProcess<Result>(
         trapExit: Bool = false, _ body: (Process) async throws -> Result
     ) async throws -> Result {

@@ -1,7 +1,7 @@
 import SecureSockets
 
 extension SSL {
-    /// Why a call failed: the second half of `{error, Reason}` (specification §6).
+    /// The reason for which a call failed: the second element of `{error, Reason}` (specification §6).
     public enum Reason: Error, Sendable, Hashable {
         // §6.1 Own configuration
         case enooptions
@@ -32,7 +32,7 @@ extension SSL {
         case badcall(String)
         case badcast(String)
         case badinfo(String)
-        // §6.5 Internal reasons of the original's port program; kept for `formatError` and for programs that match on them
+        // §6.5 Internal reasons of the original's port program, kept for `formatError` and for programs that match on them
         case ebadsocket
         case ebadstate
         case ebrokertype
@@ -59,7 +59,7 @@ extension SSL {
         public static let exbadseq = Reason.posix("exbadseq")
         public static let nxdomain = Reason.posix("nxdomain")
 
-        /// The reasons that are a single atom, without those of the operating system.
+        /// The reasons that are a single atom, except those of the operating system.
         static let atoms: [String: Reason] = [
             "enooptions": .enooptions, "eoptions": .eoptions, "ecacertfile": .ecacertfile, "ecertfile": .ecertfile,
             "ekeyfile": .ekeyfile, "ekeymismatch": .ekeymismatch, "ecipher": .ecipher, "enoservercert": .enoservercert,
@@ -71,7 +71,7 @@ extension SSL {
             "enoproxysocket": .enoproxysocket,
         ]
 
-        /// The reason of that name; any other name is one of the operating system's.
+        /// Creates the reason of that name. Any other name is taken for one of the operating system's.
         public init(atom: String) {
             self = Self.atoms[atom] ?? .posix(atom)
         }
@@ -92,7 +92,7 @@ extension SSL {
 }
 
 extension SSL.Reason: CustomStringConvertible {
-    /// As Erlang writes it: `closed`, or `{badcall,"recv"}`.
+    /// The reason as Erlang writes it: `closed`, or `{badcall,"recv"}`.
     public var description: String {
         switch self {
         case .badcall(let text), .badcast(let text), .badinfo(let text): "{\(self.atom),\"\(text)\"}"

@@ -18,7 +18,7 @@ enum FailedCall: String {
 }
 
 extension SSL.Reason {
-    /// The reason of an error (specification §6):
+    /// Maps an error to its reason (specification §6):
     ///
     ///     code                                          reason
     ///     certificateUnusable, privateKeyUnusable       ecertfile, ekeyfile
@@ -72,7 +72,7 @@ extension SSL.Reason {
         }
     }
 
-    /// The reason of a refused chain (specification §6.2).
+    /// Maps the problem of a refused chain to its reason (specification §6.2).
     init(_ problem: CertificateProblem) {
         switch problem.kind {
         case .issuerUnknown: self = .enoissuercert

@@ -1,7 +1,7 @@
 public import SecureSockets
 
 extension SSL {
-    /// A socket: what `listen`, `accept` and `connect` return. Comparable and usable as a key, also after it was closed (§1.2).
+    /// A socket, returned by `listen`, `accept` and `connect`. Comparable and usable as a key, also after it was closed (§1.2).
     public struct Socket: Sendable {
         enum Kind: Sendable {
             case listener(SecureListener)
@@ -22,8 +22,8 @@ extension SSL {
             self.pid = Pid(of: stream)
         }
 
-        /// The same connection through the Swift interface: its peer's certificates, version and cipher, delivery with a credit, and
-        /// whatever else the classic interface has no words for. nil for a listener.
+        /// The same connection through the Swift interface, which also provides the peer's certificates, the version and the cipher suite,
+        /// delivery with a credit, and everything else that the classic interface lacks. nil for a listener.
         public var secureSocket: SecureSocket? {
             if case .stream(let stream) = self.kind { stream } else { nil }
         }
@@ -35,7 +35,7 @@ extension SSL {
             }
         }
 
-        /// The connection; `enotconn` for a listener (§7), `closed` for one that was closed here.
+        /// Returns the connection. Throws `enotconn` for a listener (§7), `closed` for a socket that was closed on this side.
         func openStream() throws(Reason) -> SecureSocket {
             guard case .stream(let stream) = self.kind else { throw self.isClosed ? .closed : .enotconn }
             if stream.isClosed { throw .closed }
@@ -52,7 +52,7 @@ extension SSL {
         init(of listener: SecureListener) { self.number = listener.id }
         init(of socket: SecureSocket) { self.number = socket.id }
 
-        /// As Erlang writes it: `<0.5.0>`.
+        /// The identity as Erlang writes it: `<0.5.0>`.
         public var description: String { "<0.\(self.number).0>" }
     }
 }

@@ -1,6 +1,6 @@
 import SecureSockets
 
-/// How a socket's data is given to its owner: decided by options, for the socket's life (specification §3, §4).
+/// How a socket's data is delivered to its owner. Set by options for the socket's life (specification §3, §4).
 struct SocketMode: OptionSet, Sendable {
     let rawValue: UInt8
 

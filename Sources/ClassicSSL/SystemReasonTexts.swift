@@ -32,11 +32,11 @@ extension SSL {
 
         // Network
         "eaddrinuse": "the address is in use", "eaddrnotavail": "the address is not available",
-        "eafnosupport": "the address family is not supported", "ealready": "the operation is under way already",
+        "eafnosupport": "the address family is not supported", "ealready": "the operation is already in progress",
         "econnaborted": "the connection was aborted", "econnrefused": "the connection was refused",
         "econnreset": "the connection was reset by the peer", "edestaddrreq": "a destination address is required",
         "ehostdown": "the host is down", "ehostunreach": "no route to the host", "einprogress": "the operation is in progress",
-        "eisconn": "the socket is connected already", "emsgsize": "the message is too long", "enetdown": "the network is down",
+        "eisconn": "the socket is already connected", "emsgsize": "the message is too long", "enetdown": "the network is down",
         "enetreset": "the network has dropped the connection", "enetunreach": "the network cannot be reached",
         "enobufs": "no buffer space", "enonet": "the machine is not on the network",
         "enoprotoopt": "the protocol has no such option", "enotconn": "the socket is not connected",
@@ -47,7 +47,7 @@ extension SSL {
         "esocktnosupport": "the socket type is not supported", "etimedout": "the connection timed out",
         "etoomanyrefs": "too many references", "enotuniq": "the name is not unique on the network", "enet": "a network error",
         "erfkill": "the radio is switched off",
-        "exbadport": "the port of the address is out of range or malformed", "exbadseq": "a command came out of its order",
+        "exbadport": "the port of the address is out of range or malformed", "exbadseq": "a command is out of sequence",
         "nxdomain": "the host or domain name is not known",
 
         // Streams and messages
@@ -71,7 +71,7 @@ extension SSL {
         // Programs, libraries and devices
         "ealign": "a misaligned address", "ebade": "an invalid exchange", "ebadr": "an invalid request descriptor",
         "ebadrqc": "an invalid request code", "ebadslt": "an invalid slot", "ebfont": "a font file with a bad format",
-        "eduppkg": "the package is there twice", "elbin": "the inode is remote", "elibacc": "a shared library cannot be accessed",
+        "eduppkg": "the package exists twice", "elbin": "the inode is remote", "elibacc": "a shared library cannot be accessed",
         "elibbad": "a shared library is damaged", "elibexec": "a shared library cannot be executed",
         "elibmax": "too many shared libraries", "elibscn": "the library section of the program is damaged",
         "enoano": "no anode", "enopkg": "the package is not installed", "enosym": "no such symbol",

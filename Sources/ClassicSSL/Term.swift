@@ -1,5 +1,5 @@
 extension SSL {
-    /// A value of Erlang's, as far as options and reasons have them: for what has no word of its own here.
+    /// An Erlang value, as far as options and reasons need it, for those that have no typed form here.
     public indirect enum Term: Sendable, Hashable {
         case atom(String)
         case integer(Int)
@@ -9,15 +9,15 @@ extension SSL {
         case tuple([Term])
     }
 
-    /// How long a call may take, altogether, in milliseconds: `10_000`, or `.milliseconds(limit)` for a variable (specification §1.9).
+    /// The limit of a whole call in milliseconds: `10_000`, or `.milliseconds(limit)` for a variable (specification §1.9).
     public enum Timeout: Sendable, Hashable, ExpressibleByIntegerLiteral {
         case infinity
-        /// 0: only what can be had at once. Negative: the call throws `einval`.
+        /// 0 returns only what is available at once. For a negative number the call throws `einval`.
         case milliseconds(Int)
 
         public init(integerLiteral value: Int) { self = .milliseconds(value) }
 
-        /// nil is infinity.
+        /// The duration; nil for infinity.
         func duration() throws(Reason) -> Duration? {
             switch self {
             case .infinity: return nil
@@ -28,14 +28,14 @@ extension SSL {
         }
     }
 
-    /// A host: a name, a dotted address, or its four numbers: `"localhost"`, or `.host(name)` for a variable (specification §1.10).
+    /// A host: a name, a dotted address, or its four numbers. `"localhost"`, or `.host(name)` for a variable (specification §1.10).
     public enum Address: Sendable, Hashable, ExpressibleByStringLiteral {
         case host(String)
         case ipv4(Int, Int, Int, Int)
 
         public init(stringLiteral value: String) { self = .host(value) }
 
-        /// The dotted form of a four-tuple of bytes or of a dotted string; nil for anything else.
+        /// The dotted form of four bytes or of a dotted string; nil for anything else.
         var dotted: String? {
             switch self {
             case .ipv4(let a, let b, let c, let d):
@@ -51,7 +51,7 @@ extension SSL {
         }
     }
 
-    /// Where an end of a connection is: `{Address, Port}`.
+    /// One end of a connection: `{Address, Port}`.
     public struct Endpoint: Sendable, Hashable {
         /// The address as four bytes.
         public let address: [UInt8]
@@ -60,7 +60,7 @@ extension SSL {
 }
 
 extension SSL.Term: CustomStringConvertible {
-    /// As Erlang writes it.
+    /// The term as Erlang writes it.
     public var description: String {
         func inner(_ terms: [SSL.Term]) -> String { terms.map(\.description).joined(separator: ",") }
         return switch self {
