@@ -2,17 +2,17 @@ package import Foundation
 
 /// An authority made in code: a certificate that signs others, and its key.
 ///
-/// A chain grows from a root: `root().intermediate().issue(…)`. Nothing here checks that a chain makes sense, because
-/// tests need chains that do not: an intermediate below a path length of 0, a leaf that outlives its issuer.
+/// A chain starts at a root: `root().intermediate().issue(…)`. Chains are not validated here, because tests need invalid ones: an
+/// intermediate below a path length of 0, a leaf that outlives its issuer.
 package struct CertificateAuthority: Sendable {
     /// The certificate and the key, for a draft that this authority signs.
     package let issued: IssuedCertificate
     /// This authority's own certificate.
     package let certificate: DevelopmentCertificate
-    /// What a leaf of this authority has to send along: this authority and those above, without the root.
+    /// The chain that a leaf of this authority has to send: this authority and those above, without the root.
     let chain: [DevelopmentCertificate]
 
-    /// Makes an authority that signs itself: what a peer is told to trust.
+    /// Creates a self-signed authority, to be trusted by peers.
     package static func root(
         commonName: String = "Development authority",
         pathLength: Int? = nil,
@@ -25,7 +25,7 @@ package struct CertificateAuthority: Sendable {
         return CertificateAuthority(issued: issued, certificate: DevelopmentCertificate(issued, template), chain: [])
     }
 
-    /// Makes an authority that this one has signed.
+    /// Creates an authority that is signed by this one.
     package func intermediate(
         commonName: String = "Development intermediate",
         pathLength: Int? = nil,
@@ -39,13 +39,13 @@ package struct CertificateAuthority: Sendable {
         return CertificateAuthority(issued: issued, certificate: certificate, chain: [certificate] + self.chain)
     }
 
-    /// Makes a certificate for a server or a client, with its key.
+    /// Creates a certificate for a server or a client, with its key.
     ///
     /// - Parameters:
     ///   - names: Host names, wildcards included, and IP addresses. Without any name of any kind the extension is left out.
     ///   - uris: For example SPIFFE IDs.
     ///   - emailAddresses: For example of a person who connects.
-    ///   - purposes: What peers may accept the certificate for; none leaves the extension out, which allows everything.
+    ///   - purposes: The permitted purposes. If empty, the extension is omitted, which permits everything.
     package func issue(
         commonName: String,
         names: [String] = [],
@@ -64,11 +64,11 @@ package struct CertificateAuthority: Sendable {
         return CertifiedKey(issued: issued, keyKind: kind, certificate: certificate, chain: self.chain)
     }
 
-    /// Makes a list of certificates of this authority that it has revoked.
+    /// Creates a list of certificates of this authority that it has revoked.
     ///
     /// - Parameters:
     ///   - nextUpdate: The end of the list's validity. Default: thirty days after `thisUpdate`.
-    ///   - number: Of two lists, the later has the higher number (RFC 5280 §5.2.3).
+    ///   - number: The list's number, which increases from list to list (RFC 5280 §5.2.3).
     package func revocationList(
         revoking entries: [RevocationListDraft.Entry] = [],
         thisUpdate: Date = Date(),
@@ -85,7 +85,7 @@ package struct CertificateAuthority: Sendable {
         }
     }
 
-    /// This authority's own certificate, the file to trust when it is a root.
+    /// This authority's own certificate. For a root, the file to trust.
     package var certificatePEM: String { self.certificate.pem }
 
     /// This authority's key, PKCS#8.

@@ -9,7 +9,7 @@ struct CertificateTemplate {
     var role: Role
     var validity: Validity
 
-    /// The certificate of `key`, signed by `issuer`, or by `key` itself if there is none.
+    /// Returns the certificate of `key`, signed by `issuer`, or self-signed if there is none.
     func signed(
         for key: CertificateKey, by issuer: IssuedCertificate?
     ) throws(DevelopmentCertificateError) -> IssuedCertificate {
@@ -26,7 +26,7 @@ struct CertificateTemplate {
         }
     }
 
-    /// All but the key identifiers, which the draft adds.
+    /// Returns all extensions except the key identifiers, which the draft adds.
     private func extensions(for key: CertificateKey) -> [ExtensionValue] {
         switch self.role {
         case .authority(let pathLength):
@@ -57,7 +57,7 @@ extension CertifiedKey.Purpose {
 }
 
 extension [String] {
-    /// Each text as the name it stands for, once, in the order given.
+    /// Returns the names of the texts, without duplicates, in the given order.
     func subjectNames() throws(DevelopmentCertificateError) -> [SubjectName] {
         try self.names { text throws(DevelopmentCertificateError) in try SubjectName(text) }
     }

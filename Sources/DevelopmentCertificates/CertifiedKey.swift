@@ -1,6 +1,6 @@
 /// The identity of one side of a connection: a private key, its certificate, and the chain above it.
 package struct CertifiedKey: Sendable {
-    /// What peers may accept a certificate for.
+    /// A purpose for which peers accept a certificate.
     package enum Purpose: Sendable, Hashable, CaseIterable {
         /// The server side of TLS.
         case server
@@ -22,7 +22,7 @@ package struct CertifiedKey: Sendable {
         self.chain = chain
     }
 
-    /// Makes a self-signed certificate. A peer accepts it only if this very certificate is trusted.
+    /// Creates a self-signed certificate. A peer accepts it only if this very certificate is trusted.
     package static func selfSigned(
         commonName: String = "localhost",
         names: [String] = ["localhost", "127.0.0.1", "::1"],
@@ -39,12 +39,12 @@ package struct CertifiedKey: Sendable {
     /// The leaf's certificate alone.
     package var certificatePEM: String { self.certificate.pem }
 
-    /// The leaf's certificate, then each authority above it up to the root, which the peer has already.
+    /// The leaf's certificate, then each authority above it except the root, which the peer already has.
     package var certificateChainPEM: String { ([self.certificate] + self.chain).map(\.pem).joined() }
 
     /// The key, PKCS#8 (`PRIVATE KEY`).
     package var privateKeyPEM: String { self.key.pem }
 
-    /// The key in the form of older tools, SEC 1 or PKCS#1; nil for Ed25519, which has no such form.
+    /// The key in the format of older tools, SEC 1 or PKCS#1; nil for Ed25519, for which there is none.
     package var traditionalPrivateKeyPEM: String? { self.key.traditionalPEM }
 }

@@ -1,11 +1,11 @@
-/// A certificate that was made here, and what was written into it.
+/// A certificate created here, with its contents.
 package struct DevelopmentCertificate: Sendable, Hashable {
     package let commonName: String
     /// The contents of the serial number: big-endian, positive.
     package let serialNumber: [UInt8]
-    /// When the certificate is valid, to the second, as it is encoded.
+    /// The validity, in whole seconds as encoded.
     package let validity: Validity
-    /// The certificate itself, DER (RFC 5280).
+    /// The certificate's DER encoding (RFC 5280).
     package let derBytes: [UInt8]
 
     init(_ issued: IssuedCertificate, _ template: CertificateTemplate) {

@@ -1,4 +1,4 @@
-/// Why certificates could not be made or written: what was at fault, and what to do next.
+/// The reason for which certificates could not be created or written, with advice.
 package enum DevelopmentCertificateError: Error, Hashable, Sendable {
     /// A name that no peer could ever match.
     case invalidName(String, reason: String)
@@ -6,7 +6,7 @@ package enum DevelopmentCertificateError: Error, Hashable, Sendable {
     case invalidURI(String, reason: String)
     /// A text that cannot be the e-mail address of a certificate.
     case invalidEmailAddress(String, reason: String)
-    /// A common name that X.509 has no room for.
+    /// A common name that is too long for X.509.
     case invalidCommonName(String)
     /// The random generator or the key algorithm failed.
     case cannotGenerateKey(KeyKind, reason: String)
@@ -16,9 +16,9 @@ package enum DevelopmentCertificateError: Error, Hashable, Sendable {
     case cannotSignRevocationList(authority: String, reason: String)
     /// The injected encryption of private keys failed.
     case cannotEncryptKey(path: String, reason: String)
-    /// A file stands where one was to be written, and replacing was not asked for. Nothing was written.
+    /// A file exists at the path of a new one, and replacing was not requested. Nothing was written.
     case fileExists(path: String)
-    /// The directory could not be made, or is something else.
+    /// The directory could not be created, or the path is not a directory.
     case cannotUseDirectory(path: String, reason: String)
     /// A file could not be written.
     case cannotWrite(path: String, reason: String)

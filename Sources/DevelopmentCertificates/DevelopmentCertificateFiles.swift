@@ -1,11 +1,11 @@
 extension DevelopmentCertificates {
     /// A file that was written.
     package struct WrittenFile: Sendable, Hashable {
-        /// What the file is for. The raw value is the file's name.
+        /// The purpose of the file. The raw value is the file's name.
         package enum Role: String, Sendable, CaseIterable {
-            /// The authority's certificate: what peers are told to trust.
+            /// The authority's certificate, to be trusted by peers.
             case authority = "ca.pem"
-            /// The authority's key, to issue more.
+            /// The authority's key, for issuing more certificates.
             case authorityKey = "ca-key.pem"
             /// The server's certificate, leaf first, and the chain above it.
             case server = "server.pem"
@@ -25,24 +25,24 @@ extension DevelopmentCertificates {
             }
         }
 
-        /// What the file is for.
+        /// The purpose of the file.
         package let role: Role
-        /// Where it is: the directory as it was given, and the name.
+        /// The file's path: the directory as given, and the name.
         package let path: String
     }
 
-    /// Where each file goes in `directory`.
+    /// Returns the path of a file in `directory`.
     package static func path(of role: WrittenFile.Role, in directory: String) -> String {
         let directory = directory.isEmpty ? "." : directory
         return directory.hasSuffix("/") ? directory + role.rawValue : directory + "/" + role.rawValue
     }
 
-    /// Makes certificates and writes them into `directory`, which is created when missing.
+    /// Creates certificates and writes them into `directory`, which is created if it does not exist.
     ///
-    /// Nothing is written when one of the files exists and `force` is not set, nor when making them fails.
-    /// Keys are readable by the owner alone from the moment their files exist.
+    /// Nothing is written if one of the files exists and `force` is not set, or if creating the certificates fails. Keys are readable only
+    /// by the owner from the moment their files exist.
     ///
-    /// - Parameter encryptKey: Turns a PKCS#8 PEM into an encrypted one; nil leaves keys in the clear.
+    /// - Parameter encryptKey: Encrypts a PKCS#8 PEM; nil leaves keys unencrypted.
     /// - Returns: The files in the order of ``WrittenFile/Role``.
     @discardableResult
     package static func write(
@@ -51,7 +51,7 @@ extension DevelopmentCertificates {
         force: Bool = false,
         encryptKey: ((String) throws -> String)? = nil
     ) throws(DevelopmentCertificateError) -> [WrittenFile] {
-        // Before the work of making keys, and again, without a race, when each file is created.
+        // Checked before the keys are created, and again, without a race, when each file is created.
         try Self.checkTargets(in: directory, force: force)
         return try DevelopmentCertificates(options).write(to: directory, force: force, encryptKey: encryptKey)
     }

@@ -1,32 +1,32 @@
 package import Foundation
 
-/// All a developer needs to try TLS on one machine: an authority, and a server and a client it vouches for.
+/// Everything needed to try TLS on one machine: an authority, and the server and client certificates that it has issued.
 ///
 /// What `tls certs dev` writes, see ``write(to:options:force:encryptKey:)``.
 package struct DevelopmentCertificates: Sendable {
-    /// What to make, and what to get wrong on purpose.
+    /// The contents of the certificates, and deliberate faults.
     package struct Options: Sendable {
-        /// A certificate wrong on purpose, to see a peer refuse it.
+        /// A deliberate fault in a certificate, to see a peer refuse it.
         package enum Fault: Sendable, Hashable, CaseIterable {
-            /// Server and client ended yesterday.
+            /// The server's and the client's certificate expired yesterday.
             case expired
-            /// Server and client begin in thirty days.
+            /// The server's and the client's certificate become valid in thirty days.
             case notYetValid
-            /// The server is called `wrong.example` and nothing else.
+            /// The server's certificate is for `wrong.example` only.
             case wrongName
         }
 
-        /// The names the server's certificate is good for.
+        /// The names in the server's certificate.
         package var names: [String]
         /// The kind of all keys.
         package var key: KeyKind
-        /// What to get wrong.
+        /// The deliberate fault.
         package var faults: Set<Fault>
 
-        /// The names of this machine as it knows itself.
+        /// The names of this machine according to its own configuration.
         package static let defaultNames = ["localhost", "127.0.0.1", "::1"]
 
-        /// Options for ``DevelopmentCertificates``; each has the default most want.
+        /// Creates options for ``DevelopmentCertificates``.
         package init(
             names: [String] = Options.defaultNames,
             key: KeyKind = .p256,
@@ -37,7 +37,7 @@ package struct DevelopmentCertificates: Sendable {
             self.faults = faults
         }
 
-        /// The names the server's certificate will carry.
+        /// The names that the server's certificate will contain.
         package var serverNames: [String] { self.faults.contains(.wrongName) ? ["wrong.example"] : self.names }
 
         var leafValidity: Validity {
@@ -46,21 +46,21 @@ package struct DevelopmentCertificates: Sendable {
         }
     }
 
-    /// The authority peers are told to trust.
+    /// The authority, to be trusted by peers.
     package let authority: CertificateAuthority
     /// The server's certificate and key.
     package let server: CertifiedKey
-    /// The client's certificate and key, for servers that ask for one.
+    /// The client's certificate and key, for servers that request one.
     package let client: CertifiedKey
 
-    /// Makes the three, in memory.
+    /// Creates the authority and both certificates in memory.
     package init(_ options: Options = Options()) throws(DevelopmentCertificateError) {
         let leaf = options.leafValidity
         var validity = Validity.authority
-        // Whoever sets the clock back to see the leaf work needs an authority that is as old.
+        // If the clock is set back to try an expired leaf, the authority must already be valid as well.
         validity.notBefore = min(validity.notBefore, leaf.notBefore)
 
-        // Two authorities of one name confuse trust stores that hold both.
+        // Trust stores that hold two authorities with the same name confuse them.
         let tag = String(UInt32.random(in: .min ... .max), radix: 16)
         self.authority = try .root(commonName: "Development authority \(tag)", key: options.key, validity: validity)
         let names = options.serverNames
@@ -71,6 +71,6 @@ package struct DevelopmentCertificates: Sendable {
             commonName: "Development client", purposes: [.client], key: options.key, validity: leaf)
     }
 
-    /// When the server's and the client's certificates are valid.
+    /// The validity of the server's and the client's certificates.
     package var validity: Range<Date> { self.server.certificate.validity.notBefore..<self.server.certificate.validity.notAfter }
 }

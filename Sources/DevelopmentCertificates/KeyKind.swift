@@ -1,12 +1,12 @@
-/// The kinds of key a certificate made here can hold. The raw value is what `tls certs dev --key` takes.
+/// The kinds of keys for certificates created here. The raw value is the argument of `tls certs dev --key`.
 package enum KeyKind: String, Sendable, CaseIterable {
-    /// ECDSA on P-256: what every TLS peer speaks, and quick to sign with.
+    /// ECDSA on P-256, which every TLS peer supports and which signs quickly.
     case p256
     /// ECDSA on P-384.
     case p384
-    /// RSA with a modulus of 2048 bits, for peers that know nothing else.
+    /// RSA with a modulus of 2048 bits, for peers that support only RSA.
     case rsa2048 = "rsa"
-    /// Ed25519. Few browsers accept it; OpenSSL and BoringSSL do.
+    /// Ed25519. OpenSSL and BoringSSL accept it, few browsers do.
     case ed25519
 
     var algorithm: CertificateKey.Algorithm {

@@ -8,10 +8,10 @@
     import Glibc
 #endif
 
-/// Files that appear together or, as far as a file system allows, not at all.
+/// Creates a set of files together or, as far as a file system permits, none of them.
 ///
-/// A file is created with `O_EXCL` and its final mode: nobody's file is opened, no link is followed, and at no moment can
-/// others read a key. To replace files, all are written beside their targets first, then renamed over them.
+/// A file is created with `O_EXCL` and its final mode, so that no existing file is opened, no link is followed, and a key is never readable
+/// by others. To replace files, all are first written next to their targets and then renamed over them.
 struct NewFiles {
     private struct Entry {
         var created: String
@@ -25,7 +25,7 @@ struct NewFiles {
         self.replacing = replacing
     }
 
-    /// Says what stands in the way of a file at `path`.
+    /// Throws if a file at `path` cannot be created.
     static func check(_ path: String, replacing: Bool) throws(DevelopmentCertificateError) {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
@@ -33,7 +33,7 @@ struct NewFiles {
         if status.st_mode & S_IFMT == S_IFDIR { throw .cannotWrite(path: path, reason: "it is a directory") }
     }
 
-    /// Makes the directory and what is missing above it.
+    /// Creates the directory and its missing parents.
     static func makeDirectory(_ path: String) throws(DevelopmentCertificateError) {
         var ends = path.indices.filter { path[$0] == "/" && $0 != path.startIndex }
         ends.append(path.endIndex)
@@ -50,7 +50,7 @@ struct NewFiles {
         }
     }
 
-    /// Writes a file, at its place or, when replacing, next to it.
+    /// Writes a file at its path or, when replacing, next to it.
     mutating func add(_ path: String, _ text: String, mode: mode_t) throws(DevelopmentCertificateError) {
         let created = self.replacing ? "\(path).\(String(UInt64.random(in: .min ... .max), radix: 36)).new" : path
         let descriptor = open(created, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
@@ -67,7 +67,7 @@ struct NewFiles {
         if let code = failure ?? closed { throw .cannotWrite(path: path, reason: Self.message(code)) }
     }
 
-    /// Puts files that replace others into their places.
+    /// Moves files that replace others to their paths.
     mutating func finish() throws(DevelopmentCertificateError) {
         guard self.replacing else { return }
         while let entry = self.entries.first {
@@ -78,13 +78,13 @@ struct NewFiles {
         }
     }
 
-    /// Takes away what was created and is not in its place.
+    /// Removes files that were created and are not at their paths.
     mutating func discard() {
         for entry in self.entries { unlink(entry.created) }
         self.entries = []
     }
 
-    /// The code of what went wrong, nil when all was written.
+    /// Returns the error number of a failure; nil if everything was written.
     private static func write(_ bytes: [UInt8], to descriptor: CInt) -> CInt? {
         bytes.withUnsafeBytes { buffer in
             var rest = buffer[...]
@@ -106,7 +106,7 @@ struct NewFiles {
     }
 }
 
-/// `write(2)`, out of reach inside a type that has a `write` of its own.
+/// `write(2)`, which cannot be called by its name inside a type that has a method `write`.
 private func systemWrite(_ descriptor: CInt, _ bytes: UnsafeRawBufferPointer) -> Int {
     write(descriptor, bytes.baseAddress, bytes.count)
 }

@@ -61,7 +61,7 @@ enum SubjectName: Equatable {
         return isPrintable ? nil : "it has spaces, control characters or characters outside ASCII"
     }
 
-    /// The 4 or 16 bytes of an address, nil when the text is none.
+    /// Returns the 4 or 16 bytes of an address; nil if the text is not one.
     private static func address(_ text: String) -> [UInt8]? {
         // `inet_pton` stops at a NUL character.
         if text.utf8.contains(0) { return nil }
@@ -72,10 +72,10 @@ enum SubjectName: Equatable {
         return nil
     }
 
-    /// Why no peer would match this as a host name, nil when it is one.
+    /// Returns the reason for which no peer would match the text as a host name; nil if it is a valid one.
     private static func fault(in text: String) -> String? {
         if text.isEmpty { return "it is empty" }
-        if text.contains(":") { return "it is no IPv6 address, and a name is written without a port or scheme" }
+        if text.contains(":") { return "it is not an IPv6 address, and a name is written without a port or scheme" }
         if text.utf8.contains(where: { $0 > 127 }) { return "write an international name in its xn-- form" }
         if text.utf8.count > 253 { return "a host name has at most 253 characters" }
 
@@ -83,7 +83,7 @@ enum SubjectName: Equatable {
         if labels.last?.allSatisfy(\.isNumber) == true, labels.last?.isEmpty == false {
             return "it ends like an IPv4 address, but is none"
         }
-        // RFC 9525 §6: the wildcard is the whole of the leftmost label, and something must follow it.
+        // RFC 9525 §6: the wildcard is the whole leftmost label, and must be followed by others.
         if labels.count > 1, labels[0] == "*" { labels.removeFirst() }
         for label in labels {
             if label.isEmpty { return "it has an empty part between its dots" }

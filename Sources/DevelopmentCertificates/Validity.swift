@@ -1,6 +1,6 @@
 package import Foundation
 
-/// The span of time a certificate is good for.
+/// The period for which a certificate is valid.
 package struct Validity: Sendable, Hashable {
     /// The first moment the certificate is valid.
     package var notBefore: Date
@@ -12,34 +12,34 @@ package struct Validity: Sendable, Hashable {
         self.notAfter = notAfter
     }
 
-    /// A span with the given ends, for a test that needs exact ones.
+    /// Creates a period with the given ends, for tests that need exact ones.
     package init(_ span: Range<Date>) {
         self.notBefore = span.lowerBound
         self.notAfter = span.upperBound
     }
 
-    /// The same span in whole seconds, which is all that a certificate can state.
+    /// The same period in whole seconds, the resolution of certificates.
     var inSeconds: Validity {
         func wholeSecond(_ date: Date) -> Date { Date(timeIntervalSince1970: date.timeIntervalSince1970.rounded(.down)) }
         return Validity(notBefore: wholeSecond(self.notBefore), notAfter: wholeSecond(self.notAfter))
     }
 
-    /// So many days, from a few minutes ago: a peer whose clock is behind accepts a certificate made this second.
+    /// Returns a period of this many days that began a few minutes ago, so that a peer whose clock is behind accepts a new certificate.
     package static func days(_ days: Int) -> Validity {
         let start = Date(timeIntervalSinceNow: -Self.clockSkew)
         return Validity(start..<start.addingTimeInterval(Double(max(days, 1)) * Self.day))
     }
 
-    /// The longest a server certificate may live for every client to take it: 397 days.
+    /// The longest validity of a server certificate that all clients accept: 397 days.
     package static var leaf: Validity { .days(397) }
 
-    /// Ten years, the life of an authority.
+    /// Ten years, the validity of an authority.
     package static var authority: Validity { .days(3650) }
 
-    /// Ended yesterday, after thirty days.
+    /// Expired yesterday, after thirty days.
     package static var expired: Validity { Self.fromNow(days: -31, to: -1) }
 
-    /// Begins in thirty days.
+    /// Valid from thirty days from now.
     package static var notYetValid: Validity { Self.fromNow(days: 30, to: 60) }
 
     private static func fromNow(days first: Double, to last: Double) -> Validity {

@@ -1,4 +1,4 @@
-/// The validity field of a certificate as it is encoded. Tests also need dates that DER or RFC 5280 forbids.
+/// The encoded validity field of a certificate. Tests also need dates that DER or RFC 5280 forbids.
 package struct ValidityPeriod: Sendable {
     package var notBefore: DERValue
     package var notAfter: DERValue
@@ -14,24 +14,24 @@ package struct ValidityPeriod: Sendable {
     }
 }
 
-/// A certificate before it is signed. Every field can be set, also to what RFC 5280 forbids.
+/// A certificate before it is signed. Every field can be set, also to values that RFC 5280 forbids.
 package struct CertificateDraft: Sendable {
-    /// 1, 2 or 3, as in texts, not as encoded; version 1 has no extensions.
+    /// The version: 1, 2 or 3 (not its encoding). Version 1 has no extensions.
     package var version: UInt8 = 3
-    /// The contents of the serial number, big-endian, two's complement. Default: a random one.
+    /// The contents of the serial number, big-endian, two's complement. Default: random.
     package var serialNumber: [UInt8] = Self.randomSerialNumber()
     package var subject: DERValue
     package var validity: ValidityPeriod
     package var extensions: [ExtensionValue] = []
-    /// Default: the usual one of the key that signs.
+    /// The algorithm of the signature. Default: the usual one of the signing key.
     package var signatureAlgorithm: SignatureAlgorithm?
-    /// The algorithm that the certificate names beside its signature. Default: the one that signs.
+    /// The algorithm that is named next to the signature. Default: that of the signature.
     package var writtenAlgorithm: DERValue?
-    /// The algorithm that the signed part names. Default: the same.
+    /// The algorithm that is named in the signed part. Default: that of the signature.
     package var statedAlgorithm: DERValue?
-    /// The key that signs. Default: the issuer's.
+    /// The signing key. Default: the issuer's.
     package var signingKey: CertificateKey?
-    /// Whether the certificate names its own key and its issuer's (RFC 5280 §4.2.1.1 and §4.2.1.2).
+    /// Whether the certificate identifies its own key and its issuer's (RFC 5280 §4.2.1.1 and §4.2.1.2).
     package var hasKeyIdentifiers = true
 
     package init(subject: DERValue, validity: ValidityPeriod) {
@@ -39,7 +39,7 @@ package struct CertificateDraft: Sendable {
         self.validity = validity
     }
 
-    /// Adds an extension, in place of one with the same identifier.
+    /// Sets an extension, replacing one with the same identifier.
     package mutating func set(_ extension: ExtensionValue) {
         if let index = self.extensions.firstIndex(where: { $0.identifier == `extension`.identifier }) {
             self.extensions[index] = `extension`
@@ -54,7 +54,7 @@ package struct CertificateDraft: Sendable {
 
     /// Signs the certificate of `key`.
     ///
-    /// - Parameter issuer: nil: the certificate is self-signed.
+    /// - Parameter issuer: The issuer; nil for a self-signed certificate.
     package func signed(for key: CertificateKey, by issuer: IssuedCertificate?) throws -> IssuedCertificate {
         let signer = self.signingKey ?? issuer?.key ?? key
         let algorithm = self.signatureAlgorithm ?? signer.usualAlgorithm
@@ -78,7 +78,7 @@ package struct CertificateDraft: Sendable {
         return [.subjectKeyIdentifier(key.identifier), .authorityKeyIdentifier((issuer?.key ?? key).identifier)]
     }
 
-    /// 16 random bytes, positive and never zero, within the 20 that RFC 5280 §4.1.2.2 allows.
+    /// Returns 16 random bytes, positive and never zero, within the 20 that RFC 5280 §4.1.2.2 permits.
     private static func randomSerialNumber() -> [UInt8] {
         var random = SystemRandomNumberGenerator()
         var bytes = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) }

@@ -2,16 +2,16 @@ package import Foundation
 
 /// One DER value (X.690): tag, length and contents.
 ///
-/// The functions write what they are given, also what DER or RFC 5280 forbids: tests need certificates that no library writes.
+/// The functions write what they are given, even what DER or RFC 5280 forbids, because tests need certificates that no library writes.
 package struct DERValue: Sendable, Hashable {
     package let bytes: [UInt8]
 
-    /// A value from its tag and contents.
+    /// Creates a value from its tag and contents.
     package init(tag: UInt8, _ contents: [UInt8]) {
         self.bytes = [tag] + Self.length(contents.count) + contents
     }
 
-    /// A value that is encoded already, for example a public key.
+    /// Creates a value from an existing encoding, for example of a public key.
     package init(encoded bytes: [UInt8]) { self.bytes = bytes }
 
     private static func length(_ count: Int) -> [UInt8] {
@@ -34,16 +34,16 @@ extension DERValue {
 
     package static func boolean(_ value: Bool) -> DERValue { DERValue(tag: 0x01, [value ? 0xff : 0x00]) }
 
-    /// An integer by its value.
+    /// Encodes an integer.
     package static func integer(_ value: Int) -> DERValue {
         let digits = Self.bigEndian(value)
-        // As few bytes as keep the sign bit (X.690 §8.3.2).
+        // The fewest bytes that keep the sign bit (X.690 §8.3.2).
         let redundant = zip(digits, digits.dropFirst()).prefix { first, second in
             first == (second < 0x80 ? 0x00 : 0xff)
         }
         return .integer(Array(digits.dropFirst(redundant.count)))
     }
-    /// An integer by its contents: big-endian, two's complement.
+    /// Encodes an integer with these contents: big-endian, two's complement.
     package static func integer(_ contents: [UInt8]) -> DERValue { DERValue(tag: 0x02, contents) }
 
     package static func bitString(_ contents: [UInt8], unusedBits: UInt8 = 0) -> DERValue {
@@ -54,12 +54,12 @@ extension DERValue {
     package static func octetString(_ contents: [UInt8]) -> DERValue { DERValue(tag: 0x04, contents) }
     package static func utf8String(_ text: String) -> DERValue { DERValue(tag: 0x0c, Array(text.utf8)) }
 
-    /// A date as RFC 5280 writes it up to 2049: `YYMMDDhhmmssZ`.
+    /// Encodes a date in the format of RFC 5280 up to 2049: `YYMMDDhhmmssZ`.
     package static func utcTime(_ text: String) -> DERValue { DERValue(tag: 0x17, Array(text.utf8)) }
-    /// A date as RFC 5280 writes it from 2050 on: `YYYYMMDDhhmmssZ`.
+    /// Encodes a date in the format of RFC 5280 from 2050: `YYYYMMDDhhmmssZ`.
     package static func generalizedTime(_ text: String) -> DERValue { DERValue(tag: 0x18, Array(text.utf8)) }
 
-    /// A moment as RFC 5280 §4.1.2.5 requires it, to the second: UTCTime up to 2049, GeneralizedTime from then on.
+    /// Encodes a time as RFC 5280 §4.1.2.5 requires, in whole seconds: UTCTime up to 2049, GeneralizedTime after that.
     package static func time(_ date: Date) throws -> DERValue {
         var parts = tm()
         guard var seconds = time_t(exactly: date.timeIntervalSince1970.rounded(.down)), gmtime_r(&seconds, &parts) != nil,
@@ -82,7 +82,7 @@ extension DERValue {
         var description: String { "the date \(self.date.timeIntervalSince1970) s after 1970 is not in the years 0 to 9999" }
     }
 
-    /// An object identifier, for example `2.5.29.19`.
+    /// Encodes an object identifier, for example `2.5.29.19`.
     package static func objectIdentifier(_ text: String) -> DERValue {
         let numbers = text.split(separator: ".").compactMap { UInt($0) }
         var contents: [UInt8] = []
@@ -102,10 +102,10 @@ extension DERValue {
 // MARK: Context-specific types
 
 extension DERValue {
-    /// `[number] IMPLICIT` of a primitive type.
+    /// Encodes `[number] IMPLICIT` of a primitive type.
     package static func implicit(_ number: UInt8, _ contents: [UInt8]) -> DERValue { DERValue(tag: 0x80 | number, contents) }
 
-    /// `[number] EXPLICIT`, or `[number] IMPLICIT` of a constructed type whose elements are given.
+    /// Encodes `[number] EXPLICIT`, or `[number] IMPLICIT` of a constructed type with these elements.
     package static func explicit(_ number: UInt8, _ values: [DERValue]) -> DERValue {
         DERValue(tag: 0xa0 | number, values.flatMap(\.bytes))
     }
@@ -115,10 +115,10 @@ extension DERValue {
 // MARK: Names
 
 extension DERValue {
-    /// The distinguished name with nothing in it.
+    /// The empty distinguished name.
     package static let emptyName = DERValue.sequence()
 
-    /// A distinguished name: the organization, if there is one, before the common name.
+    /// Encodes a distinguished name: the organization, if there is one, then the common name.
     package static func name(organization: String? = nil, _ commonName: String) -> DERValue {
         func attribute(_ type: String, _ value: String) -> DERValue {
             .set(.sequence(.objectIdentifier(type), .utf8String(value)))
@@ -127,7 +127,7 @@ extension DERValue {
         return if let organization { .sequence(attribute("2.5.4.10", organization), common) } else { .sequence(common) }
     }
 
-    /// A distinguished name of an organization alone.
+    /// Encodes a distinguished name with an organization only.
     package static func organization(_ organization: String) -> DERValue {
         .sequence(.set(.sequence(.objectIdentifier("2.5.4.10"), .utf8String(organization))))
     }

@@ -50,7 +50,7 @@ extension ExtensionValue {
     package static func keyUsage(_ uses: KeyUse...) -> ExtensionValue { .keyUsage(uses) }
     package static func keyUsage(_ uses: [KeyUse]) -> ExtensionValue {
         let bits = uses.reduce(UInt8(0)) { $0 | 0x80 >> $1.rawValue }
-        // DER leaves out trailing zero bits of a named bit list.
+        // DER omits trailing zero bits of a named bit list.
         let unused = UInt8(bits.trailingZeroBitCount)
         return ExtensionValue(Self.keyUsageID, isCritical: true, .bitString([bits], unusedBits: min(unused, 7)))
     }

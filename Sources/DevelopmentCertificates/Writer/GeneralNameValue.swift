@@ -3,7 +3,7 @@ package enum GeneralNameValue: Sendable {
     case email(String)
     case dns(String)
     case uri(String)
-    /// 4 or 16 bytes; twice as many, address and mask, in a constraint.
+    /// 4 or 16 bytes; in a constraint twice as many, for address and mask.
     case address([UInt8])
     case directory(DERValue)
     case registeredID(String)

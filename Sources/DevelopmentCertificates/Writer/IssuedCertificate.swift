@@ -1,4 +1,4 @@
-/// A certificate that was made here, with its key.
+/// A certificate created here, with its key.
 package struct IssuedCertificate: Sendable {
     package let der: [UInt8]
     package let subject: DERValue

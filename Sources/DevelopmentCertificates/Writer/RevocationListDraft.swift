@@ -1,6 +1,6 @@
 package import Foundation
 
-/// A certificate revocation list (RFC 5280 §5) before it is signed. Every field can be set, also to what RFC 5280 forbids.
+/// A certificate revocation list (RFC 5280 §5) before it is signed. Every field can be set, also to values that RFC 5280 forbids.
 package struct RevocationListDraft: Sendable {
     /// A certificate that its issuer has revoked.
     package struct Entry: Sendable {
@@ -21,26 +21,26 @@ package struct RevocationListDraft: Sendable {
         }
     }
 
-    /// 1 or 2; version 1 has no extensions, neither of the list nor of its entries.
+    /// The version: 1 or 2. Version 1 has no extensions, neither of the list nor of its entries.
     package var version: UInt8 = 2
     package var thisUpdate: Date
-    /// RFC 5280 §5.1.2.5 requires it; the syntax does not.
+    /// Required by RFC 5280 §5.1.2.5 but optional in the syntax.
     package var nextUpdate: Date?
     package var entries: [Entry]
-    /// Those of the list, without the identifier of the authority's key.
+    /// The extensions of the list, without the identifier of the authority's key.
     package var extensions: [ExtensionValue]
-    /// Default: the subject of the authority that signs.
+    /// The issuer. Default: the subject of the signing authority.
     package var issuer: DERValue?
-    /// Default: the usual one of the key that signs.
+    /// The algorithm of the signature. Default: the usual one of the signing key.
     package var signatureAlgorithm: SignatureAlgorithm?
-    /// The key that signs. Default: the authority's.
+    /// The signing key. Default: the authority's.
     package var signingKey: CertificateKey?
-    /// Whether the list names the authority's key (RFC 5280 §5.2.1).
+    /// Whether the list identifies the authority's key (RFC 5280 §5.2.1).
     package var hasKeyIdentifier = true
 
-    /// A list with what RFC 5280 requires.
+    /// Creates a list with the fields that RFC 5280 requires.
     ///
-    /// - Parameter number: Of two lists of an authority, the later has the higher number (RFC 5280 §5.2.3).
+    /// - Parameter number: The list's number, which increases from list to list of an authority (RFC 5280 §5.2.3).
     package init(thisUpdate: Date, nextUpdate: Date?, number: Int = 1, entries: [Entry] = []) {
         self.thisUpdate = thisUpdate
         self.nextUpdate = nextUpdate
@@ -66,7 +66,7 @@ package struct RevocationListDraft: Sendable {
     }
 }
 
-/// A certificate revocation list that was made here.
+/// A certificate revocation list created here.
 package struct SignedRevocationList: Sendable {
     package let der: [UInt8]
 
@@ -74,7 +74,7 @@ package struct SignedRevocationList: Sendable {
     package var pem: String { pemBlock("X509 CRL", self.der) }
 }
 
-/// Why a certificate was revoked (RFC 5280 §5.3.1). If no reason is known, the extension is left out.
+/// The reason for a revocation (RFC 5280 §5.3.1). If it is not known, the extension is omitted.
 package enum RevocationReason: UInt8, Sendable, CaseIterable {
     case keyCompromise = 1
     case caCompromise = 2

@@ -1,8 +1,8 @@
-/// How a certificate is signed.
+/// An algorithm for signing certificates.
 package enum SignatureAlgorithm: Sendable {
     case ecdsaSHA1, ecdsaSHA256, ecdsaSHA384, ecdsaSHA512
     case rsaSHA1, rsaSHA256
-    /// RSASSA-PSS with SHA-256, and a salt as long as the digest (RFC 4055).
+    /// RSASSA-PSS with SHA-256 and a salt as long as the digest (RFC 4055).
     case rsaPSS
     case ed25519
 
