@@ -18,7 +18,7 @@ package import NIOCore
 ///     peerEnded             noted             noted                      released, if all is delivered
 ///     writingBroke                                                       released
 ///     discard                                                            released above 16 MiB
-///     look                                                               look again, or released ⁴
+///     checkProgress                                                      check again, or released ⁴
 ///     hasten                                                             released if all is delivered, otherwise less time ⁵
 ///     drop                  released          released                   released                         closed
 ///     transportGone         closed            lost                       closed
@@ -99,8 +99,8 @@ package struct ClosingMachine: Sendable {
         case nothing
         /// Close the descriptor, whatever is undelivered.
         case closeTransport
-        /// Call `look` after this time, and not before.
-        case look(after: TimeAmount)
+        /// Call `checkProgress` after this time, and not before.
+        case checkProgress(after: TimeAmount)
     }
 
     package enum WritingEnd: Equatable {
@@ -124,7 +124,7 @@ package struct ClosingMachine: Sendable {
     /// Longer than any connection, and short enough to be multiplied and added to a point in time.
     private static let longestTimeout = TimeAmount.hours(24 * 365 * 8)
     /// The number of checks per timeout. Several, so that the time of the last progress is known to a fraction of the timeout.
-    private static var looksInATimeout: Int64 { 4 }
+    private static var checksPerTimeout: Int64 { 4 }
     /// The limit after a failed handshake: enough for the peer to read the alert.
     private static let longestTimeoutAfterHandshake = TimeAmount.seconds(1)
     /// The limit when the program is about to exit.
@@ -256,7 +256,7 @@ package struct ClosingMachine: Sendable {
 
     /// Compares the delivery with its last progress. The wait begins with the first call, when what was accepted has been handed over as
     /// far as that is possible at once.
-    package mutating func look(_ progress: Progress) -> Decision {
+    package mutating func checkProgress(_ progress: Progress) -> Decision {
         guard case .closing(var closing) = self.state else { return .nothing }
         switch closing.waiting {
         case .notBegun:
@@ -273,13 +273,13 @@ package struct ClosingMachine: Sendable {
             closing.waiting = .since(latest: next, deadline: deadline)
         }
         self.state = .closing(closing)
-        return Self.nextLook(of: closing, now: progress.when)
+        return Self.nextCheck(of: closing, now: progress.when)
     }
 
-    private static func nextLook(of closing: Closing, now: NIODeadline) -> Decision {
+    private static func nextCheck(of closing: Closing, now: NIODeadline) -> Decision {
         guard case .since(let latest, _) = closing.waiting else { return .nothing }
-        let pause = TimeAmount.nanoseconds(max(closing.timeout.nanoseconds / Self.looksInATimeout, 1))
-        return .look(after: min(pause, latest.when + closing.timeout - now))
+        let pause = TimeAmount.nanoseconds(max(closing.timeout.nanoseconds / Self.checksPerTimeout, 1))
+        return .checkProgress(after: min(pause, latest.when + closing.timeout - now))
     }
 
     /// Shortens the wait because the program is about to exit: data that the operating system has taken is left to it, and the rest has a
@@ -292,7 +292,7 @@ package struct ClosingMachine: Sendable {
         if case .since(_, let former) = closing.waiting { deadline = min(former, deadline) }
         closing.waiting = .since(latest: progress, deadline: deadline)
         self.state = .closing(closing)
-        return Self.nextLook(of: closing, now: progress.when)
+        return Self.nextCheck(of: closing, now: progress.when)
     }
 
     // MARK: The end

@@ -26,12 +26,12 @@ import Testing
             return self.look()
         }
 
-        mutating func look() -> ClosingMachine.Decision { self.noted(self.machine.look(self.progress)) }
+        mutating func look() -> ClosingMachine.Decision { self.noted(self.machine.checkProgress(self.progress)) }
 
         mutating func hasten() -> ClosingMachine.Decision { self.noted(self.machine.hasten(self.progress)) }
 
         private mutating func noted(_ decision: ClosingMachine.Decision) -> ClosingMachine.Decision {
-            if case .look(let delay) = decision { self.nextLook = self.now + delay }
+            if case .checkProgress(let delay) = decision { self.nextLook = self.now + delay }
             return decision
         }
 
@@ -63,7 +63,7 @@ import Testing
 
     @Test func `delivers, then waits for the peer's end, and then the descriptor is closed`() {
         var scene = Scene()
-        #expect(scene.close() == .look(after: .milliseconds(2500)))
+        #expect(scene.close() == .checkProgress(after: .milliseconds(2500)))
         #expect(scene.machine.writingDelivered() == .nothing)
         #expect(scene.machine.isWritingDelivered)
         #expect(scene.machine.peerEnded(.truncated) == .closeTransport)
@@ -77,7 +77,7 @@ import Testing
         #expect(scene.machine.peerEnded(.truncated) == .nothing)
         #expect(scene.machine.peerEnded(.reset) == .nothing)
         #expect(scene.machine.peerEnd == .truncated)
-        #expect(scene.close() == .look(after: .milliseconds(2500)))
+        #expect(scene.close() == .checkProgress(after: .milliseconds(2500)))
         #expect(scene.machine.writingDelivered() == .closeTransport)
     }
 
@@ -135,7 +135,7 @@ import Testing
             #expect(scene.wait(.seconds(9)) == nil)
             scene.undelivered -= 1
         }
-        // The timeout begins with the look that sees the last progress, 2.5 s after it.
+        // The timeout begins with the check that sees the last progress, 2.5 s after it.
         #expect(scene.wait(.seconds(60)) == .milliseconds(12_500))
     }
 
@@ -177,7 +177,7 @@ import Testing
 
     @Test func `looks at least once in a timeout that is no time at all`() {
         var scene = Scene()
-        #expect(scene.close(timeout: .zero) == .look(after: .zero))
+        #expect(scene.close(timeout: .zero) == .checkProgress(after: .zero))
         #expect(scene.wait(.zero) == .zero)
     }
 
@@ -221,7 +221,7 @@ import Testing
         var scene = Scene()
         scene.undelivered = 100
         _ = scene.close()
-        #expect(scene.hasten() == .look(after: .milliseconds(125)))
+        #expect(scene.hasten() == .checkProgress(after: .milliseconds(125)))
         var progressing = scene
         #expect(scene.wait(.seconds(60)) == .milliseconds(500))
         for _ in 0..<9 {
@@ -259,7 +259,7 @@ import Testing
 
     @Test func `because of an error does not say close_notify, and waits as ever`() {
         var scene = Scene()
-        #expect(scene.close(sendsCloseNotify: false) == .look(after: .milliseconds(2500)))
+        #expect(scene.close(sendsCloseNotify: false) == .checkProgress(after: .milliseconds(2500)))
     }
 
     @Test func `and cannot write does not say close_notify`() {
@@ -290,11 +290,11 @@ import Testing
     @Test func `after a failed handshake waits for a second at most`() {
         var scene = Scene(isOpen: false)
         #expect(scene.machine.handshakeFailed(timeout: .seconds(10)) == .endCalls(then: .deliver))
-        #expect(scene.look() == .look(after: .milliseconds(250)))
+        #expect(scene.look() == .checkProgress(after: .milliseconds(250)))
         #expect(scene.wait(.seconds(60)) == .seconds(1))
         var shorter = Scene(isOpen: false)
         #expect(shorter.machine.handshakeFailed(timeout: .milliseconds(100)) == .endCalls(then: .deliver))
-        #expect(shorter.look() == .look(after: .milliseconds(25)))
+        #expect(shorter.look() == .checkProgress(after: .milliseconds(25)))
     }
 
     @Test func `is lost when its transport goes before it is closed, and then closes at once`() {

@@ -76,7 +76,7 @@ final class ConnectAttempt: @unchecked Sendable {
     private func start(_ waiter: Waiter<SecureSocket>, _ timeout: Duration?) {
         self.waiter = waiter
         #if os(Linux)
-            // A loop that has been shut down takes no descriptor, and a timer on it would occupy Dispatch.
+            // A loop that has been shut down takes no descriptor, and a timer on it would cost Dispatch a descriptor.
             if let loop = self.loop as? EpollEventLoop, loop.hasEnded {
                 let error = IOError(errnoCode: ECANCELED, reason: "the event loop has been shut down")
                 return self.end(.failure(.transport(error, step: self.step, "cannot connect to \(self.peer)")))
@@ -285,7 +285,7 @@ extension SecureSocket {
     /// abandoned counts until it returns. Addresses, `localhost` and names under it need no look-up.
     ///
     /// - Parameters:
-    ///   - host: A host name or an address. The addresses of a name are tried in parallel, and the first connection is used (RFC 8305). A
+    ///   - host: A host name or an address. The addresses of a name are raced, and the first that connects is used (RFC 8305). A
     ///     name is in ASCII: an internationalized one is given by its A-labels (`xn--…`).
     ///   - port: 1 to 65535.
     ///   - tls: What is trusted and checked. Default: chain and name, with the system's trust.

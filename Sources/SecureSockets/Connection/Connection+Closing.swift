@@ -55,10 +55,10 @@ extension Connection {
         switch decision {
         case .nothing: break
         case .closeTransport: self.transport.close()
-        case .look(let delay):
+        case .checkProgress(let delay):
             self.lingerTimer?.cancel()
             self.lingerTimer = self.executor.after(delay) {
-                if self.isClosing { self.perform(self.closing.look(self.progress())) }
+                if self.isClosing { self.perform(self.closing.checkProgress(self.progress())) }
             }
         }
     }
@@ -96,7 +96,7 @@ extension Connection {
         guard self.isClosing else { return }
         let undelivered = self.undelivered
         self.executor.beginLingering(self, bytes: undelivered)
-        self.perform(self.closing.look(self.progress(asksThePeer: undelivered > 0)))
+        self.perform(self.closing.checkProgress(self.progress(asksThePeer: undelivered > 0)))
     }
 
     /// Ends this side of the transport. Everything that was accepted has been encrypted.

@@ -30,7 +30,7 @@ final class Connection: @unchecked Sendable {
     private let localAddress: SocketAddress?
     private let remoteAddress: SocketAddress?
 
-    // Created on request, because most programs do not use them.
+    // Created on request, because most connections never need them.
     var localEndpoint: SocketEndpoint? { SocketEndpoint(self.localAddress) }
     var remoteEndpoint: SocketEndpoint? { SocketEndpoint(self.remoteAddress) }
     /// The peer's name in errors: as specified by the caller, or its address.
@@ -274,7 +274,7 @@ final class Connection: @unchecked Sendable {
         self.executor.runTick { self.pump() }
     }
 
-    /// The peer has ended its side of the transport (FIN).
+    /// Handles the end of the peer's side of the transport (FIN).
     func transportEnded() {
         self.executor.runTick { self.endTransport(.truncated) }
     }
@@ -292,7 +292,7 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    /// Nothing more can be written. What the peer has sent can still be read.
+    /// Handles a transport that can no longer write. What the peer has sent can still be read.
     func transportCannotSend(_ error: any Error) {
         self.executor.runTick {
             self.writeFailure =
@@ -313,12 +313,13 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    /// Both directions have ended and no call reads. A connection whose handshake has not begun is of no use to an acceptor any more.
+    /// Handles the end of both directions while nothing reads. Closes a connection whose handshake has not begun, because an acceptor that
+    /// took it would get a dead connection.
     func transportHungUp() {
         if self.isHandshaking, self.established == nil { self.transport.close() }
     }
 
-    /// The last report.
+    /// Handles the transport's last report.
     func transportClosed() {
         self.executor.runTick {
             guard !self.isTransportGone else { return }

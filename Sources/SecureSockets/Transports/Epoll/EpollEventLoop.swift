@@ -302,7 +302,7 @@
             at deadline: NIODeadline, _ body: @escaping () -> Void, orWhenTheLoopEnds abandon: (() -> Void)? = nil
         ) -> TimerHeap.Timer {
             let timer = self.timers.add(at: deadline, body, orWhenItIsAbandoned: abandon)
-            if self.hasEnded { self.lookAtTimersAfterEnd(at: deadline) }
+            if self.hasEnded { self.scheduleRoundAfterEnd(at: deadline) }
             return timer
         }
 
@@ -465,7 +465,7 @@
             _ = cepoll_close(self.epoll)
             self.runAfterEnd {
                 executor?.loopHasEnded()
-                for deadline in self.timers.deadlines { self.lookAtTimersAfterEnd(at: deadline) }
+                for deadline in self.timers.deadlines { self.scheduleRoundAfterEnd(at: deadline) }
                 for waiter in waiters { waiter() }
             }
         }
@@ -493,7 +493,7 @@
             if self.hasWork { self.queueAfterEnd.async { self.roundAfterEnd() } }
         }
 
-        private func lookAtTimersAfterEnd(at deadline: NIODeadline) {
+        private func scheduleRoundAfterEnd(at deadline: NIODeadline) {
             let delay = max((deadline - .now()).nanoseconds, 0)
             self.queueAfterEnd.asyncAfter(deadline: .now() + .nanoseconds(Int(delay))) { self.roundAfterEnd() }
         }

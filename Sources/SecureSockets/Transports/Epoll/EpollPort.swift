@@ -97,7 +97,7 @@
                 let hasRefused = watcher.hasRefused.exchange(false, ordering: .acquiringAndReleasing)
                 if watcher.loop.inEventLoop {
                     // Even if this loop has seen no connection: the loop that has may be blocked.
-                    watcher.lookSoon()
+                    watcher.checkSoon()
                 } else if hasRefused {
                     watcher.loop.execute { watcher.takeSoon() }
                 }
@@ -157,12 +157,12 @@
             /// In the order of the watchers. Bounded by what the acceptor admits for a loop.
             var places: [Deque<HandOver>]
             /// The time of a loop's next check.
-            var nextLook: NIODeadline?
+            var nextCheck: NIODeadline?
 
             /// Returns whether the caller has to schedule a check. A loop whose check is overdue is blocked itself.
             mutating func needsWatch(at now: NIODeadline) -> Bool {
-                if let nextLook, nextLook + Acceptor.mostDelay >= now { return false }
-                self.nextLook = now + EpollPort.stalledAfter
+                if let nextCheck, nextCheck + Acceptor.mostDelay >= now { return false }
+                self.nextCheck = now + EpollPort.stalledAfter
                 return true
             }
         }
@@ -189,10 +189,10 @@
         /// Checks periodically, as long as a connection is on its way.
         private func watchHandOvers() {
             let loop = (self.watchers.first { $0.loop.inEventLoop } ?? self.watchers[0]).loop
-            _ = loop.scheduleTask(in: Self.stalledAfter) { self.lookAtHandOvers() }
+            _ = loop.scheduleTask(in: Self.stalledAfter) { self.checkHandOvers() }
         }
 
-        private func lookAtHandOvers() {
+        private func checkHandOvers() {
             let now = NIODeadline.now()
             for place in self.watchers.indices {
                 while let handOver = self.popHandOver(of: place, since: now - Self.stalledAfter) {
@@ -206,7 +206,7 @@
                 }
             }
             let needsWatch = self.handOvers.withLock { handOvers in
-                if let nextLook = handOvers.nextLook, nextLook <= now { handOvers.nextLook = nil }
+                if let nextCheck = handOvers.nextCheck, nextCheck <= now { handOvers.nextCheck = nil }
                 return !handOvers.places.allSatisfy(\.isEmpty) && handOvers.needsWatch(at: now)
             }
             if needsWatch { self.watchHandOvers() }
@@ -276,7 +276,7 @@
                 self.take()
             }
 
-            func lookSoon() {
+            func checkSoon() {
                 self.mayTake = true
                 self.takeSoon()
             }
