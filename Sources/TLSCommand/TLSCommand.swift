@@ -30,7 +30,10 @@ enum TLSCommand {
     }
 
     /// Runs a command line, reports an error if there is one, and returns the status to exit with.
-    private static func run(_ words: [String]) async -> ExitStatus {
+    ///
+    /// Off the main thread, which starts Dispatch's threads now: later there may be no descriptor left for them, and Dispatch ends a process
+    /// that has none.
+    @concurrent private static func run(_ words: [String]) async -> ExitStatus {
         switch self.commands.interpret(words, version: self.version) {
         case .print(let text):
             try? LineOutput.standardOutput.write(text)

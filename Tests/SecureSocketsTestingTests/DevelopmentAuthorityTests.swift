@@ -144,7 +144,7 @@ import Testing
         }
         #expect(
             try message { try self.authority.server(names: ["localhost:443"]) }
-                == "'localhost:443' is not a name for a certificate: it is no IPv6 address, and a name is written without a port or "
+                == "'localhost:443' is not a name for a certificate: it is not an IPv6 address, and a name is written without a port or "
                 + "scheme. Give a host name or an IP address")
         #expect(
             try message { try self.authority.client(commonName: "") }
