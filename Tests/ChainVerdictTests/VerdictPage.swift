@@ -1,5 +1,6 @@
 import Foundation
 import SecureSockets
+import TestSupport
 
 /// The page of the documentation with the verdicts of all peers, and of this library.
 struct VerdictPage {
@@ -88,9 +89,7 @@ struct VerdictPage {
 
     // MARK: The page as it is written
 
-    static let url = URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        .appendingPathComponent("Sources/SecureSockets/Documentation.docc/ChainVerdicts.md")
+    static let url = Repository.root.appending(path: "Sources/SecureSockets/Documentation.docc/ChainVerdicts.md")
 
     static func current() throws -> (rows: [Row], isOfInstalledVersions: Bool) {
         let text = try String(contentsOf: Self.url, encoding: .utf8)

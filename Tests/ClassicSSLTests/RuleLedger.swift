@@ -1,4 +1,4 @@
-import Foundation
+import TestSupport
 import Testing
 
 /// Every rule of the specification (`Sources/ClassicSSL/Documentation.docc/Specification.md`), and the test that covers it.
@@ -6,7 +6,7 @@ import Testing
 /// A rule's name is its section, and the row or the item in it: `2.recv.3` is the third row of the table of `recv`.
 enum RuleLedger {
     enum Coverage: Sendable {
-        /// The test's name, as it stands in a file of this folder.
+        /// The test's name, as it stands in a file of `Tests/ClassicSSLTests`.
         case test(String)
         /// No test here, and why.
         case none(String)
@@ -293,9 +293,8 @@ struct RuleLedgerTests {
         ("### recv/2", "2.recv"), ("### send/2", "2.send"), ("### setopts/2", "2.setopts"), ("## 9. ", "9"),
     ])
     func `each row of a table of the specification is a rule`(heading: String, section: String) throws {
-        let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appending(path: "../../Sources/ClassicSSL/Documentation.docc/Specification.md")
-        let lines = try String(contentsOf: page, encoding: .utf8).split(separator: "\n", omittingEmptySubsequences: false)
+        let page = try Repository.text(of: "Sources/ClassicSSL/Documentation.docc/Specification.md")
+        let lines = page.split(separator: "\n", omittingEmptySubsequences: false)
         let start = try #require(lines.firstIndex { $0.hasPrefix(heading) })
         let rows = lines[(start + 1)...].prefix { !$0.hasPrefix("#") }.filter { $0.hasPrefix("| ") }.dropFirst()
         let rules = RuleLedger.specification.filter {
@@ -311,10 +310,7 @@ struct RuleLedgerTests {
         #expect(Set(rules).subtracting(RuleLedger.specification) == [], "unknown")
         #expect(Set(RuleLedger.specification).subtracting(rules) == [], "not listed")
 
-        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        let source = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
-            .filter { $0.pathExtension == "swift" }
-            .map { try String(contentsOf: $0, encoding: .utf8) }.joined()
+        let source = try Repository.sources(in: "Tests/ClassicSSLTests")
         var tested = 0
         for (rule, coverage) in RuleLedger.entries {
             guard case .test(let name) = coverage else { continue }

@@ -1,14 +1,11 @@
-import Foundation
+import TestSupport
 import Testing
 
 @Suite struct `The documentation` {
     /// Not a copy that could grow old.
     @Test func `the porting guide shows the chat as it is built and run`() throws {
-        let root = URL(fileURLWithPath: #filePath)
-            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let program = try String(contentsOf: root.appending(path: "Examples/ClassicChat/ChatServer.swift"), encoding: .utf8)
-        let guide = try String(
-            contentsOf: root.appending(path: "Sources/ClassicSSL/Documentation.docc/PortingFromErlang.md"), encoding: .utf8)
+        let program = try Repository.text(of: "Examples/ClassicChat/ChatServer.swift")
+        let guide = try Repository.text(of: "Sources/ClassicSSL/Documentation.docc/PortingFromErlang.md")
         #expect(guide.contains("```swift\n\(program)```\n"))
     }
 }

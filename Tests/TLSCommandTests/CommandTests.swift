@@ -1,5 +1,6 @@
 import Foundation
 import SecureSockets
+import TestSupport
 import Testing
 
 @testable import TLSCommand
@@ -144,8 +145,7 @@ import Testing
         #expect(outcome.status == 0)
         #expect(outcome.output == "tls \(TLSCommand.version)\n")
         #expect(outcome.errors == "")
-        let file = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../CHANGELOG.md").standardizedFileURL
-        let changelog = try String(contentsOf: file, encoding: .utf8)
+        let changelog = try Repository.text(of: "CHANGELOG.md")
         // The newest release, if there has been one.
         if let release = changelog.firstMatch(of: /(?m)^## \[?([0-9]+\.[0-9]+\.[0-9]+)/)?.output.1 {
             #expect(TLSCommand.version == release)
