@@ -92,8 +92,10 @@ import Testing
             case .clientResets: try await badPeers.`a client that resets the connection in mid-handshake`()
             case .clientVanishes: try await badPeers.`a client that vanishes in mid-record`()
             case .clientsOfAllKinds: try await badPeers.`bad clients do not keep good ones waiting`()
-            case .refusedServer: try await Verification().`a client refuses a server's`(.names[0], over: .tls13)
-            case .refusedClient: try await Verification().`a server refuses a client's`(.chains[0], over: .tls13)
+            case .refusedServer:
+                try await `Certificates that are refused`().`a client refuses a server's`(.names[0], over: .tls13)
+            case .refusedClient:
+                try await `Certificates that are refused`().`a server refuses a client's`(.chains[0], over: .tls13)
             case .cancelledConnect: try await Self.cancelConnect()
             case .forgottenSocket: try await Self.forgetSockets()
             case .forgottenListener: try await Self.forgetListener()

@@ -1,0 +1,10 @@
+import SecureSockets
+
+extension TLSParameters {
+    /// Creates the default parameters for one version only, if one is given.
+    init(_ version: TLSProtocolVersion? = nil, depth: Int = 10) {
+        self.init()
+        if let version { self.versions = version...version }
+        self.maximumChainDepth = depth
+    }
+}
