@@ -99,7 +99,7 @@ import Testing
             case .cancelledConnect: try await Self.cancelConnect()
             case .forgottenSocket: try await Self.forgetSockets()
             case .forgottenListener: try await Self.forgetListener()
-            case .badFile: try Credentials().`a folder in place of a file`(.chain)
+            case .badFile: try `Files that cannot be read`().`a folder in place of a file`(.chain)
             case .conversation:
                 try await `The first connection`()
                     .`a client connects, verifies, and bytes flow both ways until both have closed`()
