@@ -8,45 +8,6 @@ import Testing
 
 /// What every stream has to do, whatever carries it (after trio's `check_two_way_stream` and Go's `nettest`).
 @Suite(.timeLimit(.minutes(5))) struct `A secure stream` {
-    /// What carries the bytes.
-    enum Carrier: Sendable, CaseIterable {
-        case memory, memoryByteByByte, memoryInSmallPieces, loopback, loopbackOverNIO
-
-        /// Two connected ends, and a place that keeps what has to live as long.
-        func pair(_ options: SocketOptions = SocketOptions.patient) async throws -> StreamPair {
-            let certificates = try TestCertificates.shared.get()
-            let client = try certificates.clientConfiguration()
-            let server = try certificates.serverConfiguration()
-            let fragmentation: Fragmentation
-            switch self {
-            case .memory: fragmentation = .whole
-            case .memoryByteByByte: fragmentation = .oneByteAtATime
-            case .memoryInSmallPieces: fragmentation = .pieces(of: 777)
-            case .loopback: return try await .overLoopback(client: client, server: server, options: options)
-            case .loopbackOverNIO:
-                return try await .overLoopback(
-                    client: client, server: server, options: options, on: .singletonMultiThreadedEventLoopGroup)
-            }
-            let (one, other) = try await SecureSocket.connectedPair(
-                client: client, server: server, options: options, fragmentation: fragmentation)
-            return StreamPair(client: one, server: other)
-        }
-
-        var large: Int { self == .memoryByteByByte ? 20_000 : 1_000_000 }
-
-        private var hasBuffersOfTheSystem: Bool { self == .loopback || self == .loopbackOverNIO }
-
-        /// So much that a sender has to wait, also for the operating system's buffers.
-        var moreThanFitsAnywhere: Int { self.hasBuffersOfTheSystem ? 20_000_000 : self.large }
-
-        var smallBuffers: SocketOptions {
-            var options = SocketOptions.patient
-            options.sendHighWaterMark = 10_000
-            options.readAhead = self.hasBuffersOfTheSystem ? 16_000 : 1000
-            return options
-        }
-    }
-
     /// A piece of a prime length, again and again: no two places a power of two apart are alike.
     static func bytes(_ count: Int) -> [UInt8] {
         var bytes = (0..<min(count, 65_521)).map { UInt8(truncatingIfNeeded: $0 &* 131 &+ $0 >> 8) }
@@ -60,8 +21,8 @@ import Testing
         return all
     }
 
-    @Test(arguments: Carrier.allCases)
-    func `carries a byte each way`(carrier: Carrier) async throws {
+    @Test(arguments: StreamCarrier.allCases)
+    func `carries a byte each way`(carrier: StreamCarrier) async throws {
         let pair = try await carrier.pair()
         for (one, other) in pair.bothWays {
             try await one.send([42])
@@ -69,8 +30,8 @@ import Testing
         }
     }
 
-    @Test(arguments: Carrier.allCases)
-    func `carries much both ways at a time, unchanged`(carrier: Carrier) async throws {
+    @Test(arguments: StreamCarrier.allCases)
+    func `carries much both ways at a time, unchanged`(carrier: StreamCarrier) async throws {
         let pair = try await carrier.pair()
         let data = Self.bytes(carrier.large)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -90,8 +51,8 @@ import Testing
         }
     }
 
-    @Test(arguments: Carrier.allCases)
-    func `takes a large buffer in one call without growing beyond its mark`(carrier: Carrier) async throws {
+    @Test(arguments: StreamCarrier.allCases)
+    func `takes a large buffer in one call without growing beyond its mark`(carrier: StreamCarrier) async throws {
         let pair = try await carrier.pair()
         let data = Self.bytes(carrier.large)
         async let sent: Void = pair.client.send(ByteBuffer(bytes: data))
@@ -103,16 +64,16 @@ import Testing
         #expect(received == data)
     }
 
-    @Test(arguments: Carrier.allCases)
-    func `sends nothing for nothing`(carrier: Carrier) async throws {
+    @Test(arguments: StreamCarrier.allCases)
+    func `sends nothing for nothing`(carrier: StreamCarrier) async throws {
         let pair = try await carrier.pair()
         try await pair.client.send("")
         try await pair.client.send("x")
         #expect(try await pair.server.receive() == ByteBuffer(string: "x"))
     }
 
-    @Test(arguments: Carrier.allCases)
-    func `goes on the other way after one side has finished`(carrier: Carrier) async throws {
+    @Test(arguments: StreamCarrier.allCases)
+    func `goes on the other way after one side has finished`(carrier: StreamCarrier) async throws {
         let pair = try await carrier.pair()
         for (one, other) in pair.bothWays {
             try await one.send("last")
@@ -124,8 +85,8 @@ import Testing
         }
     }
 
-    @Test(arguments: Carrier.allCases)
-    func `delivers what was accepted after it was closed`(carrier: Carrier) async throws {
+    @Test(arguments: StreamCarrier.allCases)
+    func `delivers what was accepted after it was closed`(carrier: StreamCarrier) async throws {
         let pair = try await carrier.pair()
         let data = Self.bytes(100_000)
         try await pair.client.send(data)
@@ -136,44 +97,44 @@ import Testing
         try await pair.server.waitUntilClosed()
     }
 
-    @Test(arguments: Carrier.allCases)
-    func `ends waiting calls when it is closed here, and all calls after that`(carrier: Carrier) async throws {
+    @Test(arguments: StreamCarrier.allCases)
+    func `ends waiting calls when it is closed here, and all calls after that`(carrier: StreamCarrier) async throws {
         let pair = try await carrier.pair()
         let waiting = Task { try await pair.client.receive() }
         pair.client.close()
-        await Self.expect(.closed) { _ = try await waiting.value }
-        await Self.expect(.closed) { try await pair.client.send("x") }
-        await Self.expect(.closed) { _ = try await pair.client.receive() }
-        await Self.expect(.closed) { _ = try await pair.client.receive(exactly: 1) }
-        await Self.expect(.closed) { try await pair.client.closeWriting() }
+        await expectError(.closed) { _ = try await waiting.value }
+        await expectError(.closed) { try await pair.client.send("x") }
+        await expectError(.closed) { _ = try await pair.client.receive() }
+        await expectError(.closed) { _ = try await pair.client.receive(exactly: 1) }
+        await expectError(.closed) { try await pair.client.closeWriting() }
         pair.client.close()
     }
 
-    @Test(arguments: Carrier.allCases)
-    func `loses nothing when a waiting receive is cancelled`(carrier: Carrier) async throws {
+    @Test(arguments: StreamCarrier.allCases)
+    func `loses nothing when a waiting receive is cancelled`(carrier: StreamCarrier) async throws {
         let pair = try await carrier.pair()
         let waiting = Task { try await pair.server.receive(exactly: 6) }
         try await pair.client.send("abc")
         waiting.cancel()
-        await Self.expect(.cancelled) { _ = try await waiting.value }
+        await expectError(.cancelled) { _ = try await waiting.value }
         try await pair.client.send("def")
         #expect(try await pair.server.receive(exactly: 6) == ByteBuffer(string: "abcdef"))
     }
 
-    @Test(arguments: Carrier.allCases)
-    func `loses nothing when a receive times out`(carrier: Carrier) async throws {
+    @Test(arguments: StreamCarrier.allCases)
+    func `loses nothing when a receive times out`(carrier: StreamCarrier) async throws {
         let pair = try await carrier.pair()
-        await Self.expect(.timedOut) { _ = try await pair.server.receive(timeout: .zero) }
-        await Self.expect(.timedOut) { _ = try await pair.server.receive(timeout: .milliseconds(5)) }
+        await expectError(.timedOut) { _ = try await pair.server.receive(timeout: .zero) }
+        await expectError(.timedOut) { _ = try await pair.server.receive(timeout: .milliseconds(5)) }
         try await pair.client.send("abc")
-        await Self.expect(.timedOut) { _ = try await pair.server.receive(exactly: 6, timeout: .milliseconds(20)) }
+        await expectError(.timedOut) { _ = try await pair.server.receive(exactly: 6, timeout: .milliseconds(20)) }
         try await pair.client.send("def")
         #expect(try await pair.server.receive(exactly: 6, timeout: .seconds(30)) == ByteBuffer(string: "abcdef"))
     }
 
-    @Test(arguments: Carrier.allCases)
+    @Test(arguments: StreamCarrier.allCases)
     func `holds a sender up while its peer does not read, and sends nothing of a cancelled call`(
-        carrier: Carrier
+        carrier: StreamCarrier
     ) async throws {
         let pair = try await carrier.pair(carrier.smallBuffers)
         let large = Self.bytes(carrier.moreThanFitsAnywhere)
@@ -182,8 +143,8 @@ import Testing
         var received = Array(try await pair.server.receive(exactly: 1).readableBytesView)
         let second = Task { try await pair.client.send("never") }
         second.cancel()
-        await Self.expect(.cancelled) { try await second.value }
-        await Self.expect(.timedOut) { try await pair.client.send("never", timeout: .milliseconds(1)) }
+        await expectError(.cancelled) { try await second.value }
+        await expectError(.timedOut) { try await pair.client.send("never", timeout: .milliseconds(1)) }
 
         async let rest = Self.receiveAll(from: pair.server)
         try await first.value
@@ -192,8 +153,8 @@ import Testing
         #expect(received == large)
     }
 
-    @Test(arguments: Carrier.allCases)
-    func `sends all of a call that had begun when it was cancelled`(carrier: Carrier) async throws {
+    @Test(arguments: StreamCarrier.allCases)
+    func `sends all of a call that had begun when it was cancelled`(carrier: StreamCarrier) async throws {
         let pair = try await carrier.pair(carrier.smallBuffers)
         let large = Self.bytes(carrier.moreThanFitsAnywhere)
         let begun = Task { try await pair.client.send(large) }
@@ -205,23 +166,23 @@ import Testing
         #expect(received == large)
     }
 
-    @Test(arguments: Carrier.allCases)
-    func `sends all of a call that had begun when the socket was closed`(carrier: Carrier) async throws {
+    @Test(arguments: StreamCarrier.allCases)
+    func `sends all of a call that had begun when the socket was closed`(carrier: StreamCarrier) async throws {
         let pair = try await carrier.pair(carrier.smallBuffers)
         let large = Self.bytes(carrier.moreThanFitsAnywhere)
         let begun = Task { try await pair.client.send(large) }
         var received = Array(try await pair.server.receive(exactly: 1).readableBytesView)
         let behind = Task { try await pair.client.send("never") }
-        await Self.expect(.timedOut) { try await pair.client.send("never", timeout: .milliseconds(1)) }
+        await expectError(.timedOut) { try await pair.client.send("never", timeout: .milliseconds(1)) }
         pair.client.close()
         try await begun.value
-        await Self.expect(.closed) { try await behind.value }
+        await expectError(.closed) { try await behind.value }
         received.append(contentsOf: try await Self.receiveAll(from: pair.server))
         #expect(received == large)
     }
 
-    @Test(arguments: Carrier.allCases)
-    func `serves several receivers and senders in their order, without mixing units`(carrier: Carrier) async throws {
+    @Test(arguments: StreamCarrier.allCases)
+    func `serves several receivers and senders in their order, without mixing units`(carrier: StreamCarrier) async throws {
         let pair = try await carrier.pair()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for letter in UInt8(ascii: "a")...UInt8(ascii: "j") {
@@ -237,8 +198,8 @@ import Testing
         }
     }
 
-    @Test(arguments: Carrier.allCases, [PacketFraming.oneByteLength, .twoByteLength, .fourByteLength])
-    func `keeps the boundaries of packets`(carrier: Carrier, header: PacketFraming) async throws {
+    @Test(arguments: StreamCarrier.allCases, [PacketFraming.oneByteLength, .twoByteLength, .fourByteLength])
+    func `keeps the boundaries of packets`(carrier: StreamCarrier, header: PacketFraming) async throws {
         var options = SocketOptions.patient
         options.framing = header
         let pair = try await carrier.pair(options)
@@ -252,16 +213,16 @@ import Testing
         for size in sizes { #expect(try await pair.server.receive() == ByteBuffer(bytes: Self.bytes(size))) }
         #expect(try await pair.server.receive() == nil)
         try await sending
-        await Self.expect(.wrongMode) { _ = try await pair.server.receive(exactly: 1) }
+        await expectError(.wrongMode) { _ = try await pair.server.receive(exactly: 1) }
         if header != .fourByteLength {
-            await Self.expect(.packetTooLarge) { try await pair.server.send(Self.bytes(header.framing.largestPayload + 1)) }
+            await expectError(.packetTooLarge) { try await pair.server.send(Self.bytes(header.framing.largestPayload + 1)) }
             try await pair.server.send("still good")
             #expect(try await pair.client.receive() == ByteBuffer(string: "still good"))
         }
     }
 
-    @Test(arguments: Carrier.allCases)
-    func `refuses a packet that is announced larger than allowed`(carrier: Carrier) async throws {
+    @Test(arguments: StreamCarrier.allCases)
+    func `refuses a packet that is announced larger than allowed`(carrier: StreamCarrier) async throws {
         var options = SocketOptions.patient
         options.framing = .fourByteLength
         options.maximumPacketSize = 100
@@ -269,23 +230,14 @@ import Testing
         try await pair.client.send("good")
         try await pair.client.send([UInt8](repeating: 0, count: 101))
         #expect(try await pair.server.receive() == ByteBuffer(string: "good"))
-        await Self.expect(.packetTooLarge) { _ = try await pair.server.receive() }
-        await Self.expect(.packetTooLarge) { _ = try await pair.server.receive() }
+        await expectError(.packetTooLarge) { _ = try await pair.server.receive() }
+        await expectError(.packetTooLarge) { _ = try await pair.server.receive() }
     }
 
-    @Test(arguments: Carrier.allCases)
-    func `derives the same keying material at both ends`(carrier: Carrier) async throws {
+    @Test(arguments: StreamCarrier.allCases)
+    func `derives the same keying material at both ends`(carrier: StreamCarrier) async throws {
         let pair = try await carrier.pair()
         let one = try await pair.client.exportKeyingMaterial(label: "EXPORTER-test", length: 32)
         #expect(try await pair.server.exportKeyingMaterial(label: "EXPORTER-test", length: 32) == one)
-    }
-
-    static func expect(_ code: SecureSocketError.Code, _ body: () async throws -> Void) async {
-        do {
-            try await body()
-            Issue.record("no error; \(code) was expected")
-        } catch {
-            #expect((error as? SecureSocketError)?.code == code)
-        }
     }
 }
