@@ -100,9 +100,7 @@ import Testing
             case .forgottenSocket: try await Self.forgetSockets()
             case .forgottenListener: try await Self.forgetListener()
             case .badFile: try `Files that cannot be read`().`a folder in place of a file`(.chain)
-            case .conversation:
-                try await `The first connection`()
-                    .`a client connects, verifies, and bytes flow both ways until both have closed`()
+            case .conversation: try await Conversation.play()
             }
         }
 

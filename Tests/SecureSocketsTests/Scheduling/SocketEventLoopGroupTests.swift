@@ -255,8 +255,7 @@ import Testing
                     #expect(taskAnswer == 43)
                     return shared.next()
                 }
-                try await `The first connection`()
-                    .`a client connects, verifies, and bytes flow both ways until both have closed`()
+                try await Conversation.play()
                 #expect(shared.next() is EpollEventLoop)
                 #expect(shared.next() !== early)
                 // A loop of that time stands for the others.
