@@ -24,7 +24,7 @@ struct AcceptTests {
         }
     }
 
-    @Test func `2 accept 4: nobody in time is a timeout, and a client in the queue waits for the next call`() async throws {
+    @Test func `2 accept 4: no client in time is a timeout, and a client in the queue waits for the next call`() async throws {
         try await SSL.withProcess { _ in
             let listener = try await Pair.listener()
             await #expect(throws: SSL.Reason.timeout) { try await SSL.accept(listener, 50) }

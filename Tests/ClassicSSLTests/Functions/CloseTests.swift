@@ -15,7 +15,7 @@ struct CloseTests {
         }
     }
 
-    @Test func `2 close 2: the end is said with close_notify`() async throws {
+    @Test func `2 close 2: the end is sent as close_notify`() async throws {
         let listener = try RawListener()
         let tls = try TestCertificates.shared.get().serverConfiguration()
         try await SSL.withProcess { _ in

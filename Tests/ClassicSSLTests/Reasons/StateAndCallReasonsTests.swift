@@ -34,7 +34,7 @@ struct StateAndCallReasonsTests {
     }
 
     #if os(Linux)
-        @Test(.enabled(if: Self.mayOnlyTheSuperuserListenOnPort1, "anybody may listen on any port here"))
+        @Test(.enabled(if: Self.mayOnlyTheSuperuserListenOnPort1, "every user may listen on any port here"))
         func `6_6: eacces`() async {
             await #expect(processExitsWith: .success) {
                 if getuid() == 0 { #expect(seteuid(65_534) == 0) }

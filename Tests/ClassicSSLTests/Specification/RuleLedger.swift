@@ -249,7 +249,7 @@ enum RuleLedger {
         ("8.3", .test("3_4: the order of the checks")),
         ("8.4", .test("4_4 row 1: both directions are good")),
         ("8.5", .test("1 8: only close or the end of the owner frees a socket")),
-        ("8.6", .test("2 close 2: the end is said with close_notify")),
+        ("8.6", .test("2 close 2: the end is sent as close_notify")),
         ("8.descriptors", .test("8: beyond the limit of descriptors it is emfile, and nothing else is harmed")),
         ("8.slow", .test("2 accept 7: a silent client holds up one of several pending accepts")),
         ("8.resumption", .test("8: a session is tied to one listener")),

@@ -176,7 +176,7 @@ import Testing
     }
 
     @Test func `asks the system for what it does not know itself`() async throws {
-        // RFC 6761 §6.4: a name that never is one.
+        // RFC 6761 §6.4: a name in .invalid never resolves.
         let answer = try await self.lookUp("no-such-host.invalid", with: .shared)
         guard case .failure(.resolver) = answer else { throw NotPending() }
     }

@@ -3,7 +3,7 @@ import SecureSockets
 import TestSupport
 import Testing
 
-/// What a certificate tells of itself.
+/// The properties of a certificate.
 @Suite struct `A certificate` {
     @Test func `has its names by kind, past those that are no strings`() throws {
         let certificate = try #require(try OddCertificate.namedInEveryWay().certificates.first)

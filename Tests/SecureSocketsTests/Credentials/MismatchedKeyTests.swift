@@ -10,7 +10,7 @@ import Testing
     init() throws { self.files = try CredentialFiles() }
 
     @Test(arguments: KeyKind.allCases)
-    func `a key that is another certificate's is told from a bad one`(_ kind: KeyKind) throws {
+    func `a key of another certificate is reported as a mismatch, not as unusable`(_ kind: KeyKind) throws {
         let other = try CertifiedKey.selfSigned(key: kind)
         let key = try self.files.folder.write(other.privateKeyPEM, to: "other-key.pem")
         let error = try #require(throws: SecureSocketError.self) {

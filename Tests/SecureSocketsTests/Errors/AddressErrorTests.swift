@@ -27,7 +27,7 @@ import Testing
 
     @Test func `an address that is not this machine's`() async throws {
         let error = try await #require(throws: SecureSocketError.self) {
-            // TEST-NET-1 (RFC 5737): nobody's.
+            // TEST-NET-1 (RFC 5737) is assigned to no machine.
             _ = try await SecureListener.bind(host: "192.0.2.1", port: 0, tls: self.certificates.serverConfiguration())
         }
         #expect(error.code == .addressNotAvailable)
@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test func `a host that does not exist`() async throws {
-        // RFC 6761 §6.4: a name that never is one.
+        // RFC 6761 §6.4: a name in .invalid never resolves.
         let error = try await self.certificates.refusal(at: 443, of: "no-such-host.invalid")
         #expect(error.code == .nameNotFound)
         #expect(error.blame == .configuration)
@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test(arguments: ["127.0.0.1", "localhost"])
-    func `a port where nobody listens`(_ host: String) async throws {
+    func `a port on which no program listens`(_ host: String) async throws {
         let dead = try RawListener(isListening: false)
         let port = dead.port
         let error = try await self.certificates.refusal(at: port, of: host)

@@ -92,11 +92,11 @@ import Testing
         #expect(error.message.contains(" refused the connection: "))
     }
 
-    @Test func `a client that says goodbye in mid-handshake and stays`() async throws {
+    @Test func `a client that sends close_notify during the handshake and stays connected`() async throws {
         let tls = try self.certificates.clientConfiguration(parameters: .init(.tls12))
         let error = try await self.handshakeFailure { client in
             try RawTLSPeer.greet(client, with: tls)
-            // A warning: close_notify.
+            // The alert close_notify, a warning.
             try client.send([21, 3, 3, 0, 2, 1, 0])
             try client.receiveUntilEnd()
         }

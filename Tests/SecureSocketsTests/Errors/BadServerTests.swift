@@ -104,7 +104,7 @@ import Testing
         }
         let socket = try await self.certificates.connect(to: server.port)
         #expect(try await socket.receive(exactly: 5) == ByteBuffer(string: "whole"))
-        // Truncated it stays, however often it is asked for.
+        // Every later call throws the same error.
         for _ in 1...2 {
             let error = try await #require(throws: SecureSocketError.self) {
                 _ = try await socket.receive(timeout: Encounter.patience)
@@ -140,7 +140,7 @@ import Testing
         server.close()
     }
 
-    @Test func `a server that says goodbye is no bad peer`() async throws {
+    @Test func `a server that sends close_notify ends the stream without an error`() async throws {
         let tls = try self.certificates.serverConfiguration()
         let server = try RawListener()
         async let played: Void = server.play { socket in

@@ -5,7 +5,7 @@ import TLSEngine
 import TestSupport
 import Testing
 
-/// What both ends say of a client certificate that is missing or refused, and of a server's that is refused.
+/// The messages of both ends about a client certificate that is missing or refused, and about a server's that is refused.
 @Suite(.timeLimit(.minutes(5))) struct `Messages about certificates that the peer judges` {
     /// A client's error without the server's address.
     private func text(_ error: SecureSocketError) -> String {

@@ -5,7 +5,7 @@ import TLSEngine
 import TestSupport
 import Testing
 
-/// What is said of handshake messages that are too long, and of versions that a server chooses.
+/// Messages about handshake messages that are too long, and about versions that a server chooses.
 @Suite(.timeLimit(.minutes(5))) struct `Messages about a handshake's messages` {
     private let certificates: TestCertificates
 

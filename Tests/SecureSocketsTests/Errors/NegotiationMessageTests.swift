@@ -4,7 +4,7 @@ import TLSEngine
 import TestSupport
 import Testing
 
-/// What is said when two sides have nothing in common: what each of them has.
+/// Messages about two sides that have nothing in common. They name what each side has.
 @Suite struct `Messages about failed negotiations` {
     private let certificates: TestCertificates
 

@@ -4,7 +4,7 @@ import TLSEngine
 import TestSupport
 import Testing
 
-/// What is said of peers that speak another protocol than TLS.
+/// Messages about peers that speak another protocol than TLS.
 @Suite struct `Messages about protocols other than TLS` {
     private let certificates: TestCertificates
 

@@ -3,7 +3,7 @@ import SecureSockets
 import TestSupport
 import Testing
 
-/// Whatever goes wrong, no descriptor is left behind.
+/// No descriptor stays open after an error.
 ///
 /// Each dialogue is played in a process of its own (an exit test), where nothing else opens or closes anything: there all
 /// descriptors can be counted.
@@ -34,7 +34,7 @@ import Testing
         case stoppedGroup = "loops that have been shut down"
         case notOurAddress = "an address that is not this machine's"
         case unknownHost = "a host that does not exist"
-        case deadPort = "a port where nobody listens"
+        case deadPort = "a port on which no program listens"
         case httpServer = "a server that speaks plain HTTP"
         case garbageServer = "a server that sends garbage"
         case silentServer = "a server that stays silent"
@@ -76,7 +76,7 @@ import Testing
             case .takenPort: try await addresses.`a port that is taken`()
             case .notOurAddress: try await addresses.`an address that is not this machine's`()
             case .unknownHost: try await addresses.`a host that does not exist`()
-            case .deadPort: try await addresses.`a port where nobody listens`("localhost")
+            case .deadPort: try await addresses.`a port on which no program listens`("localhost")
             case .httpServer: try await servers.`a server that speaks plain HTTP`()
             case .garbageServer: try await servers.`a server that sends garbage`("220 mail.example ESMTP\r\n")
             case .silentServer: _ = try await servers.meetSilentServer(within: .milliseconds(200))

@@ -7,7 +7,7 @@ import Testing
 
 @testable import SecureSockets
 
-/// To NIO, and to whoever knows NIO, our loops are event loops.
+/// Event loops of this library behave as NIO's do.
 @Suite(.timeLimit(.minutes(5))) struct `A group of event loops` {
     @Test func `runs tasks on its threads, in their order, from wherever they come`() async throws {
         let group = try SocketEventLoopGroup(numberOfLoops: 2)

@@ -3,7 +3,7 @@ import SecureSockets
 import TestSupport
 import Testing
 
-/// Lines, and packets that end in a delimiter, over whatever carries them.
+/// Lines, and packets that end in a delimiter, over every carrier of streams.
 @Suite(.timeLimit(.minutes(5))) struct `Lines` {
     @Test(arguments: StreamCarrier.allCases)
     func `are received as text until the peer has finished, the last one without its end as well`(carrier: StreamCarrier)

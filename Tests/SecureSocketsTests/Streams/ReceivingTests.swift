@@ -15,7 +15,7 @@ import Testing
         var options = SocketOptions.patient
         options.readAhead = 1000
         let pair = try await self.pair(options)
-        // Units that do not fit the read-ahead exactly; nobody receives before all of them have been sent.
+        // Units that do not fit the read-ahead exactly; nothing is received before all of them have been sent.
         try await pair.client.send([UInt8](repeating: 1, count: 100))
         try await pair.client.send([UInt8](repeating: 2, count: 950))
         try await pair.server.send("all sent")

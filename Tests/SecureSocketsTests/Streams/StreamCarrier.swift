@@ -3,7 +3,7 @@ import NIOPosix
 import SecureSockets
 import TestSupport
 
-/// What carries the bytes.
+/// The carriers of a stream's bytes.
 enum StreamCarrier: Sendable, CaseIterable {
     case memory, memoryByteByByte, memoryInSmallPieces, loopback, loopbackOverNIO
 

@@ -6,7 +6,7 @@ import SocketCore
 import TestSupport
 import Testing
 
-/// What every stream has to do, whatever carries it (after trio's `check_two_way_stream` and Go's `nettest`).
+/// The behaviour of every stream, whatever carries its bytes (after trio's `check_two_way_stream` and Go's `nettest`).
 @Suite(.timeLimit(.minutes(5))) struct `A secure stream` {
     /// A piece of a prime length, again and again: no two places a power of two apart are alike.
     static func bytes(_ count: Int) -> [UInt8] {
@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test(arguments: StreamCarrier.allCases)
-    func `goes on the other way after one side has finished`(carrier: StreamCarrier) async throws {
+    func `carries bytes the other way after one side has finished`(carrier: StreamCarrier) async throws {
         let pair = try await carrier.pair()
         for (one, other) in pair.bothWays {
             try await one.send("last")

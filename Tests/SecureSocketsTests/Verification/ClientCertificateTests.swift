@@ -6,7 +6,7 @@ import Testing
 
 /// Which clients a server accepts with a certificate and without one, and what a rejected client finds out.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct `Certificates of clients` {
-    @Test func `a client that only sends is told that it was refused, by the alert`() async throws {
+    @Test func `a client that only sends finds out from the alert that it was refused`() async throws {
         let certificates = try TestCertificates.shared.get()
         let encounter = try await Encounter(
             of: certificates.clientConfiguration(),
@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(arguments: TLSProtocolVersion.allCases)
-    func `a client without the certificate that is required is told so`(over version: TLSProtocolVersion) async throws {
+    func `a client without a required certificate receives an alert that says so`(over version: TLSProtocolVersion) async throws {
         let certificates = try TestCertificates.shared.get()
         let listener = try await SecureListener.bind(
             host: "127.0.0.1", port: 0,

@@ -5,9 +5,9 @@ import TLSEngine
 import TestSupport
 import Testing
 
-/// What is trusted, and for what.
+/// Which certificates a trusted certificate makes acceptable.
 @Suite struct `Trust` {
-    @Test func `in one server's certificate lets it vouch for itself and for nobody else`() async throws {
+    @Test func `in one server's certificate covers that certificate and no other`() async throws {
         let (server, pem, other) = try OddCertificate.issuedByAServer()
         let tls = try TLSClientConfiguration(trust: .only(.text(pem)))
         let itself = try await Encounter(of: tls, with: TLSServerConfiguration(identity: server))

@@ -3,7 +3,7 @@ import SecureSockets
 import TestSupport
 import Testing
 
-/// What the tool says of a server's chain, and the options that accept it all the same.
+/// The tool's messages about a server's chain, and the options with which it is accepted.
 @Suite(.timeLimit(.minutes(5))) struct `Chains of servers` {
     private struct Outcome {
         let status: Int32

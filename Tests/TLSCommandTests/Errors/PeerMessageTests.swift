@@ -4,7 +4,7 @@ import SecureSocketsTesting
 import TestSupport
 import Testing
 
-/// What the tool says of connections that its peer refused or spoiled.
+/// The tool's messages about connections that the peer refused or broke.
 @Suite(.timeLimit(.minutes(5))) struct `Messages about peers` {
     private let folder: TemporaryDirectory
     private let authority: String
