@@ -1,5 +1,6 @@
 import Foundation
 import NIOCore
+import SecureSocketsTesting
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import NIOCore
 import SecureSockets
+import SecureSocketsTesting
 import TestSupport
 import Testing
 

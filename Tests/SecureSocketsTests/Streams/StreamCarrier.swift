@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import SecureSockets
+import SecureSocketsTesting
 import TestSupport
 
 /// The carriers of a stream's bytes.

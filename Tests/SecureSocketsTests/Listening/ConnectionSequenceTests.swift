@@ -112,7 +112,7 @@ import Testing
         let serving = Task { try await other.serve { _ in } }
         let client = try await self.connect(to: other)
         var second = other.connections.makeAsyncIterator()
-        await `A secure stream`.expect(.wrongMode) { _ = try await second.next() }
+        await expectError(.wrongMode) { _ = try await second.next() }
         client.close()
         other.close()
         try await serving.value
@@ -144,7 +144,7 @@ import Testing
         }
         let other = try await half
         #expect(try await other.receive() == ByteBuffer(string: "half"))
-        await `A secure stream`.expect(.truncated) { _ = try await other.receive() }
+        await expectError(.truncated) { _ = try await other.receive() }
     }
 
     // MARK: Mailboxes
