@@ -47,14 +47,14 @@ struct ErrorReport: Report {
         self.init(
             code: error.code.description, error.message, advice ?? error.advice,
             error.step == .configuring ? .configuration : .failure)
-        self.blame = error.blame.rawValue
-        self.step = error.step.rawValue
+        self.blame = error.blame.description
+        self.step = error.step.description
         self.alert = error.alert?.description
         self.errorNumber = error.errorNumber
         self.libraryReason = error.libraryReason
         self.certificateProblem = error.certificateProblem.map { problem in
             Problem(
-                kind: problem.kind.rawValue, code: problem.code, depth: problem.depth,
+                kind: problem.kind.description, code: problem.code, depth: problem.depth,
                 subject: problem.certificate?.subject)
         }
     }

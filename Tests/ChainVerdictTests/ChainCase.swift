@@ -42,7 +42,7 @@ enum RightVerdict: Sendable, Equatable, CustomStringConvertible {
     var description: String {
         switch self {
         case .accepted: "accepted"
-        case .refused(let kind): "refused as \(kind.rawValue)"
+        case .refused(let kind): "refused as \(kind.description)"
         case .protocolError(let reason): "failed with \(reason)"
         }
     }

@@ -117,7 +117,7 @@ enum OurVerdict: Sendable, Equatable, CustomStringConvertible {
     var description: String {
         switch self {
         case .accepted: "accepted"
-        case .refused(let kind, let text): "refused as \(kind.rawValue): \(text)"
+        case .refused(let kind, let text): "refused as \(kind.description): \(text)"
         case .failed(_, let text): "failed: \(text)"
         }
     }

@@ -35,7 +35,7 @@ struct VerdictPage {
             self.ours =
                 switch ours {
                 case .accepted: Self.accepted
-                case .refused(let kind, _): Self.cell(kind.rawValue)
+                case .refused(let kind, _): Self.cell(kind.description)
                 case .failed(let reason, _): Self.cell(reason ?? "failed")
                 }
             self.why = Self.cell(chainCase.why?.text ?? "")

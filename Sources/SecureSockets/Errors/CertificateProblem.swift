@@ -3,43 +3,50 @@ package import TLSEngine
 /// A problem with a peer's certificate chain.
 public struct CertificateProblem: Sendable, Hashable {
     /// The kind of the problem. New kinds may be added in any version.
-    public enum Kind: String, Sendable, Hashable, CaseIterable {
-        case expired
-        case notYetValid
+    public struct Kind: Sendable, Hashable, CustomStringConvertible {
+        private let name: String
+
+        private init(_ name: String) { self.name = name }
+
+        /// The name of the constant, for example `expired`.
+        public var description: String { self.name }
+
+        public static let expired = Kind("expired")
+        public static let notYetValid = Kind("notYetValid")
         /// The peer's certificate is signed with its own key and is not trusted.
-        case selfSigned
+        public static let selfSigned = Kind("selfSigned")
         /// The chain ends in a root that is not trusted.
-        case untrustedRoot
+        public static let untrustedRoot = Kind("untrustedRoot")
         /// The certificate that issued the last one is neither in the chain nor trusted, or has the issuer's name but another key.
-        case issuerUnknown
+        public static let issuerUnknown = Kind("issuerUnknown")
         /// A certificate in the chain issued another one but is not an authority.
-        case notAuthority
+        public static let notAuthority = Kind("notAuthority")
         /// An authority has more authorities below it than its certificate permits.
-        case pathLengthExceeded
+        public static let pathLengthExceeded = Kind("pathLengthExceeded")
         /// The chain is good, but longer than the depth permits.
-        case chainTooLong
+        public static let chainTooLong = Kind("chainTooLong")
         /// The certificate is for another name.
-        case wrongName
+        public static let wrongName = Kind("wrongName")
         /// The certificate is for another address.
-        case wrongAddress
+        public static let wrongAddress = Kind("wrongAddress")
         /// A name in the certificate is not one that an authority above it may certify (name constraints, RFC 5280 §4.2.1.10).
-        case nameConstraint
+        public static let nameConstraint = Kind("nameConstraint")
         /// The certificate is not for this use: a server sent a client's certificate or vice versa, or its key may not sign.
-        case wrongPurpose
-        case revoked
+        public static let wrongPurpose = Kind("wrongPurpose")
+        public static let revoked = Kind("revoked")
         /// A certificate in the chain was signed by a key other than its issuer's.
-        case badSignature
+        public static let badSignature = Kind("badSignature")
         /// A certificate below the root is signed with a broken hash function, such as SHA-1.
-        case weakSignature
+        public static let weakSignature = Kind("weakSignature")
         /// The key of a certificate is too short.
-        case weakKey
+        public static let weakKey = Kind("weakKey")
         /// A certificate is signed with an algorithm that is not supported.
-        case unsupportedAlgorithm
+        public static let unsupportedAlgorithm = Kind("unsupportedAlgorithm")
         /// A certificate has a critical extension that is not supported.
-        case unknownExtension
+        public static let unknownExtension = Kind("unknownExtension")
         /// A certificate or its extensions cannot be parsed.
-        case malformed
-        case other
+        public static let malformed = Kind("malformed")
+        public static let other = Kind("other")
     }
 
     package let refusal: CertificateRefusal
@@ -138,7 +145,7 @@ extension CertificateProblem: CustomStringConvertible {
         case .malformed: self.malformedText
         case .other where self.refusal.detail == .tooMuchWork:
             "is part of a chain that takes too much work to verify: it has too many certificates of one name, too many names, or too large keys"
-        case .other: "was refused: \(self.refusal.text)"
+        default: "was refused: \(self.refusal.text)"
         }
     }
 
@@ -235,7 +242,7 @@ extension CertificateProblem: CustomStringConvertible {
             "Have the peer use a larger key, or ECDSA; for peers that cannot, allow LegacyCertificates.rsaKeysUnder2048Bits"
         case .unsupportedAlgorithm: "Have it issued with RSA, ECDSA or Ed25519, and SHA-256 or longer"
         case .malformed, .unknownExtension: "Have it issued again, as RFC 5280 has it"
-        case .revoked, .badSignature, .other: "Have the peer use another certificate"
+        default: "Have the peer use another certificate"
         }
     }
 }

@@ -92,23 +92,45 @@ public struct SecureSocketError: Error, Sendable {
         public static let endOfStream = Code("endOfStream")
     }
 
-    /// The party that has to change something before the operation can succeed.
-    public enum Blame: String, Sendable, Hashable, CaseIterable {
+    /// The party that has to change something before the operation can succeed. New values may be added in any version.
+    public struct Blame: Sendable, Hashable, CustomStringConvertible {
+        private let name: String
+
+        private init(_ name: String) { self.name = name }
+
+        /// The name of the constant, for example `peer`.
+        public var description: String { self.name }
+
         /// The calling program.
-        case caller
+        public static let caller = Blame("caller")
         /// The settings and files of this side.
-        case configuration
+        public static let configuration = Blame("configuration")
         /// The peer.
-        case peer
+        public static let peer = Blame("peer")
         /// The network between the two sides.
-        case network
+        public static let network = Blame("network")
         /// This machine and its limits.
-        case system
+        public static let system = Blame("system")
     }
 
-    /// The operation in progress when the failure occurred.
-    public enum Step: String, Sendable, Hashable, CaseIterable {
-        case configuring, resolving, connecting, listening, accepting, handshake, receiving, sending, closing
+    /// The operation in progress when the failure occurred. New values may be added in any version.
+    public struct Step: Sendable, Hashable, CustomStringConvertible {
+        private let name: String
+
+        private init(_ name: String) { self.name = name }
+
+        /// The name of the constant, for example `handshake`.
+        public var description: String { self.name }
+
+        public static let configuring = Step("configuring")
+        public static let resolving = Step("resolving")
+        public static let connecting = Step("connecting")
+        public static let listening = Step("listening")
+        public static let accepting = Step("accepting")
+        public static let handshake = Step("handshake")
+        public static let receiving = Step("receiving")
+        public static let sending = Step("sending")
+        public static let closing = Step("closing")
     }
 
     private final class Details: Sendable {

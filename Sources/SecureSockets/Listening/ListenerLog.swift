@@ -43,7 +43,7 @@ struct ListenerLog {
         }
         return self.line(
             &self.handshakes, .info, "a client did not complete its handshake",
-            ["error": "\(error)", "code": "\(error.code)", "blame": "\(error.blame.rawValue)"], at: now)
+            ["error": "\(error)", "code": "\(error.code)", "blame": "\(error.blame)"], at: now)
     }
 
     mutating func handlerThrew(_ error: any Error, peer: String, at now: NIODeadline) -> [Line] {
