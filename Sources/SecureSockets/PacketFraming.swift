@@ -24,9 +24,10 @@ public struct PacketFraming: Sendable, Hashable {
     // MARK: Terminators
 
     /// Lines that end in LF. Received lines may also end in CRLF. A line that is sent must not contain a line break.
-    public static let line = PacketFraming(.line(sendsCRLF: false))
-    /// Lines that end in CRLF, as in SMTP, IMAP and many other protocols of the internet. Received lines may also end in LF.
-    public static let crlfLine = PacketFraming(.line(sendsCRLF: true))
+    public static let line = PacketFraming(.line)
+    /// Lines that end in CRLF, as in SMTP, IMAP and many other internet protocols. A CR or an LF alone is a part of a received line (accepting
+    /// it as the end of a line lets attackers smuggle commands, RFC 5321 §2.3.8), and must not occur in a line that is sent.
+    public static let crlfLine = PacketFraming(.crlfLine)
 
     /// Packets that end in these bytes, which must not occur in the packets that are sent.
     ///

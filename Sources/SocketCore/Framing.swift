@@ -10,8 +10,10 @@ package enum Framing: Sendable, Hashable {
     case oneByte
     case twoBytes
     case fourBytes
-    /// Lines. Received lines end in LF or CRLF; sent lines end in CRLF if `sendsCRLF`, otherwise in LF.
-    case line(sendsCRLF: Bool)
+    /// Lines that end in LF when they are sent, and in LF or CRLF when they are received.
+    case line
+    /// Lines that end in CRLF, and only there.
+    case crlfLine
     /// Packets followed by a delimiter.
     case delimiter(Delimiter)
 
@@ -20,6 +22,7 @@ package enum Framing: Sendable, Hashable {
         switch self {
         case .none, .oneByte, .twoBytes, .fourBytes: nil
         case .line: .line
+        case .crlfLine: .delimiter(.crlf)
         case .delimiter(let delimiter): .delimiter(delimiter)
         }
     }
@@ -30,7 +33,7 @@ package enum Framing: Sendable, Hashable {
 extension Framing {
     package var headerLength: Int {
         switch self {
-        case .none, .line, .delimiter: 0
+        case .none, .line, .crlfLine, .delimiter: 0
         case .oneByte: 1
         case .twoBytes: 2
         case .fourBytes: 4
@@ -40,7 +43,7 @@ extension Framing {
     /// The longest payload that the header can announce.
     package var largestPayload: Int {
         switch self {
-        case .none, .line, .delimiter: .max
+        case .none, .line, .crlfLine, .delimiter: .max
         case .oneByte: Int(UInt8.max)
         case .twoBytes: Int(UInt16.max)
         case .fourBytes: Int(UInt32.max)
@@ -51,7 +54,7 @@ extension Framing {
     package func announcedLength(in buffer: ByteBuffer) -> Int? {
         let start = buffer.readerIndex
         switch self {
-        case .none, .line, .delimiter: return nil
+        case .none, .line, .crlfLine, .delimiter: return nil
         case .oneByte: return buffer.getInteger(at: start, as: UInt8.self).map(Int.init)
         case .twoBytes: return buffer.getInteger(at: start, as: UInt16.self).map(Int.init)
         case .fourBytes: return buffer.getInteger(at: start, as: UInt32.self).map(Int.init)
@@ -67,7 +70,8 @@ extension Framing {
         switch self {
         case .none: 0
         case .oneByte, .twoBytes, .fourBytes: self.headerLength
-        case .line(let sendsCRLF): sendsCRLF ? 2 : 1
+        case .line: 1
+        case .crlfLine: 2
         case .delimiter(let delimiter): delimiter.count
         }
     }
@@ -76,11 +80,12 @@ extension Framing {
     package func isBroken(by payload: ByteBuffer) -> Bool {
         switch self {
         case .none, .oneByte, .twoBytes, .fourBytes: return false
-        case .line(let sendsCRLF):
-            return payload.withUnsafeReadableBytes { bytes in
-                // The CR would be taken for a part of the line's terminator.
-                bytes.contains(Terminator.lineFeed) || (!sendsCRLF && bytes.last == Terminator.carriageReturn)
-            }
+        // The CR would be taken for a part of the line's end.
+        case .line:
+            return payload.withUnsafeReadableBytes { $0.contains(Terminator.lineFeed) || $0.last == Terminator.carriageReturn }
+        // Some receivers take a CR or an LF alone for the end of a line, and what follows for a command.
+        case .crlfLine:
+            return payload.withUnsafeReadableBytes { $0.contains(Terminator.lineFeed) || $0.contains(Terminator.carriageReturn) }
         case .delimiter(let delimiter):
             return payload.withUnsafeReadableBytes { delimiter.isFound(in: $0) || delimiter.isCompleted(behind: $0) }
         }
@@ -99,9 +104,10 @@ extension Framing {
         let end = self.headerLength + payload.count
         switch self {
         case .none, .oneByte, .twoBytes, .fourBytes: break
-        case .line(let sendsCRLF):
-            if sendsCRLF { packet[end] = Terminator.carriageReturn }
-            packet[packet.count - 1] = Terminator.lineFeed
+        case .line: packet[end] = Terminator.lineFeed
+        case .crlfLine:
+            packet[end] = Terminator.carriageReturn
+            packet[end + 1] = Terminator.lineFeed
         case .delimiter(let delimiter):
             for index in 0..<delimiter.count { packet[end + index] = delimiter[index] }
         }
@@ -137,6 +143,13 @@ package struct Delimiter: Sendable, Hashable {
         self.packed = bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
         self.count = bytes.count
     }
+
+    fileprivate init(_ first: UInt8, _ second: UInt8) {
+        self.packed = UInt64(second) << 8 | UInt64(first)
+        self.count = 2
+    }
+
+    static let crlf = Delimiter(Terminator.carriageReturn, Terminator.lineFeed)
 
     package subscript(index: Int) -> UInt8 { UInt8(truncatingIfNeeded: self.packed >> (8 * UInt64(index))) }
 

@@ -46,7 +46,7 @@ package struct ReceiveQueue: Sendable {
         switch (self.framing, request) {
         case (.none, nil), (.none, .next?): return self.readAhead
         case (.none, .line(let maximumLength)?): return self.limit(forTerminatedUpTo: maximumLength)
-        case (.line, _), (.delimiter, _): return self.limit(forTerminatedUpTo: self.maximumPacketSize)
+        case (.line, _), (.crlfLine, _), (.delimiter, _): return self.limit(forTerminatedUpTo: self.maximumPacketSize)
         case (_, .exactly(let count)?): needed = count
         case (_, _): break
         }
@@ -74,9 +74,9 @@ package struct ReceiveQueue: Sendable {
             let answer = self.takeTerminated(by: .line, maximumLength: maximumLength)
             if case .oversized = answer { return .lineTooLong }
             return answer
-        case (.line, _): return self.takeTerminated(by: .line, maximumLength: self.maximumPacketSize)
-        case (.delimiter(let delimiter), _):
-            return self.takeTerminated(by: .delimiter(delimiter), maximumLength: self.maximumPacketSize)
+        case (.line, _), (.crlfLine, _), (.delimiter, _):
+            guard let terminator = self.framing.terminator else { return .wait }
+            return self.takeTerminated(by: terminator, maximumLength: self.maximumPacketSize)
         case (_, _):
             guard let announced = self.framing.announcedLength(in: self.bytes) else { return .wait }
             guard announced <= self.maximumPacketSize else { return .oversized(announced) }

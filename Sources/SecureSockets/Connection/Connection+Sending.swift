@@ -62,7 +62,7 @@ extension Connection {
         guard framing.terminator == nil || !framing.isBroken(by: payload) else {
             return SecureSocketError(
                 .invalidArgument, blame: .caller, step: .sending,
-                framing.terminator == .line
+                framing == .line || framing == .crlfLine
                     ? "the line contains a line break; its receiver would take it for more than one"
                     : "the packet contains the delimiter; its receiver would take it for more than one",
                 advice: "Send the parts separately, or use a framing with a length header")

@@ -69,7 +69,7 @@ import Testing
         var options = SocketOptions.patient
         options.framing = framing
         let pair = try await carrier.pair(options)
-        let lines = ["", "one", String(repeating: "x", count: 2000), "three\rfour"]
+        let lines = ["", "one", String(repeating: "x", count: 2000), framing == .line ? "three\rfour" : "three four"]
         async let sending: Void = {
             for line in lines { try await pair.client.send(line) }
             try await pair.client.closeWriting()
