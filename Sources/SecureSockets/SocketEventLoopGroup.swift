@@ -140,7 +140,16 @@ extension EventLoopGroup {
             // The caller got it in place of a shared loop.
             if self as? EpollEventLoop === EpollEventLoop.standIn { return try SocketEventLoopGroup.shared.started(for: step) }
         #endif
-        if let group = self as? SocketEventLoopGroup { try group.start(for: step) }
+        #if os(Linux)
+            if self is EpollEventLoop { return self }
+        #endif
+        if let group = self as? SocketEventLoopGroup {
+            try group.start(for: step)
+        } else if ClientBootstrap(validatingGroup: self) == nil {
+            throw SecureSocketError(
+                .invalidArgument, blame: .caller, step: step, "event loops of type \(type(of: self)) cannot carry sockets",
+                advice: "Use SocketEventLoopGroup.shared, or a MultiThreadedEventLoopGroup")
+        }
         return self
     }
 }

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOEmbedded
 import SecureSockets
 import SecureSocketsTesting
 import TestSupport
@@ -250,6 +251,19 @@ import Testing
             error, .receiving, "\(count) bytes cannot be received in one call; 0 to 16777216 can")
         try await server.send("good")
         #expect(try await client.receive(exactly: 4).readableBytes == 4)
+    }
+
+    @Test func `event loops that cannot carry sockets are refused`() async throws {
+        let loop = NIOAsyncTestingEventLoop()
+        let connecting = try await #require(throws: SecureSocketError.self) {
+            _ = try await SecureSocket.connect(to: "127.0.0.1", port: 443, tls: self.client, on: loop)
+        }
+        self.expect(connecting, .connecting, "event loops of type NIOAsyncTestingEventLoop cannot carry sockets")
+        let listening = try await #require(throws: SecureSocketError.self) {
+            _ = try await SecureListener.bind(port: 0, tls: self.server, on: loop)
+        }
+        self.expect(listening, .listening, "event loops of type NIOAsyncTestingEventLoop cannot carry sockets")
+        await loop.shutdownGracefully()
     }
 
     @Test func `a listener is served once, by at least one`() async throws {
