@@ -41,7 +41,7 @@ public final class SecureSocket: Sendable {
 
     deinit {
         let connection = self.connection
-        connection.onLoop { connection.close() }
+        connection.onLoop { connection.close(sendsCloseNotify: false) }
     }
 
     // MARK: Receiving
