@@ -169,7 +169,11 @@ public final class SecureListener: Sendable {
                 "maximumConnections is \(maximumConnections); it must be positive")
         }
         let acceptor = self.acceptor
-        if let refusal = acceptor.beginServing(maximumConnections: maximumConnections, failed: handshakeFailed) { throw refusal }
+        if let refusal = acceptor.beginServing(maximumConnections: maximumConnections, failed: handshakeFailed) {
+            // A shutdown that comes before this is no failure: there is nothing to serve any more.
+            if refusal.code == .closed, self.isShuttingDown { return }
+            throw refusal
+        }
         let handlers = HandlerTasks()
         self.handlers.withLock { $0 = handlers }
         if self.isShuttingDown { handlers.beginShutdown() }
@@ -187,14 +191,14 @@ public final class SecureListener: Sendable {
             self.close()
             await handlers.waitForAll()
         } onCancel: {
-            self.cancelServing(handlers)
+            self.cancelServing()
         }
         await acceptor.waitUntilAllAreGone()
         self.handlers.withLock { $0 = nil }
     }
 
-    private func cancelServing(_ handlers: HandlerTasks?) {
-        handlers?.cancelAll()
+    private func cancelServing() {
+        self.handlers.withLock { $0 }?.cancelAll()
         self.close()
         self.acceptor.abandonServing()
     }
@@ -210,17 +214,17 @@ public final class SecureListener: Sendable {
     ///
     /// Calling it again shares the wait; the earliest deadline counts. **Cancelling** the task cancels the handlers at once.
     ///
-    /// - Parameter deadline: How long handlers may take, from this call on. Default: 30 seconds. Zero: they are cancelled at once.
-    public func shutDown(deadline: Duration = .seconds(30)) async {
+    /// - Parameter deadline: How long handlers may take, from this call on. Default: 20 seconds. Zero: they are cancelled at once.
+    public func shutDown(deadline: Duration = .seconds(20)) async {
         self.shuttingDown.store(true, ordering: .sequentiallyConsistent)
-        let handlers = self.handlers.withLock { $0 }
         self.close()
-        handlers?.beginShutdown()
-        let timers = self.acceptor.schedule(after: TimeAmount(deadline)) { self.cancelServing(handlers) }
+        self.handlers.withLock { $0 }?.beginShutdown()
+        // `serve` may be about to begin: its handlers are looked up when they are to be cancelled.
+        let timers = self.acceptor.schedule(after: TimeAmount(deadline)) { self.cancelServing() }
         await withTaskCancellationHandler {
             await self.acceptor.waitUntilAllAreGone()
         } onCancel: {
-            self.cancelServing(handlers)
+            self.cancelServing()
         }
         for timer in timers { timer.cancel() }
     }

@@ -96,7 +96,7 @@ extension Connection {
         self.receivers.append(Receiver(waiter: waiter, request: request, untilShutdown: untilShutdown))
         // A request for more than the read-ahead allows reading to continue.
         self.resumeDecrypting()
-        if untilShutdown, self.isShuttingDown, waiter.isWaiting { return self.giveUpReceiving(waiter, .success(nil)) }
+        if untilShutdown, self.endsReceivingNow, waiter.isWaiting { return self.giveUpReceiving(waiter, .success(nil)) }
         guard waiter.isWaiting, let timeout else { return }
         if timeout <= .zero { return self.receivingTimedOut(waiter, timeout) }
         let id = waiter.id
@@ -122,10 +122,13 @@ extension Connection {
     /// Ends the calls that wait and have asked to be ended by a graceful shutdown, now and from now on.
     func beginShutdown() {
         self.isShuttingDown = true
-        while let receiver = self.receivers.first(where: { $0.untilShutdown }) {
+        while self.endsReceivingNow, let receiver = self.receivers.first(where: { $0.untilShutdown }) {
             self.giveUpReceiving(receiver.waiter, .success(nil))
         }
     }
+
+    /// Whether a graceful shutdown ends calls that wait: not in the middle of a packet or a line, whose rest is still waited for.
+    private var endsReceivingNow: Bool { self.isShuttingDown && self.machine.queue.bytes.readableBytes == 0 }
 
     /// Ends the waiting calls if the machine refuses them.
     func perform(_ decision: ConnectionMachine.WaitingCalls) {
