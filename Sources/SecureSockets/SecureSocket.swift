@@ -58,7 +58,7 @@ public final class SecureSocket: Sendable {
         try await self.connection.receive(.next, timeout: timeout)
     }
 
-    @usableFromInline func receive(untilShutdown: Bool) async throws(SecureSocketError) -> ByteBuffer? {
+    func receive(untilShutdown: Bool) async throws(SecureSocketError) -> ByteBuffer? {
         try await self.connection.receive(.next, timeout: nil, untilShutdown: untilShutdown)
     }
 

@@ -23,6 +23,10 @@ package struct ReceiveQueue: Sendable {
     }
 
     package let framing: Framing
+    /// Whether there is no framing: asked for every message, and cheaper than a comparison.
+    private let isPlain: Bool
+    /// The length of a packet's header; 0 if packets have none.
+    private let headerLength: Int
     package let maximumPacketSize: Int
     /// The number of bytes that are read from the network before they are requested.
     package let readAhead: Int
@@ -33,6 +37,8 @@ package struct ReceiveQueue: Sendable {
 
     package init(framing: Framing, maximumPacketSize: Int, readAhead: Int) {
         self.framing = framing
+        self.isPlain = framing == .none
+        self.headerLength = framing.headerLength
         self.maximumPacketSize = maximumPacketSize
         self.readAhead = readAhead
     }
@@ -42,9 +48,9 @@ package struct ReceiveQueue: Sendable {
     ///
     /// A whole packet is gathered even if it is larger than the read-ahead. Memory grows with what has arrived, not with what is announced.
     package func limit(for request: Request?) -> Int {
+        if self.isPlain, request == nil || request == .next { return self.readAhead }
         var needed = 0
         switch (self.framing, request) {
-        case (.none, nil), (.none, .next?): return self.readAhead
         case (.none, .line(let maximumLength)?): return self.limit(forTerminatedUpTo: maximumLength)
         case (.line, _), (.crlfLine, _), (.delimiter, _): return self.limit(forTerminatedUpTo: self.maximumPacketSize)
         case (_, .exactly(let count)?): needed = count
@@ -63,10 +69,12 @@ package struct ReceiveQueue: Sendable {
 
     /// Serves a request from what has arrived.
     package mutating func take(_ request: Request) -> Answer {
-        switch (self.framing, request) {
-        case (.none, .next):
+        if self.isPlain, case .next = request {
             guard self.bytes.readableBytes > 0 else { return .wait }
             return .bytes(self.takeAll())
+        }
+        if self.headerLength > 0 { return self.takePacketWithHeader() }
+        switch (self.framing, request) {
         case (.none, .exactly(let count)):
             guard self.bytes.readableBytes >= count else { return .wait }
             return self.takeSlice(count).map { .bytes($0) } ?? .wait
@@ -74,16 +82,18 @@ package struct ReceiveQueue: Sendable {
             let answer = self.takeTerminated(by: .line, maximumLength: maximumLength)
             if case .oversized = answer { return .lineTooLong }
             return answer
-        case (.line, _), (.crlfLine, _), (.delimiter, _):
+        case (_, _):
             guard let terminator = self.framing.terminator else { return .wait }
             return self.takeTerminated(by: terminator, maximumLength: self.maximumPacketSize)
-        case (_, _):
-            guard let announced = self.framing.announcedLength(in: self.bytes) else { return .wait }
-            guard announced <= self.maximumPacketSize else { return .oversized(announced) }
-            guard self.bytes.readableBytes >= self.framing.headerLength + announced else { return .wait }
-            self.bytes.moveReaderIndex(forwardBy: self.framing.headerLength)
-            return self.takeSlice(announced).map { .bytes($0) } ?? .wait
         }
+    }
+
+    private mutating func takePacketWithHeader() -> Answer {
+        guard let announced = self.framing.announcedLength(in: self.bytes) else { return .wait }
+        guard announced <= self.maximumPacketSize else { return .oversized(announced) }
+        guard self.bytes.readableBytes >= self.headerLength + announced else { return .wait }
+        self.bytes.moveReaderIndex(forwardBy: self.headerLength)
+        return self.takeSlice(announced).map { .bytes($0) } ?? .wait
     }
 
     /// Removes the bytes before the terminator, and the terminator. Returns the bytes.

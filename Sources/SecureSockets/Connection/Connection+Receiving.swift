@@ -93,7 +93,8 @@ extension Connection {
         _ waiter: Waiter<ByteBuffer?>, _ request: ReceiveQueue.Request, _ timeout: Duration?, _ untilShutdown: Bool
     ) {
         self.assignID(to: waiter)
-        self.receivers.append(Receiver(waiter: waiter, request: request, untilShutdown: untilShutdown))
+        waiter.endsAtShutdown = untilShutdown
+        self.receivers.append(Receiver(waiter: waiter, request: request))
         // A request for more than the read-ahead allows reading to continue.
         self.resumeDecrypting()
         if untilShutdown, self.endsReceivingNow, waiter.isWaiting { return self.giveUpReceiving(waiter, .success(nil)) }
@@ -122,7 +123,7 @@ extension Connection {
     /// Ends the calls that wait and have asked to be ended by a graceful shutdown, now and from now on.
     func beginShutdown() {
         self.isShuttingDown = true
-        while self.endsReceivingNow, let receiver = self.receivers.first(where: { $0.untilShutdown }) {
+        while self.endsReceivingNow, let receiver = self.receivers.first(where: { $0.waiter.endsAtShutdown }) {
             self.giveUpReceiving(receiver.waiter, .success(nil))
         }
     }

@@ -24,7 +24,7 @@ extension Connection {
             self.isOpen, self.sendQueue.isEmpty, self.transport.isWritable,
             self.engine.pendingOutput + payload.readableBytes <= self.options.outputLimit
         else { return nil }
-        return self.options.framing == .none ? self.encrypt(payload) : self.encryptPacket(payload)
+        return self.isFramed ? self.encryptPacket(payload) : self.encrypt(payload)
     }
 
     private func startSending(_ waiter: Waiter<Void>, _ payload: ByteBuffer, _ timeout: Duration?) {
@@ -51,15 +51,16 @@ extension Connection {
     /// The connection's state is checked before the argument.
     private func refusal(of payload: ByteBuffer) -> SecureSocketError? {
         if let refusal = self.machine.sendRefusal { return self.error(for: refusal, .sending) }
+        guard self.isFramed else { return nil }
         let framing = self.options.framing.framing
-        if framing == .none { return nil }
         guard payload.readableBytes <= framing.largestPayload else {
             return SecureSocketError(
                 .packetTooLarge, blame: .caller, step: .sending,
                 "a packet of \(payload.readableBytes) bytes is longer than its header can say (\(framing.largestPayload))",
                 advice: "Send it in parts, or use a longer packet header")
         }
-        guard framing.terminator == nil || !framing.isBroken(by: payload) else {
+        if framing.headerLength > 0 { return nil }
+        guard !framing.isBroken(by: payload) else {
             return SecureSocketError(
                 .invalidArgument, blame: .caller, step: .sending,
                 framing == .line || framing == .crlfLine

@@ -24,6 +24,8 @@ final class Connection: @unchecked Sendable {
     let transport: any Transport
     let engine: TLSEngine
     let options: SocketOptions
+    /// Whether the stream is divided into packets: asked for every message.
+    let isFramed: Bool
     /// The peer as the caller specified it; nil for an accepted connection.
     private let peerName: String?
     /// Stored, because they are available also after the connection has gone.
@@ -92,6 +94,7 @@ final class Connection: @unchecked Sendable {
         self.transport = transport
         self.engine = engine
         self.options = options
+        self.isFramed = options.framing != .none
         self.peerName = peerName
         self.localAddress = transport.localAddress
         self.remoteAddress = transport.remoteAddress
@@ -106,8 +109,6 @@ final class Connection: @unchecked Sendable {
     struct Receiver {
         let waiter: Waiter<ByteBuffer?>
         let request: ReceiveQueue.Request
-        /// Whether the call ends with nil when a graceful shutdown begins.
-        let untilShutdown: Bool
     }
 
     /// The request of the first waiting call.

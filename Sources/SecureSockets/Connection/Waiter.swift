@@ -18,6 +18,8 @@ final class Waiter<Success: Sendable>: @unchecked Sendable {
     private var timer: EventLoopExecutor.Timer?
     /// The identifier of this call in the connection's queues.
     var id: UInt64 = 0
+    /// Whether the call ends, with nil, when a graceful shutdown begins.
+    var endsAtShutdown = false
 
     /// The calling task, if it needs no cancellation handler.
     let task: LoopTask?

@@ -38,7 +38,7 @@ final class HandlerTasks: Sendable {
     /// The task's frames, down to where the handler waits for bytes, are a good part of an idle connection's memory: with little between this
     /// closure and the handler, and no cancellation handler, they fit into one block of 1 KiB.
     func add(
-        _ socket: SecureSocket, _ handler: @escaping @Sendable (SecureSocket) async throws -> Void,
+        _ socket: SecureSocket, _ handler: @escaping @concurrent @Sendable (SecureSocket) async throws -> Void,
         ended: @escaping @Sendable ((any Error)?) -> Void
     ) {
         let loopTask = LoopTask(on: socket.connection.executor)
