@@ -29,7 +29,7 @@ extension SSL.Options {
             default: .required
             }
         settings.depth = self.depth
-        settings.ciphers = self.ciphers.map { .lenient($0) } ?? .library
+        settings.cipherSuites = self.ciphers.map { .lenient($0) } ?? .library
         if let cachetimeout {
             settings.sessionLifetime = cachetimeout == 0 ? .none : .seconds(UInt32(clamping: cachetimeout))
         }

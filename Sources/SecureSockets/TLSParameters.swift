@@ -40,7 +40,7 @@ extension TLSParameters {
         }
         var settings = TLSSettings(role: role)
         settings.versions = self.versions.lowerBound.version...self.versions.upperBound.version
-        settings.ciphers = try self.cipherList.map { .strict($0) } ?? .forwardSecretAEAD
+        settings.cipherSuites = try self.cipherList.map { .strict($0) } ?? .forwardSecretAEAD
         settings.groups = self.groups.map(\.group)
         settings.applicationProtocols = self.applicationProtocols
         settings.depth = self.maximumChainDepth

@@ -60,13 +60,13 @@ package final class TLSContext: @unchecked Sendable {
         guard !groups.isEmpty, SSL_CTX_set1_group_ids(self.pointer, groups, groups.count) == 1 else {
             throw .groups(ErrorQueue.drain().first)
         }
-        switch self.settings.ciphers {
+        switch self.settings.cipherSuites {
         case .forwardSecretAEAD, .library: break
         case .strict(let list), .lenient(let list):
             // BoringSSL stops at a NUL character.
             guard !list.utf8.contains(0) else { throw .ciphers(list, nil) }
         }
-        switch self.settings.ciphers {
+        switch self.settings.cipherSuites {
         case .forwardSecretAEAD:
             // Expressed as exclusions to keep the library's order, which depends on the processor's support for AES.
             try self.check(SSL_CTX_set_strict_cipher_list(self.pointer, "ALL:!kRSA:!aPSK:!SHA1:!ECDHE-RSA-AES128-SHA256"))
@@ -224,7 +224,8 @@ package final class TLSContext: @unchecked Sendable {
             withUnsafeBytes(of: UInt64(bytes.count).bigEndian) { text.append(contentsOf: $0) }
             text.append(contentsOf: bytes)
         }
-        add(Array("\(settings.role) \(settings.verification) \(settings.depth) \(settings.versions) \(settings.ciphers)".utf8))
+        add(Array("\(settings.role) \(settings.verification) \(settings.depth)".utf8))
+        add(Array("\(settings.versions) \(settings.cipherSuites)".utf8))
         add(Array("\(settings.acceptsPartialChains) \(settings.legacyCertificates.rawValue)".utf8))
         add(Array(settings.applicationProtocols.joined(separator: ",").utf8))
         add(settings.identity?.chain?.digest ?? [])

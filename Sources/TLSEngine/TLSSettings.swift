@@ -43,7 +43,8 @@ package struct TLSSettings: Sendable {
         case required
     }
 
-    package enum Ciphers: Sendable, Hashable {
+    /// The cipher suites that a context offers and accepts. Those of TLS 1.3 cannot be configured.
+    package enum CipherSuiteSelection: Sendable, Hashable {
         /// TLS 1.2 suites with ephemeral keys and authenticated encryption only (RFC 9325 §4.2): ECDHE with AES-GCM or ChaCha20-Poly1305.
         case forwardSecretAEAD
         /// All TLS 1.2 suites that BoringSSL supports, older ones included.
@@ -65,7 +66,7 @@ package struct TLSSettings: Sendable {
     /// The kinds of weak certificates that are accepted below the trusted one.
     package var legacyCertificates: LegacyCertificateOptions = []
     package var versions: ClosedRange<TLSVersion>
-    package var ciphers: Ciphers
+    package var cipherSuites: CipherSuiteSelection
     package var groups: [TLSGroup]
     /// Protocol names in order of preference (RFC 7301). If empty, the extension is not used.
     package var applicationProtocols: [String]
@@ -90,7 +91,7 @@ package struct TLSSettings: Sendable {
         self.verification = .none
         self.depth = 10
         self.versions = .v1_2 ... .v1_3
-        self.ciphers = .forwardSecretAEAD
+        self.cipherSuites = .forwardSecretAEAD
         self.groups = TLSGroup.usual
         self.applicationProtocols = []
     }

@@ -5,16 +5,16 @@ import TestSupport
 import Testing
 
 @Suite struct `TLS 1_2 suites` {
-    private func settings(_ role: TLSSettings.Role, _ ciphers: TLSSettings.Ciphers) throws -> TLSSettings {
+    private func settings(_ role: TLSSettings.Role, _ cipherSuites: TLSSettings.CipherSuiteSelection) throws -> TLSSettings {
         let certificates = try TestCertificates.shared.get()
         var settings = TLSSettings(role: role)
-        settings.ciphers = ciphers
+        settings.cipherSuites = cipherSuites
         settings.versions = .v1_2 ... .v1_2
         if role == .server { settings.identity = certificates.server.identity.identity }
         return settings
     }
 
-    private func meet(_ client: TLSSettings.Ciphers, _ server: TLSSettings.Ciphers) throws -> String? {
+    private func meet(_ client: TLSSettings.CipherSuiteSelection, _ server: TLSSettings.CipherSuiteSelection) throws -> String? {
         let pair = EnginePair(
             client: try TLSEngine(client: TLSContext(self.settings(.client, client)), serverName: nil, expecting: nil),
             server: try TLSEngine(server: TLSContext(self.settings(.server, server))))
@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test func `of the old kind are taken only from a list`() throws {
-        let old = TLSSettings.Ciphers.strict("ECDHE-ECDSA-AES128-SHA")
+        let old = TLSSettings.CipherSuiteSelection.strict("ECDHE-ECDSA-AES128-SHA")
         #expect(try self.meet(old, .forwardSecretAEAD) == nil)
         #expect(try self.meet(old, .library) == "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA")
         #expect(try self.meet(old, old) == "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA")
@@ -45,7 +45,7 @@ import Testing
 
     @Test func `are chosen in the order of the server's list, if it has one`() throws {
         let names = ["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256"]
-        let backwards = TLSSettings.Ciphers.strict(names.reversed().joined(separator: ":"))
+        let backwards = TLSSettings.CipherSuiteSelection.strict(names.reversed().joined(separator: ":"))
         let forwards = names.joined(separator: ":")
         #expect(try self.meet(backwards, .strict(forwards)) == "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")
         #expect(try self.meet(backwards, .lenient("NONSENSE:" + forwards)) == "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")
