@@ -23,9 +23,8 @@ struct Benchmark: AsyncParsableCommand {
             Options such as --quick, --rounds, --only, --peer and --json: benchmark run --help.
             """,
         subcommands: [
-            Run.self, Clients.self, Sizes.self, Latency.self, Scale.self, Loops.self, Doors.self, All.self, Instructions.self,
-            Serve.self,
-            ServeDoor.self, Client.self,
+            Run.self, Clients.self, Sizes.self, Latency.self, Scale.self, Loops.self, Interfaces.self, All.self,
+            Instructions.self, Serve.self, ServeInterface.self, Client.self,
         ],
         defaultSubcommand: Run.self)
 }
@@ -40,7 +39,7 @@ struct MeasuringOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Another server, which speaks the protocol in Protocol.swift, measured beside the others. {port}, {certificate} and {key} (PEM \
-            files) stand for what it has to use. It must be one process. Not measured in loops and doors. Can be given several times. \
+            files) stand for what it has to use. It must be one process. Not measured in loops and interfaces. Can be given several times. \
             On Linux.
             """, valueName: "name=command"))
     var peers: [PeerCommand] = []
@@ -115,10 +114,10 @@ struct Loops: AsyncParsableCommand {
     func run() async throws { try await Runner(self.options).run([.loops]) }
 }
 
-struct Doors: AsyncParsableCommand {
+struct Interfaces: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Compares the ways to get messages: echoes through each.")
     @OptionGroup var options: MeasuringOptions
-    func run() async throws { try await Runner(self.options).run([.doors]) }
+    func run() async throws { try await Runner(self.options).run([.interfaces]) }
 }
 
 struct All: AsyncParsableCommand {

@@ -1,11 +1,11 @@
 extension Suite {
     /// Whether one way to get messages is dearer than another.
-    static func doorCases(_ options: MeasuringOptions) -> [Case] {
+    static func interfaceCases(_ options: MeasuringOptions) -> [Case] {
         let count = options.scaled(200_000)
         return [
             Case(
                 name: "echo 128 B, 32 connections", parameters: ["bytes": 128, "connections": 32],
-                contenders: Door.allCases.map(\.contender), isForPeers: false
+                contenders: Interface.allCases.map(\.contender), isForPeers: false
             ) { bench in
                 let cost = try await bench.echo(count, size: 128, connections: 32)
                 return [Reading(figure: .echoCost, value: cost.microsecondsEach)]
@@ -14,10 +14,10 @@ extension Suite {
     }
 }
 
-extension Door {
+extension Interface {
     var contender: Contender {
         Contender(
-            id: self.rawValue, title: self.rawValue, server: .ours(["door", self.rawValue]), framing: self.header,
+            id: self.rawValue, title: self.rawValue, server: .ours(["interface", self.rawValue]), framing: self.header,
             echoesAtOnce: true)
     }
 }

@@ -4,7 +4,7 @@ import NIOCore
 import SecureSockets
 
 /// The ways in which a program can get its messages from SecureSockets. None should be much dearer than another.
-enum Door: String, CaseIterable, ExpressibleByArgument, Sendable {
+enum Interface: String, CaseIterable, ExpressibleByArgument, Sendable {
     case incoming, receive, mailbox
     case framed1 = "framed-1"
     case framed2 = "framed-2"
@@ -24,19 +24,19 @@ enum Door: String, CaseIterable, ExpressibleByArgument, Sendable {
     var isClassic: Bool { self == .classicRecv || self == .classicActive }
 }
 
-/// A server that echoes through one door, and nothing else.
-enum DoorServer {
-    static func run(_ door: Door, _ settings: ServerSettings, ready: (Int) -> Void) async throws {
-        if door.isClassic { return try await Self.serveClassic(door, settings, ready) }
+/// A server that echoes through one interface, and nothing else.
+enum InterfaceServer {
+    static func run(_ interface: Interface, _ settings: ServerSettings, ready: (Int) -> Void) async throws {
+        if interface.isClassic { return try await Self.serveClassic(interface, settings, ready) }
         let identity = try TLSIdentity(certificateChain: .file(settings.certificate), privateKey: .file(settings.key))
         var options = SocketOptions()
-        options.framing = door.header
+        options.framing = interface.header
         let listener = try await SecureListener.bind(
             // On the loops of the program, as the classic interface: more loops wake more often for the same messages.
             host: settings.host, port: settings.port, tls: TLSServerConfiguration(identity: identity), options: options)
         ready(listener.localEndpoint.port)
         try await listener.serve { socket in
-            switch door {
+            switch interface {
             case .receive: while let bytes = try await socket.receive() { try await socket.send(bytes) }
             case .mailbox:
                 let mailbox = Mailbox()
@@ -47,12 +47,12 @@ enum DoorServer {
         }
     }
 
-    private static func serveClassic(_ door: Door, _ settings: ServerSettings, _ ready: (Int) -> Void) async throws {
+    private static func serveClassic(_ interface: Interface, _ settings: ServerSettings, _ ready: (Int) -> Void) async throws {
         let listener = try await SSL.listen(
             settings.port,
             [
                 .certfile(settings.certificate), .keyfile(settings.key), .ip("127.0.0.1"), .binary, .nodelay(true),
-                .active(door == .classicActive), .backlog(1024),
+                .active(interface == .classicActive), .backlog(1024),
             ])
         ready(try SSL.port(listener))
         // As many processes accept as the load has connections; each serves one after the other.
@@ -62,7 +62,7 @@ enum DoorServer {
                     let process = SSL.spawn {
                         while true {
                             guard let socket = try? await SSL.accept(listener) else { continue }
-                            try? await Self.echo(socket, door)
+                            try? await Self.echo(socket, interface)
                             SSL.close(socket)
                         }
                     }
@@ -72,8 +72,8 @@ enum DoorServer {
         }
     }
 
-    private static func echo(_ socket: SSL.Socket, _ door: Door) async throws {
-        if door == .classicRecv {
+    private static func echo(_ socket: SSL.Socket, _ interface: Interface) async throws {
+        if interface == .classicRecv {
             while true { try await SSL.send(socket, try await SSL.recv(socket, 0)) }
         }
         while case .ssl(_, let bytes) = try await SSL.receive() { try await SSL.send(socket, bytes) }

@@ -6,7 +6,7 @@ import SecureSockets
 /// Counts the instructions that our servers execute: the one figure that a busy machine does not change.
 struct Instructions: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "What a message through each door, and a connection, cost in instructions; needs valgrind and objcopy.",
+        abstract: "What a message through each interface, and a connection, cost in instructions; needs valgrind and objcopy.",
         discussion: """
             In user mode, of the server only: a server runs under valgrind with less and with more work, and the difference counts. \
             Valgrind's processor has no AVX-512 and no VAES, so the library's cryptography takes more there than it does.
@@ -33,14 +33,14 @@ struct Instructions: AsyncParsableCommand {
         }
         if messages.count > 1, let cheapest = messages.min(), let dearest = messages.max() {
             let percent = (dearest - cheapest) * 100 / max(1, cheapest)
-            Terminal.say("the dearest door costs \(percent) % more than the cheapest; \(Self.mostPercent) % are allowed")
-            if percent > Self.mostPercent { faults.append("a door is too much dearer than another") }
+            Terminal.say("the dearest interface costs \(percent) % more than the cheapest; \(Self.mostPercent) % are allowed")
+            if percent > Self.mostPercent { faults.append("an interface is too much dearer than another") }
         }
         guard self.check, !faults.isEmpty else { return }
         throw BenchmarkError("\(faults.joined(separator: "; ")). See CONTRIBUTING, Counting")
     }
 
-    /// How much more a message may cost through one door than through another.
+    /// How much more a message may cost through one interface than through another.
     private static let mostPercent = 15
     private static let widths = [37, 15, 0]
 }
@@ -50,17 +50,17 @@ private struct InstructionBudget {
     enum Work { case message, connection }
 
     let name: String
-    let door: Door
+    let interface: Interface
     let work: Work
     /// Some 8 % above what was counted when this was written.
     let limit: Int
 
     static let all =
-        [InstructionBudget(name: "a connection", door: .incoming, work: .connection, limit: 2_150_000)]
+        [InstructionBudget(name: "a connection", interface: .incoming, work: .connection, limit: 2_150_000)]
         + [
-            (Door.incoming, 16_700), (.receive, 16_700), (.mailbox, 17_200), (.framed1, 17_300), (.framed2, 17_300),
+            (Interface.incoming, 16_700), (.receive, 16_700), (.mailbox, 17_200), (.framed1, 17_300), (.framed2, 17_300),
             (.framed4, 17_300), (.classicRecv, 17_600), (.classicActive, 18_500),
-        ].map { InstructionBudget(name: "a message of 128 B, \($0.rawValue)", door: $0, work: .message, limit: $1) }
+        ].map { InstructionBudget(name: "a message of 128 B, \($0.rawValue)", interface: $0, work: .message, limit: $1) }
 }
 
 /// Runs servers under valgrind.
@@ -91,12 +91,12 @@ private struct InstructionCounter {
         let server = try ServerProcess(
             [
                 "valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", "--log-file=\(log)",
-                self.program, "door", budget.door.rawValue,
+                self.program, "interface", budget.interface.rawValue,
             ] + self.identity.options,
             of: "/usr/bin/env")
         switch budget.work {
-        case .message: try await self.echo(times, budget.door, at: server.port)
-        case .connection: for _ in 0..<times { try await self.echo(1, budget.door, at: server.port) }
+        case .message: try await self.echo(times, budget.interface, at: server.port)
+        case .connection: for _ in 0..<times { try await self.echo(1, budget.interface, at: server.port) }
         }
         server.stop()
         let text = try String(contentsOfFile: log, encoding: .utf8)
@@ -107,9 +107,9 @@ private struct InstructionCounter {
         return count
     }
 
-    private func echo(_ times: Int, _ door: Door, at port: Int) async throws {
+    private func echo(_ times: Int, _ interface: Interface, at port: Int) async throws {
         var options = SocketOptions()
-        options.framing = door.header
+        options.framing = interface.header
         let socket = try await SecureSocket.connect(
             to: "127.0.0.1", port: port, tls: self.identity.client, options: options, timeout: .seconds(60))
         let message = ByteBuffer(repeating: 7, count: 128)

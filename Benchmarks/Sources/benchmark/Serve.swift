@@ -36,16 +36,16 @@ struct Serve: AsyncParsableCommand {
     }
 }
 
-/// One door's server, in this process.
-struct ServeDoor: AsyncParsableCommand {
+/// One interface's server, in this process.
+struct ServeInterface: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "door", abstract: "Echoes through one door.", shouldDisplay: false)
+        commandName: "interface", abstract: "Echoes through one interface.", shouldDisplay: false)
 
-    @Argument var door: Door
+    @Argument var interface: Interface
     @OptionGroup var settings: ServerSettings
 
     func run() async throws {
         self.settings.prepare()
-        try await DoorServer.run(self.door, self.settings, ready: ServerProcess.tell)
+        try await InterfaceServer.run(self.interface, self.settings, ready: ServerProcess.tell)
     }
 }

@@ -1,6 +1,6 @@
 /// A set of cases that answers one question.
 enum Suite: String, CaseIterable, Codable, Sendable {
-    case main, clients, sizes, latency, scale, loops, doors
+    case main, clients, sizes, latency, scale, loops, interfaces
 
     var title: String {
         switch self {
@@ -10,7 +10,7 @@ enum Suite: String, CaseIterable, Codable, Sendable {
         case .latency: "Round trips of 128 B"
         case .scale: "Costs as open connections grow"
         case .loops: "More than one core"
-        case .doors: "Ways to get messages"
+        case .interfaces: "Ways to get messages"
         }
     }
 
@@ -30,7 +30,7 @@ enum Suite: String, CaseIterable, Codable, Sendable {
         case .latency: Self.latencyCases(options)
         case .scale: Self.scaleCases(options)
         case .loops: Self.loopCases(options)
-        case .doors: Self.doorCases(options)
+        case .interfaces: Self.interfaceCases(options)
         }
     }
 }

@@ -2,12 +2,12 @@ import Foundation
 
 /// Results for people, a line at a time as they come.
 ///
-/// Stacks stand in columns, with the ratio of ours to each peer; the doors, which are all ours, in lines.
+/// Stacks stand in columns, with the ratio of ours to each peer; the interfaces, which are all ours, in lines.
 struct Table {
     private let suite: Suite
     private let peers: [Contender]
     private let widths: [Int]
-    private static let doorWidths = [17, 19, 0]
+    private static let interfaceWidths = [17, 19, 0]
 
     init(of suite: Suite, _ options: MeasuringOptions) {
         self.suite = suite
@@ -17,8 +17,8 @@ struct Table {
 
     func begin() {
         Terminal.say("\n\(self.suite.title)")
-        if self.suite == .doors {
-            Terminal.say(row: ["door", "CPU µs a message", "of the cheapest"], widths: Self.doorWidths)
+        if self.suite == .interfaces {
+            Terminal.say(row: ["interface", "CPU µs a message", "of the cheapest"], widths: Self.interfaceWidths)
         } else {
             let peers = self.peers.flatMap { [$0.title, "ratio"] }
             Terminal.say(row: ["case", Stack.secureSockets.title] + peers + ["unit"], widths: self.widths)
@@ -26,7 +26,7 @@ struct Table {
     }
 
     func add(_ results: [Result]) {
-        for result in results { self.suite == .doors ? self.addDoors(result) : self.add(result) }
+        for result in results { self.suite == .interfaces ? self.addInterfaces(result) : self.add(result) }
     }
 
     private func add(_ result: Result) {
@@ -41,12 +41,12 @@ struct Table {
         Terminal.say(row: columns, widths: self.widths)
     }
 
-    private func addDoors(_ result: Result) {
+    private func addInterfaces(_ result: Result) {
         let cheapest = result.medians.values.min() ?? 1
-        for door in Door.allCases {
-            guard let figure = result.medians[door.rawValue] else { continue }
+        for interface in Interface.allCases {
+            guard let figure = result.medians[interface.rawValue] else { continue }
             Terminal.say(
-                row: [door.rawValue, Self.number(figure), Self.number(figure / cheapest)], widths: Self.doorWidths)
+                row: [interface.rawValue, Self.number(figure), Self.number(figure / cheapest)], widths: Self.interfaceWidths)
         }
     }
 
