@@ -3,7 +3,7 @@ public import NIOCore
 import Synchronization
 import TLSEngine
 
-/// A listening socket: where clients connect to.
+/// A listening socket, to which TLS clients connect.
 ///
 /// ```swift
 /// let identity = try TLSIdentity(certificateChain: "server.pem", privateKey: "server.key")
@@ -13,11 +13,11 @@ import TLSEngine
 /// }
 /// ```
 ///
-/// When nobody refers to a listener any more, it is closed.
+/// A listener is closed when it is deallocated.
 public final class SecureListener: Sendable {
     let acceptor: Acceptor
     private let group: any EventLoopGroup
-    /// Unlike any other's in this program, also of a socket or of what another interface numbers.
+    /// A number that is unique in this process among sockets, listeners and whatever else an interface above this one numbers.
     package let id = SecureSocket.nextID()
     private let closing = Atomic<Bool>(false)
     private let owner = Mutex(Owner())
@@ -25,7 +25,7 @@ public final class SecureListener: Sendable {
     private let handlers = Mutex<HandlerTasks?>(nil)
     private let shuttingDown = Atomic<Bool>(false)
 
-    /// Where it listens; the port is the one that was picked if 0 was asked for.
+    /// The local address and port. If port 0 was requested, the port is the one that the operating system chose.
     public let localEndpoint: SocketEndpoint
 
     private init(_ acceptor: Acceptor, _ group: any EventLoopGroup, _ localEndpoint: SocketEndpoint) {
@@ -39,18 +39,19 @@ public final class SecureListener: Sendable {
         self.acceptor.closeUnclaimed()
     }
 
-    /// Listens on a port.
+    /// Creates a listener on a port.
     ///
     /// - Parameters:
-    ///   - host: The local address to listen on, for example `127.0.0.1`. Default: nil, all addresses of this machine, IPv6 and IPv4.
-    ///   - port: 0 to 65535; 0 picks a free one, see ``localEndpoint``.
-    ///   - tls: The identity, and what is asked of clients.
-    ///   - options: The options of the sockets it accepts.
+    ///   - host: The local address to listen on, for example `127.0.0.1`. Default: nil; all addresses of this machine, IPv6 and IPv4.
+    ///   - port: The port, 0 to 65535. With 0, the operating system chooses a free one; see ``localEndpoint``.
+    ///   - tls: The server's identity and TLS settings.
+    ///   - options: The options of the accepted sockets.
     ///   - listening: The options of the listener itself.
-    ///   - group: The event loops that connections are spread over. A group of SwiftNIO's must not be shut down before its sockets are
-    ///     closed: nothing that is asked of them after that is answered.
-    ///   - logger: Where failures of `serve` are logged, at most ten lines of a kind in ten seconds: handshakes and handlers at level
-    ///     `info`, a lack of file descriptors or a blocked event loop at level `warning`, clients that leave without a word at level `debug`.
+    ///   - group: The event loops over which connections are distributed. Shut down a group of SwiftNIO's only after its sockets are
+    ///     closed: calls made afterwards never return.
+    ///   - logger: The logger for failures of `serve`, with at most ten lines of a kind in ten seconds. Failed handshakes and handlers are
+    ///     logged at level `info`, a lack of file descriptors and a blocked event loop at `warning`, and clients that disconnect without
+    ///     sending anything at `debug`.
     /// - Throws: ``SecureSocketError``: `addressInUse`, `accessDenied`, `addressNotAvailable`, `tooManyOpenFiles`, `invalidArgument`.
     public static func bind(
         host: String? = nil,
@@ -97,19 +98,21 @@ public final class SecureListener: Sendable {
 
     /// Accepts one connection: waits for a client and completes the handshake with it.
     ///
-    /// Any number of tasks may call this at a time; clients go to them in the order of the calls, and one that stays silent holds up
-    /// one call only. A failed handshake ends one call; the listener is unharmed.
+    /// Any number of tasks may call this function at the same time. Clients are assigned to the calls in order, and a silent client delays
+    /// one call only. A failed handshake fails one call and does not affect the listener.
     ///
-    /// - Parameter timeout: For client and handshake together; nil: for ever. ``ListenerOptions/handshakeTimeout`` bounds the handshake in
-    ///   any case. A connection in its handshake is then dropped; one that still waits in the queue is left for the next call, as is every
-    ///   one if the timeout is zero.
-    /// - Throws: ``SecureSocketError``: `timedOut`, `closed`, `cancelled`, and the reasons of a failed handshake.
+    /// When the timeout expires, a connection in its handshake is dropped, and one that still waits in the queue is left for the next call.
+    /// With a timeout of zero, the call accepts no connection and fails with `timedOut`.
+    ///
+    /// - Parameter timeout: The maximum time for waiting and handshake together; nil means no limit. ``ListenerOptions/handshakeTimeout``
+    ///   limits the handshake in any case.
+    /// - Throws: ``SecureSocketError``: `timedOut`, `closed`, `cancelled`, or the reason for the failed handshake.
     public func accept(timeout: Duration? = nil) async throws(SecureSocketError) -> SecureSocket {
         try await self.accept(timeout: timeout, isForCaller: true)
     }
 
-    /// - Parameter isForCaller: Whether the caller will use the socket itself, which is then on the caller's event loop, if that is one of
-    ///   the listener's; otherwise the sockets are spread over the loops.
+    /// - Parameter isForCaller: Whether the caller will use the socket itself. The socket is then on the caller's event loop, if that
+    ///   belongs to the listener. Otherwise sockets are distributed over the loops.
     package func accept(
         timeout: Duration?, isForCaller: Bool
     ) async throws(SecureSocketError) -> SecureSocket {
@@ -117,7 +120,7 @@ public final class SecureListener: Sendable {
         return try await self.acceptor.accept(timeout: timeout, on: loop)
     }
 
-    /// The connections that clients make, each with its handshake complete.
+    /// A sequence of the accepted connections, each with its handshake complete.
     ///
     /// ```swift
     /// try await withThrowingDiscardingTaskGroup { group in
@@ -127,37 +130,42 @@ public final class SecureListener: Sendable {
     /// }
     /// ```
     ///
-    /// Handshakes run side by side; one that fails is logged and does not affect the others. At most 64 established connections wait to be
-    /// taken; when the program takes none, further clients wait in the operating system's queue. The sequence ends when the listener is
-    /// closed and the connections that were under way have been returned. Several tasks may iterate; each connection goes to one of them.
+    /// Handshakes run concurrently. One that fails is logged and does not affect the others. At most 64 established connections are
+    /// buffered for the program; further clients wait in the operating system's queue. The sequence ends when the listener is closed and
+    /// the connections that were in progress have been returned. Several tasks may iterate over it; each connection is returned to one of
+    /// them.
     ///
-    /// ``serve(maximumConnections:handshakeFailed:_:)`` limits the number of connections, runs each handler on its connection's event loop and
-    /// shuts down gracefully; prefer it where it fits.
+    /// Prefer ``serve(maximumConnections:handshakeFailed:_:)`` where possible: it limits the number of connections, runs each handler on
+    /// its connection's event loop, and supports graceful shutdown.
     public var connections: IncomingConnections { IncomingConnections(listener: self) }
 
-    /// Accepts connections and runs `handler` for each, as a task on the connection's own event loop: a reply leaves without a change
-    /// of thread. The tasks inherit priority and task-local values, as children do. The handler must not block its thread.
+    /// Accepts connections and runs `handler` for each, as a task on the connection's event loop.
     ///
-    /// When the handler returns, its socket is closed, and the peer is told that the stream is complete. When it throws, what it has sent
-    /// is still delivered, but the stream ends without `close_notify`: the peer sees that it was cut off, and not that all was said.
+    /// A reply is sent without a change of thread. The handler must not block its thread. The tasks inherit priority and task-local values
+    /// as child tasks do.
     ///
-    /// Handshakes run side by side; one that fails does not affect the others. Returns when the listener is closed and all handlers have
-    /// returned, which is the graceful way to stop: clients that were connected before are still served, those in their handshake as well.
-    /// (Not those beyond `maximumConnections` or ``ListenerOptions/maximumHandshakes``, which wait in the operating system's queue, nor, on loops
-    /// of NIO's, any that do: closing the port resets them.)
-    /// **Cancelling** the task cancels the handlers and drops handshakes. In both cases the listener is closed, and what the handlers sent
-    /// has been delivered or given up, when this returns.
+    /// When the handler returns, its socket is closed with `close_notify`, which tells the peer that the stream is complete. When it
+    /// throws, the bytes it has sent are still delivered, but without `close_notify`: the peer detects that the stream is incomplete.
     ///
-    /// A handler's own task can be cancelled in one more way, through an `UnsafeCurrentTask` that it gives away. That does not end a `receive`, or
-    /// a mailbox's `next` without a timeout, that has begun on the handler's own loop; every later wait ends at once.
+    /// Handshakes run concurrently. One that fails does not affect the others.
+    ///
+    /// The function returns when the listener is closed and all handlers have returned. Clients that connected before the listener was
+    /// closed are still served, including those in their handshake. Clients that wait in the operating system's queue are served too,
+    /// except those beyond `maximumConnections` or ``ListenerOptions/maximumHandshakes``; on NIO's event loops, closing the listener resets
+    /// all of them. **Cancelling** the task cancels the handlers and drops handshakes. In both cases, when the function returns, the
+    /// listener is closed, and the bytes that the handlers sent have been delivered or discarded.
+    ///
+    /// A handler can also pass its `UnsafeCurrentTask` to other code, which can cancel it. Such a cancellation does not end a `receive`, or
+    /// a mailbox's `next` without a timeout, that already waits on the handler's own loop. Every later wait ends at once.
     ///
     /// - Parameters:
-    ///   - maximumConnections: How many handlers run at a time. Clients beyond it wait in the operating system's queue; those that were in
-    ///     their handshake when the limit was reached complete it and wait for a handler to end.
-    ///   - handshakeFailed: Called for clients that did not complete their handshake, with their address, on an event loop. Without it they
-    ///     are logged.
-    ///   - handler: Errors it throws are logged.
-    /// - Throws: ``SecureSocketError``: `closed` if the listener was closed before, `wrongMode` if it is being served already.
+    ///   - maximumConnections: The maximum number of handlers that run at a time. Clients beyond it wait in the operating system's queue.
+    ///     Clients in their handshake when the limit is reached complete it and wait for a handler to end.
+    ///   - handshakeFailed: A function that is called on an event loop for each failed handshake, with the error and the client's address.
+    ///     Without it, failed handshakes are logged.
+    ///   - handler: The function that handles a connection. Errors that it throws are logged.
+    /// - Throws: ``SecureSocketError``: `closed` if the listener is already closed, `wrongMode` if `serve` or the iteration of
+    ///   ``connections`` has already begun.
     public func serve(
         maximumConnections: Int = .max,
         handshakeFailed: (@Sendable (SecureSocketError, SocketEndpoint?) -> Void)? = nil,
@@ -181,7 +189,7 @@ public final class SecureListener: Sendable {
         await withTaskCancellationHandler {
             await withTaskGroup { group in
                 for place in acceptor.places {
-                    // On the connection's own loop, a new connection reaches its handler without a change of thread.
+                    // On the connection's loop, so that a new connection reaches its handler without a change of thread.
                     group.addTask(executorPreference: place.lane.executor) {
                         while let served = await place.lane.next() {
                             handlers.add(served.socket, handler) { error in acceptor.handlerEnded(served, error) }
@@ -206,16 +214,16 @@ public final class SecureListener: Sendable {
 
     // MARK: Graceful shutdown
 
-    /// Stops gracefully: closes the listener, lets handshakes that are under way complete and handlers return, and cancels the handlers that
+    /// Shuts down gracefully: closes the listener, lets handshakes in progress complete and handlers return, and cancels the handlers that
     /// have not returned by the deadline.
     ///
-    /// Handlers are told in two ways: ``isShuttingDown`` is true, and sequences made with ``Incoming/untilShutdown`` end when no further
-    /// element has arrived. Returns when all connections of `serve` have gone: what handlers sent has been delivered or given up. `serve`
-    /// then returns as well.
+    /// A handler can detect the shutdown in two ways: ``isShuttingDown`` is true, and sequences obtained from ``Incoming/untilShutdown`` or
+    /// ``IncomingLines/untilShutdown`` end when no further element has arrived. The function returns when all connections of `serve` have
+    /// ended: the bytes that handlers sent have been delivered or discarded. `serve` then returns too.
     ///
-    /// Calling it again shares the wait; the earliest deadline counts. **Cancelling** the task cancels the handlers at once.
+    /// Further calls wait for the same shutdown; the earliest deadline applies. **Cancelling** the task cancels the handlers at once.
     ///
-    /// - Parameter deadline: How long handlers may take, from this call on. Default: 20 seconds. Zero: they are cancelled at once.
+    /// - Parameter deadline: The time that handlers may take, counted from this call. Zero cancels them at once. Default: 20 seconds.
     public func shutDown(deadline: Duration = .seconds(20)) async {
         self.shuttingDown.store(true, ordering: .sequentiallyConsistent)
         self.close()
@@ -230,13 +238,13 @@ public final class SecureListener: Sendable {
         for timer in timers { timer.cancel() }
     }
 
-    /// Whether a graceful shutdown has begun (``shutDown(deadline:)``). A handler that works in steps asks between them.
+    /// Whether a graceful shutdown has begun (``shutDown(deadline:)``). A handler with several steps can check it between them.
     public var isShuttingDown: Bool { self.shuttingDown.load(ordering: .sequentiallyConsistent) }
 
     // MARK: Closing
 
-    /// Stops listening. Returns at once; calls of ``accept(timeout:)`` that wait end with `closed`, sockets that were accepted live on.
-    /// Closing again does nothing.
+    /// Stops listening. Returns at once. Waiting calls of ``accept(timeout:)`` fail with `closed`. Accepted sockets stay open. Closing a
+    /// listener again has no effect.
     public func close() {
         guard !self.closing.exchange(true, ordering: .acquiringAndReleasing) else { return }
         self.acceptor.close()
@@ -256,13 +264,14 @@ public final class SecureListener: Sendable {
         var storage: MailboxStorage?
     }
 
-    /// Makes a mailbox the listener's owner: it keeps the listener alive, and the listener is closed when the mailbox is. A mailbox that
-    /// has been closed closes the listener.
+    /// Makes a mailbox the listener's owner.
+    ///
+    /// The mailbox keeps the listener alive, and closes it when the mailbox itself is closed. A closed mailbox closes the listener.
     ///
     /// - Parameters:
     ///   - mailbox: The new owner.
-    ///   - former: Who must be the owner at present for this to be done; nil: whoever is.
-    /// - Throws: ``SecureSocketError``: `notOwner`, `closed`.
+    ///   - former: The required present owner; nil if any owner may be replaced.
+    /// - Throws: ``SecureSocketError``: `notOwner` if the present owner is another, `closed`.
     public func setOwner(_ mailbox: Mailbox, from former: Mailbox? = nil) throws(SecureSocketError) {
         let storage = mailbox.storage
         let isAdopted = try self.owner.withLock { owner throws(SecureSocketError) in
@@ -276,7 +285,7 @@ public final class SecureListener: Sendable {
         if !isAdopted { self.close() }
     }
 
-    /// Waits until the port is free.
+    /// Waits until the listener is closed and its port is free.
     public func waitUntilClosed() async {
         await self.acceptor.waitUntilPortIsFree()
     }
@@ -297,31 +306,32 @@ extension Acceptor {
             loops: loops, canChooseLoop: canChooseLoop, tls: tls, options: options, listening: listening, logger: logger)
     }
 
-    /// Listens at an address; the local address is the answer.
+    /// Listens at an address and returns the local address.
     fileprivate func bind(
         to address: SocketAddress, _ options: SocketOptions, _ listening: ListenerOptions, spreadingOver group: any EventLoopGroup
     ) async throws -> SocketAddress? {
         #if os(Linux)
             let loops = self.places.compactMap { $0.loop as? EpollEventLoop }
             if loops.count == self.places.count {
-                let port = try EpollPort(at: address, on: loops, for: self, options: options, listening: listening)
-                self.listen(at: port)
+                let listeningSocket = try EpollListeningSocket(
+                    at: address, on: loops, for: self, options: options, listening: listening)
+                self.listen(on: listeningSocket)
                 do {
-                    try await port.start()
+                    try await listeningSocket.start()
                 } catch {
-                    port.close(takingQueue: false)
+                    listeningSocket.close(takingQueue: false)
                     throw error
                 }
-                return port.localAddress
+                return listeningSocket.localAddress
             }
         #endif
-        return try await ChannelPort.bind(
+        return try await ChannelListeningSocket.bind(
             to: address, on: group.next(), for: self, options: options, listening: listening, spreadingOver: group)
     }
 }
 
 extension SecureListener: Hashable {
-    /// Two handles are equal if they are the same listener's.
+    /// Returns whether two references are to the same listener.
     public static func == (left: SecureListener, right: SecureListener) -> Bool { left === right }
 
     public func hash(into hasher: inout Hasher) {

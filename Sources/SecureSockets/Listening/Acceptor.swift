@@ -4,14 +4,14 @@ import SocketCore
 import Synchronization
 import TLSEngine
 
-/// A listener at work: performs what `AcceptMachine` decides.
+/// The implementation of a listener, which performs the decisions of `AcceptMachine`.
 ///
-/// Theory of operation. The machine's state is behind a lock, and every loop of the listener's group asks it by itself: each loop takes
-/// connections from the operating system's queue (`ListeningPort`), makes the connections that it is given, runs their handshakes and
-/// begins their handlers. No loop has to wait for another, and one that is blocked by a handler keeps only what it has. What a decision
-/// concerns is looked up under the lock and performed after it, on the loop that it belongs to.
+/// Theory of operation. The machine's state is protected by a lock, and every loop of the listener's group queries it independently: each
+/// loop takes connections from the operating system's queue (`ListeningSocket`), creates the connections that it is assigned, runs their
+/// handshakes and starts their handlers. No loop waits for another, and a loop that a handler blocks keeps only the connections it has. The
+/// objects of a decision are looked up under the lock. The decision is performed after the lock is released, on the loop that it concerns.
 final class Acceptor: Sendable {
-    /// One of the loops of the group, with the lane of its handlers.
+    /// One of the group's loops, with the lane of its handlers.
     struct Place: Sendable {
         let loop: any EventLoop
         let lane: ServingLane
@@ -25,13 +25,13 @@ final class Acceptor: Sendable {
 
     fileprivate struct State {
         var machine: AcceptMachine
-        var port: (any ListeningPort)?
-        /// Those in their handshake, waiting for a call, or lingering.
+        var listeningSocket: (any ListeningSocket)?
+        /// The connections that are in their handshake, waiting for a call, or lingering.
         var connections: [AcceptMachine.ID: Connection] = [:]
         let loops: [any EventLoop]
-        /// How many connections were given to the lane of each.
+        /// The number of connections that each loop's lane was given.
         var runs: [Int]
-        /// Established, and not running yet.
+        /// The established connections whose handlers do not run yet.
         var sockets: [AcceptMachine.ID: SecureSocket] = [:]
         var errors: [AcceptMachine.ID: SecureSocketError] = [:]
         var calls: [AcceptMachine.Call: CallState] = [:]
@@ -41,22 +41,22 @@ final class Acceptor: Sendable {
         var portWaiters: [UnsafeContinuation<Void, Never>] = []
         var departureWaiters: [UnsafeContinuation<Void, Never>] = []
         var wakeDeadline: NIODeadline?
-        /// Where established connections go if the program iterates them; nil: to the lanes of `serve`.
+        /// The destination of established connections if the program iterates over them; nil for the lanes of `serve`.
         var unclaimed: UnclaimedSockets?
-        /// The task of `serve` was cancelled.
+        /// Whether the task of `serve` was cancelled.
         var isAbandoned = false
         var log: ListenerLog
     }
 
     fileprivate enum CallState {
-        /// It has not begun to wait.
+        /// The call has not begun to wait.
         case new
-        /// Cancelled before it has begun to wait.
+        /// The call was cancelled before it began to wait.
         case cancelled
         case waiting(UnsafeContinuation<Result<SecureSocket, SecureSocketError>, Never>, timer: Scheduled<Void>?)
     }
 
-    /// - Parameter loops: Where connections are; at least one.
+    /// - Parameter loops: The loops of the connections; at least one.
     init(
         loops: [any EventLoop], canChooseLoop: Bool, tls: TLSServerConfiguration, options: SocketOptions,
         listening: ListenerOptions,
@@ -74,9 +74,9 @@ final class Acceptor: Sendable {
 
     // MARK: Decisions and effects
 
-    /// What is to be done after the lock.
+    /// An action to perform after the lock is released.
     fileprivate enum Work {
-        case wake(any ListeningPort)
+        case wake(any ListeningSocket)
         case begin(Connection, AcceptMachine.ID)
         case abandon(Connection, isCrowded: Bool)
         case abandonIfSilent(Connection, AcceptMachine.ID, isCrowded: Bool)
@@ -92,7 +92,7 @@ final class Acceptor: Sendable {
         case resume([UnsafeContinuation<Void, Never>])
     }
 
-    /// Puts an event to the machine and performs what follows from it.
+    /// Passes an event to the machine and performs the resulting effects.
     private func update(_ event: (inout AcceptMachine) -> [AcceptMachine.Effect]) {
         self.perform(self.state.withLock { $0.work(for: event(&$0.machine)) })
     }
@@ -100,11 +100,11 @@ final class Acceptor: Sendable {
     private func perform(_ work: [Work]) {
         for work in work {
             switch work {
-            case .wake(let port): port.wake()
+            case .wake(let listeningSocket): listeningSocket.wake()
             case .begin(let connection, let id): connection.onLoop { self.beginHandshake(connection, id) }
             case .abandon(let connection, let isCrowded): connection.onLoop { Self.abandon(connection, isCrowded) }
             case .abandonIfSilent(let connection, let id, let isCrowded):
-                // Its loop may have been busy for longer than it has been waited for.
+                // The connection's bytes may have arrived while its loop was busy.
                 connection.onLoop {
                     if connection.hasSpoken || connection.transport.hasUnreadBytes {
                         self.state.withLock { $0.machine.hasSpoken(id) }
@@ -132,19 +132,19 @@ final class Acceptor: Sendable {
     }
 
     private static func end(_ call: CallState, _ result: Result<SecureSocket, SecureSocketError>) {
-        // A socket that nobody takes is closed with its handle.
+        // A socket that no call takes is closed when its handle is deallocated.
         guard case .waiting(let continuation, let timer) = call else { return }
         timer?.cancel()
         continuation.resume(returning: result)
     }
 
-    // MARK: What the port does
+    // MARK: Events of the listening socket
 
-    func listen(at port: any ListeningPort) {
-        self.state.withLock { $0.port = port }
+    func listen(on listeningSocket: any ListeningSocket) {
+        self.state.withLock { $0.listeningSocket = listeningSocket }
     }
 
-    /// Whether a connection may be taken; the answer is its loop's place.
+    /// Admits a connection: returns the place of its loop, or nil if none may be accepted now.
     func admit() -> Int? {
         let now = NIODeadline.now()
         switch self.state.withLock({ $0.admit(now) }) {
@@ -155,31 +155,31 @@ final class Acceptor: Sendable {
         }
     }
 
-    /// A loop for what is to happen later: the caller's own, which is not blocked, if it is one of them.
+    /// The loop for a timer: the caller's own, which is not blocked, if it is one of the listener's.
     private var timerLoop: any EventLoop { (self.places.first { $0.loop.inEventLoop } ?? self.places[0]).loop }
 
-    /// A timer that is so late is on a loop that is blocked, and another is set.
+    /// The delay after which a timer's loop is considered blocked. Another timer is set then.
     static let mostDelay = TimeAmount.milliseconds(50)
 
-    /// Sees to it that the port asks again at that time; one timer is enough for all that ask for the same time or a later one.
+    /// Schedules a wake-up of the listening socket. One timer serves all requests for the same time or a later one.
     private func wake(at deadline: NIODeadline) {
         let isNeeded = self.state.withLock { state in
-            // One that is overdue is on a loop that is blocked.
+            // An overdue timer is on a blocked loop.
             if let pending = state.wakeDeadline, pending <= deadline, pending + Self.mostDelay >= .now() { return false }
             state.wakeDeadline = deadline
             return true
         }
         guard isNeeded else { return }
         self.timerLoop.scheduleTask(deadline: deadline) {
-            let port = self.state.withLock { state in
+            let listeningSocket = self.state.withLock { state in
                 if state.wakeDeadline == deadline { state.wakeDeadline = nil }
-                return state.port
+                return state.listeningSocket
             }
-            port?.wake()
+            listeningSocket?.wake()
         }
     }
 
-    /// A loop has left a connection untaken for too long; the answer is the loop that gets it instead.
+    /// Moves a connection that its loop has not taken in time. Returns the place of the loop that gets it instead.
     func moveFromStalled(place: Int) -> Int? {
         let (other, lines) = self.state.withLock { state in (state.machine.moveFromStalled(place), state.log.loopIsBlocked()) }
         for line in lines { line.write() }
@@ -194,10 +194,10 @@ final class Acceptor: Sendable {
         self.update { $0.notTaken(loop: place) }
     }
 
-    /// The next attempt after a shortage, if nothing is freed before.
+    /// The time until the next attempt after a shortage, if no descriptor is freed before.
     private static let pauseInShortage = TimeAmount.milliseconds(50)
 
-    /// The process or the system has no descriptors left.
+    /// Handles a shortage: the process or the system has no descriptors left.
     func ranShort(place: Int, _ error: any Error) {
         let failure = SecureSocketError.transport(error, step: .accepting, "cannot accept a connection")
         let now = NIODeadline.now()
@@ -219,7 +219,7 @@ final class Acceptor: Sendable {
         }
     }
 
-    /// Makes the connection of a transport that was admitted, on the transport's own loop. Its handshake begins when the transport reports
+    /// Creates the connection over an admitted transport. Called on the transport's loop. The handshake begins when the transport reports
     /// `transportBegan`.
     func makeConnection(place: Int, over transport: any Transport) -> Connection? {
         guard let engine = try? TLSEngine(server: self.tls.context) else {
@@ -258,7 +258,7 @@ final class Acceptor: Sendable {
             let result = outcome.flatMap { connection.makeHandle(.handshake) }
             self.perform(self.state.withLock { $0.handshakeEnded(id, result) })
         }
-        // It went while it waited for a call.
+        // The transport was lost while the connection waited for a call.
         if connection.isTransportGone { self.gone(id) }
     }
 
@@ -287,7 +287,7 @@ final class Acceptor: Sendable {
         } onCancel: {
             self.giveUp(call, .cancelled(.accepting))
         }
-        // A cancellation may have come after the answer.
+        // The call may have been cancelled after its answer.
         self.state.withLock { _ = $0.calls.removeValue(forKey: call) }
         return try outcome.get()
     }
@@ -299,7 +299,7 @@ final class Acceptor: Sendable {
                 .identityMissing, blame: .configuration, step: .accepting, "this listener has no certificate",
                 advice: "Give the server an identity")
         }
-        // No handshake takes no time: a client that was taken would only be dropped.
+        // No handshake completes in no time: an accepted client would only be dropped.
         if let timeout, timeout <= .zero { return Self.timedOut(timeout) }
         return nil
     }
@@ -328,7 +328,7 @@ final class Acceptor: Sendable {
         let work: [Work] = self.state.withLock { state in
             switch state.calls[call] {
             case .new, .cancelled: state.calls[call] = .cancelled
-            // It has its answer.
+            // The call has its answer.
             case nil: break
             case .waiting?:
                 guard let waiting = state.calls.removeValue(forKey: call) else { break }
@@ -345,7 +345,7 @@ final class Acceptor: Sendable {
 
     // MARK: Serve
 
-    /// Begins to accept on its own account.
+    /// Begins to accept for `serve`. Returns the error if it cannot.
     func beginServing(
         maximumConnections: Int, failed: (@Sendable (SecureSocketError, SocketEndpoint?) -> Void)?
     ) -> SecureSocketError? {
@@ -361,7 +361,7 @@ final class Acceptor: Sendable {
         return refusal
     }
 
-    /// The next connection for a program that iterates them; nil when there will be no more.
+    /// Returns the next connection for a program that iterates over them; nil when there will be no more.
     func nextConnection() async throws(SecureSocketError) -> SecureSocket? {
         let unclaimed = try self.beginHandingOver()
         guard let served = try await unclaimed.next() else { return nil }
@@ -369,7 +369,7 @@ final class Acceptor: Sendable {
         return served.socket
     }
 
-    /// Begins to accept for a program that iterates the connections, unless it has begun before.
+    /// Begins to accept for a program that iterates over the connections, if that has not begun before.
     private func beginHandingOver() throws(SecureSocketError) -> UnclaimedSockets {
         let new = UnclaimedSockets()
         let (outcome, work): (Result<UnclaimedSockets, SecureSocketError>, [Work]) = self.state.withLock { state in
@@ -386,7 +386,7 @@ final class Acceptor: Sendable {
         return try outcome.get()
     }
 
-    /// Closes the established connections that the program has not taken, also those that are established later.
+    /// Closes the established connections that the program has not taken, including those that are established later.
     func closeUnclaimed() {
         let unclaimed = self.state.withLock { $0.unclaimed }
         for served in unclaimed?.abandon() ?? [] { self.closeUnclaimed(served) }
@@ -397,12 +397,12 @@ final class Acceptor: Sendable {
         self.update { $0.taken(served.id) }
     }
 
-    /// On the socket's loop, or any other thread.
+    /// Called on any thread, usually on the socket's loop.
     private func run(_ served: ServedSocket, _ lane: ServingLane) {
         lane.executor.onLoop { lane.append(served) }
     }
 
-    /// The handler of a socket has ended, and has closed it. On the socket's loop.
+    /// Records that a socket's handler has ended and its socket is closed. Called on the socket's loop.
     func handlerEnded(_ served: ServedSocket, _ error: (any Error)?) {
         let connection = served.socket.connection
         let (work, isAbandoned): ([Work], Bool) = self.state.withLock { state in
@@ -414,7 +414,7 @@ final class Acceptor: Sendable {
         if isAbandoned { connection.onLoop { connection.hasten() } }
     }
 
-    /// Waits until the last connection of `serve` has gone. Not to be cancelled: every connection goes, within its linger time at the latest.
+    /// Waits until the last connection of `serve` has ended. The wait cannot be cancelled: every connection ends within its linger time.
     func waitUntilAllAreGone() async {
         await withUnsafeContinuation { continuation in
             let isOver = self.state.withLock { state in
@@ -427,18 +427,18 @@ final class Acceptor: Sendable {
 
     // MARK: Close
 
-    /// Stops listening. What is in its handshake for `serve`, or ready, is still served; calls of `accept` end.
+    /// Stops listening. Connections of `serve` that are ready or in their handshake are still served. Calls of `accept` end.
     func close() {
-        let (port, isServed) = self.state.withLock { state in
+        let (listeningSocket, isServed) = self.state.withLock { state in
             state.machine.portCloses()
-            return (state.port, state.machine.isServed)
+            return (state.listeningSocket, state.machine.isServed)
         }
-        // While the machine is listening: what waits in the operating system's queue is admitted as ever.
-        port?.close(takingQueue: isServed)
+        // Before the machine stops listening, so that connections in the operating system's queue are admitted as usual.
+        listeningSocket?.close(takingQueue: isServed)
         self.endListening()
     }
 
-    /// The port takes no more.
+    /// Makes the machine stop listening, and limits the time for handshakes in progress.
     private func endListening() {
         let (work, isDraining): ([Work], Bool) = self.state.withLock { state in
             guard state.machine.isListening else { return ([], false) }
@@ -447,7 +447,7 @@ final class Acceptor: Sendable {
         }
         self.perform(work)
         guard isDraining else { return }
-        // On every loop, as any may be blocked.
+        // On every loop, because any of them may be blocked.
         for place in self.places {
             self.dropSilent(at: .now() + AcceptMachine.silentPatience, on: place.loop)
             place.loop.scheduleTask(in: Self.longestDrain) { self.update { $0.dropHandshakes() } }
@@ -466,15 +466,15 @@ final class Acceptor: Sendable {
         }
     }
 
-    /// Runs `body` on every loop after a time, as any of them may be blocked; it has to be safe to run several times.
+    /// Runs `body` after a delay on every loop, because any of them may be blocked. It must be safe to run `body` several times.
     func schedule(after delay: TimeAmount, _ body: @escaping @Sendable () -> Void) -> [Scheduled<Void>] {
         self.places.map { $0.loop.scheduleTask(in: delay, body) }
     }
 
-    /// How long handshakes may take that are under way when the listener is closed.
+    /// The time limit for handshakes that are in progress when the listener is closed.
     private static let longestDrain = TimeAmount.seconds(10)
 
-    /// Ends everything but the handlers that run, and hastens what lingers.
+    /// Ends everything except the running handlers, and hastens lingering connections.
     func abandonServing() {
         let (work, lingering) = self.state.withLock { state in
             state.isAbandoned = true
@@ -485,11 +485,11 @@ final class Acceptor: Sendable {
         self.closeUnclaimed()
     }
 
-    /// The port's last word.
+    /// Records that the listening socket is closed and its port is free. Its last call.
     func portIsFree() {
         let waiters = self.state.withLock { state in
             state.isPortFree = true
-            state.port = nil
+            state.listeningSocket = nil
             defer { state.portWaiters.removeAll() }
             return state.portWaiters
         }
@@ -497,7 +497,7 @@ final class Acceptor: Sendable {
         self.endListening()
     }
 
-    /// Waits until the port is free. Not to be cancelled: a port that is closed is free at once.
+    /// Waits until the port is free. The wait cannot be cancelled: closing the listening socket frees the port at once.
     func waitUntilPortIsFree() async {
         await withUnsafeContinuation { continuation in
             let isFree = self.state.withLock { state in
@@ -512,7 +512,7 @@ final class Acceptor: Sendable {
 // MARK: Under the lock
 
 extension Acceptor.State {
-    /// What the machine has decided, together with what it is about.
+    /// Returns the actions for the machine's effects, with the objects that they concern.
     fileprivate mutating func work(for effects: [AcceptMachine.Effect]) -> [Acceptor.Work] {
         var work: [Acceptor.Work] = []
         for effect in effects {
@@ -523,7 +523,7 @@ extension Acceptor.State {
 
     private mutating func work(for effect: AcceptMachine.Effect) -> Acceptor.Work? {
         switch effect {
-        case .wake: return self.port.map { .wake($0) }
+        case .wake: return self.listeningSocket.map { .wake($0) }
         case .begin(let id): return self.connections[id].map { .begin($0, id) }
         case .abandon(let id, let isCrowded): return self.connections[id].map { .abandon($0, isCrowded: isCrowded) }
         case .abandonIfSilent(let id, let isCrowded):
@@ -550,7 +550,7 @@ extension Acceptor.State {
         }
     }
 
-    /// A call that has given up takes nothing: a socket for it is closed with its handle.
+    /// Returns the answer to a call; nil if the call has given up. A socket for that call is closed when its handle is deallocated.
     private mutating func answer(
         _ call: AcceptMachine.Call, _ result: Result<SecureSocket, SecureSocketError>?
     ) -> Acceptor.Work? {
@@ -580,7 +580,7 @@ extension Acceptor.State {
     ) -> [Acceptor.Work] {
         switch result {
         case .success(let socket):
-            // Established connections are not kept here: a lingering one comes back.
+            // Established connections are not kept here. A lingering one is added again when its handler ends.
             self.connections[id] = nil
             self.sockets[id] = socket
             let work = self.work(for: self.machine.handshakeCompleted(id))

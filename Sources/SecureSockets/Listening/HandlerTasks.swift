@@ -1,15 +1,15 @@
 import Synchronization
 
-/// The tasks that run a listener's handlers: what a task group is, at a cost that does not grow with their number.
+/// The tasks that run a listener's handlers: a replacement for a task group whose cost per task does not grow with their number.
 ///
-/// A task group looks for each child that ends in a list of all (`swift::TaskGroup::removeChildTask`): with 20,000 open connections that
-/// took more time than the handshakes. So these are tasks of their own, which inherit priority and task-local values as children would;
-/// being waited for and being cancelled with their parent is what this type does for them.
+/// When a child of a task group ends, the group searches a list of all children for it (`swift::TaskGroup::removeChildTask`). With 20,000
+/// open connections, that took more time than the handshakes. Handlers are therefore unstructured tasks, which inherit priority and
+/// task-local values as child tasks do. This type waits for them and cancels them with their parent.
 final class HandlerTasks: Sendable {
     private struct Running {
         let connection: Connection
         let loopTask: LoopTask
-        /// nil: begun, and not known yet.
+        /// The handler's task; nil until it is stored after its start.
         var task: Task<Void, Never>?
 
         func cancel() {
@@ -32,11 +32,10 @@ final class HandlerTasks: Sendable {
 
     private let state = Mutex(State())
 
-    /// Runs a socket's handler in a task on its connection's loop, and then closes the socket. To be called by the task whose child it would
-    /// be.
+    /// Runs a socket's handler in a task on its connection's loop, and then closes the socket. Called by the task that acts as its parent.
     ///
-    /// The task's frames, down to where the handler waits for bytes, are a good part of an idle connection's memory: with little between this
-    /// closure and the handler, and no cancellation handler, they fit into one block of 1 KiB.
+    /// The task's frames, down to the handler's wait for bytes, are a good part of an idle connection's memory. With little between this
+    /// closure and the handler, and without a cancellation handler, they fit into one block of 1 KiB.
     func add(
         _ socket: SecureSocket, _ handler: @escaping @concurrent @Sendable (SecureSocket) async throws -> Void,
         ended: @escaping @Sendable ((any Error)?) -> Void
@@ -58,7 +57,7 @@ final class HandlerTasks: Sendable {
             }
         }
         let cancelled: Running? = self.state.withLock { state in
-            // It may have ended by now.
+            // The task may already have ended.
             state.running[socket.id]?.task = task
             return state.isCancelled ? state.running[socket.id] : nil
         }
@@ -90,7 +89,7 @@ final class HandlerTasks: Sendable {
         waiter?.resume()
     }
 
-    /// Cancels all, and those that are added from now on.
+    /// Cancels all tasks, including those that are added later.
     func cancelAll() {
         let running = self.state.withLock { state in
             state.isCancelled = true
@@ -99,7 +98,7 @@ final class HandlerTasks: Sendable {
         for running in running { running.cancel() }
     }
 
-    /// Tells the connections of all, and of those that are added from now on, that a graceful shutdown has begun.
+    /// Begins a graceful shutdown for the connections of all tasks, including those that are added later.
     func beginShutdown() {
         let running = self.state.withLock { state in
             state.isShuttingDown = true
@@ -108,7 +107,7 @@ final class HandlerTasks: Sendable {
         for running in running { running.beginShutdown() }
     }
 
-    /// Waits until all have ended. To be called once, when no more are added.
+    /// Waits until all tasks have ended. Called once, when no more are added.
     func waitForAll() async {
         await withUnsafeContinuation { continuation in
             let isOver = self.state.withLock { state in

@@ -2,8 +2,8 @@ import Logging
 import NIOCore
 import SocketCore
 
-/// What a listener logs, at most ten lines of a kind in ten seconds: handshakes and handlers that fail where the program does not ask to
-/// be told, and shortages of descriptors.
+/// The log of a listener, with at most ten lines of a kind in ten seconds: failed handshakes that the program does not handle itself,
+/// failed handlers, and shortages of descriptors.
 struct ListenerLog {
     struct Line: Sendable {
         let logger: Logger
@@ -20,7 +20,7 @@ struct ListenerLog {
     private var handlers = LogLimiter()
     private var shortages = LogLimiter()
     private var shortSince: NIODeadline?
-    /// A shortage is over when connections have been accepted for so long.
+    /// The time without a shortage after which it is considered over.
     private static let recovery = TimeAmount.seconds(1)
     private var hasReportedBlockedLoop = false
 
@@ -37,7 +37,7 @@ struct ListenerLog {
     }
 
     mutating func handshakeFailed(_ error: SecureSocketError, at now: NIODeadline) -> [Line] {
-        // Health checks and port scans connect and say nothing.
+        // Health checks and port scans connect without sending anything.
         if error.code == .endedBeforeHandshake {
             return self.line(&self.departures, .debug, "a client left without a handshake", ["error": "\(error)"], at: now)
         }
@@ -51,7 +51,7 @@ struct ListenerLog {
             &self.handlers, .info, "a connection's handler threw an error", ["error": "\(error)", "peer": "\(peer)"], at: now)
     }
 
-    /// A shortage of descriptors begins, or goes on.
+    /// Records a shortage of descriptors, which begins or continues.
     mutating func ranShort(_ error: SecureSocketError, at now: NIODeadline) -> [Line] {
         let isNew = self.shortSince == nil
         self.shortSince = now
@@ -61,7 +61,7 @@ struct ListenerLog {
             at: now)
     }
 
-    /// A connection has been accepted.
+    /// Records an accepted connection.
     mutating func arrived(at now: NIODeadline) -> [Line] {
         guard let shortSince, now >= shortSince + Self.recovery else { return [] }
         self.shortSince = nil

@@ -2,29 +2,29 @@ import DequeModule
 import NIOCore
 import SocketCore
 
-/// A connection of `serve`, and the listener's name for it.
+/// A connection of `serve`, with its identifier in the listener.
 struct ServedSocket: Sendable {
     let id: AcceptMachine.ID
     let socket: SecureSocket
 }
 
-/// The connections of one event loop whose handlers are to begin, for the task of `serve` that begins them.
+/// The queue of connections of one event loop whose handlers are to start, for the task of `serve` that starts them.
 ///
 /// Sendable without a check because its state is touched on its loop only.
 final class ServingLane: @unchecked Sendable {
     let executor: EventLoopExecutor
     private var sockets = Deque<ServedSocket>()
     private var waiter: UnsafeContinuation<ServedSocket?, Never>?
-    /// How many have come.
+    /// The number of connections that were added.
     private var count = 0
-    /// How many will have come in the end, once that is known.
+    /// The final number of connections, once it is known.
     private var total: Int?
 
     init(on executor: EventLoopExecutor) {
         self.executor = executor
     }
 
-    /// On the lane's loop.
+    /// Adds a connection. Called on the lane's loop.
     func append(_ socket: ServedSocket) {
         self.count += 1
         if let waiter {
@@ -35,7 +35,7 @@ final class ServingLane: @unchecked Sendable {
         }
     }
 
-    /// No more will come than so many in all, some of which may still be on their way from another loop. From any thread.
+    /// Sets the final number of connections, some of which may still be in transit from another loop. Called on any thread.
     func end(after total: Int) {
         self.executor.onLoop {
             self.total = total
@@ -47,7 +47,7 @@ final class ServingLane: @unchecked Sendable {
 
     private var isOver: Bool { self.count == self.total }
 
-    /// The next socket; nil when there will be no more. For one task, which prefers `executor`.
+    /// Returns the next connection; nil when there will be no more. Called by one task, which prefers `executor`.
     func next() async -> ServedSocket? {
         await withUnsafeContinuation { continuation in
             self.executor.onLoop {

@@ -5,8 +5,8 @@ import Synchronization
 ///
 /// The listener bounds their number: `AcceptMachine` counts them as running until they are taken.
 final class UnclaimedSockets: Sendable {
-    /// The most established connections that wait for the program. Further clients wait in their handshake or in the operating system's
-    /// queue.
+    /// The maximum number of established connections that wait for the program. Further clients wait in their handshake or in the operating
+    /// system's queue.
     static let limit = 64
 
     private struct Call {
@@ -18,13 +18,13 @@ final class UnclaimedSockets: Sendable {
         var sockets = Deque<ServedSocket>()
         var calls = Deque<Call>()
         var lastCall: UInt64 = 0
-        /// Calls that were cancelled before they began to wait.
+        /// The calls that were cancelled before they began to wait.
         var cancelled: Set<UInt64> = []
-        /// The program will take none any more.
+        /// Whether the program takes no more connections.
         var isAbandoned = false
-        /// How many have come.
+        /// The number of connections that were added.
         var count = 0
-        /// How many will have come in the end, once that is known.
+        /// The final number of connections, once it is known.
         var total: Int?
 
         var isOver: Bool { self.count == self.total }
@@ -47,7 +47,7 @@ final class UnclaimedSockets: Sendable {
         return addition
     }
 
-    /// No more will come than so many in all, some of which may still be on their way from another loop.
+    /// Sets the final number of connections, some of which may still be in transit from another loop.
     func end(after total: Int) {
         self.state.withLock { $0.total = total }
         self.endCallsIfOver()
@@ -62,7 +62,7 @@ final class UnclaimedSockets: Sendable {
         for call in calls { call.continuation.resume(returning: .success(nil)) }
     }
 
-    /// The next connection; nil when there will be no more.
+    /// Returns the next connection; nil when there will be no more.
     func next() async throws(SecureSocketError) -> ServedSocket? {
         let id = self.state.withLock { state in
             state.lastCall += 1
@@ -89,12 +89,12 @@ final class UnclaimedSockets: Sendable {
             }
             call?.continuation.resume(returning: .failure(.cancelled(.accepting)))
         }
-        // A cancellation may have come after the outcome.
+        // The call may have been cancelled after its outcome.
         self.state.withLock { _ = $0.cancelled.remove(id) }
         return try outcome.get()
     }
 
-    /// Takes those that wait; from now on none is added.
+    /// Removes and returns the connections that wait. Connections that arrive later are not added.
     func abandon() -> [ServedSocket] {
         self.state.withLock { state in
             state.isAbandoned = true

@@ -15,7 +15,7 @@
     /// The descriptor is watched by every loop, and the kernel wakes one of them for a connection (`EPOLLEXCLUSIVE`): one that is waiting
     /// for events, so never a blocked one. A loop takes one connection per round, so that a crowd of new ones does not keep it from its
     /// existing ones, and hands it to the loop whose turn it is.
-    final class EpollPort: ListeningPort {
+    final class EpollListeningSocket: ListeningSocket {
         private let watchers: [Watcher]
         private let acceptor: Acceptor
         private let options: SocketOptions
@@ -54,7 +54,7 @@
         /// Begins to watch. Throws if the first loop cannot.
         func start() async throws {
             for (index, watcher) in self.watchers.enumerated() {
-                watcher.loop.execute { watcher.port = self }
+                watcher.loop.execute { watcher.listeningSocket = self }
                 let watching = watcher.loop.submit { try self.watch(watcher) }
                 // The others may be busy. They follow when they can.
                 if index == 0 { try await watching.get() }
@@ -162,7 +162,7 @@
             /// Returns whether the caller has to schedule a check. A loop whose check is overdue is blocked itself.
             mutating func needsWatch(at now: NIODeadline) -> Bool {
                 if let nextCheck, nextCheck + Acceptor.mostDelay >= now { return false }
-                self.nextCheck = now + EpollPort.stalledAfter
+                self.nextCheck = now + EpollListeningSocket.stalledAfter
                 return true
             }
         }
@@ -255,7 +255,7 @@
         /// Sendable without a check because all but `hasRefused` is used on its loop only.
         private final class Watcher: PolledDescriptor, @unchecked Sendable {
             let loop: EpollEventLoop
-            var port: EpollPort?
+            var listeningSocket: EpollListeningSocket?
             var registration: EpollEventLoop.Registration?
             /// Whether there may be connections that the acceptor did not want.
             let hasRefused = Atomic<Bool>(false)
@@ -288,10 +288,10 @@
             }
 
             private func take() {
-                guard self.mayTake, let port else { return }
+                guard self.mayTake, let listeningSocket else { return }
                 // Set before asking, because a change after the answer has to find it set.
                 self.hasRefused.store(true, ordering: .releasing)
-                switch port.takeOne(on: self.loop) {
+                switch listeningSocket.takeOne(on: self.loop) {
                 case .taken:
                     self.hasRefused.store(false, ordering: .releasing)
                     self.takeSoon()
@@ -303,13 +303,13 @@
             }
 
             func end() {
-                self.port = nil
+                self.listeningSocket = nil
                 if let registration { self.loop.unregister(registration) }
                 self.registration = nil
             }
 
             func loopStops() {
-                self.port?.close(takingQueue: false)
+                self.listeningSocket?.close(takingQueue: false)
                 self.end()
             }
         }

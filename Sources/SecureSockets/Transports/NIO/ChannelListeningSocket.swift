@@ -14,7 +14,7 @@ import NIOPosix
 /// A listening NIO channel, which distributes its connections over the loops of its group.
 ///
 /// Sendable without a check because the handler is used on the channel's loop only.
-final class ChannelPort: ListeningPort, @unchecked Sendable {
+final class ChannelListeningSocket: ListeningSocket, @unchecked Sendable {
     private let channel: any Channel
     private let handler: ListeningHandler
 
@@ -59,7 +59,7 @@ final class ChannelPort: ListeningPort, @unchecked Sendable {
         return try await bootstrap.bind(to: address).flatMap { channel in
             channel.eventLoop.makeCompletedFuture {
                 let handler = try channel.pipeline.syncOperations.handler(type: ListeningHandler.self)
-                acceptor.listen(at: ChannelPort(channel, handler))
+                acceptor.listen(on: ChannelListeningSocket(channel, handler))
                 channel.closeFuture.assumeIsolated().whenComplete { _ in acceptor.portIsFree() }
                 return channel.localAddress
             }
