@@ -1,37 +1,39 @@
 package import TLSEngine
 
-/// An X.509 certificate: a peer's, or one of this side's own (RFC 5280).
+/// An X.509 certificate (RFC 5280), of a peer or of this side.
 public struct Certificate: Sendable, Hashable {
     package let decoded: DecodedCertificate
 
     package init(_ decoded: DecodedCertificate) { self.decoded = decoded }
 
-    /// The certificate in DER. `X509.Certificate(derEncoded:)` of swift-certificates decodes it further.
+    /// The certificate's DER encoding. `X509.Certificate(derEncoded:)` of swift-certificates decodes it in full.
     public var derBytes: [UInt8] { self.decoded.derBytes }
 
-    /// The SHA-256 digest of the certificate, as 64 lower-case hexadecimal digits: what `openssl x509 -fingerprint -sha256` prints with colons.
+    /// The SHA-256 digest of the DER encoding, as 64 lowercase hexadecimal digits without separators.
+    ///
+    /// `openssl x509 -fingerprint -sha256` prints the same digest in uppercase, with colons.
     public var sha256Fingerprint: String { self.decoded.sha256Fingerprint }
 
-    /// The serial number, which the issuer gives to one certificate only: a positive number, its most significant byte first.
+    /// The serial number: a positive integer, most significant byte first. An issuer uses each number once.
     public var serialNumber: [UInt8] { self.decoded.serialNumber }
 
-    /// The subject's distinguished name (RFC 2253), for example `CN=localhost`; may be empty.
+    /// The subject's distinguished name (RFC 2253), for example `CN=localhost`. It may be empty.
     public var subject: String { self.decoded.subject }
 
     /// The issuer's distinguished name (RFC 2253).
     public var issuer: String { self.decoded.issuer }
 
-    /// The first moment of the validity, in seconds since 1970-01-01 UTC; nil if the date cannot be decoded.
+    /// The start of the validity period, in seconds since 1970-01-01 UTC; nil if the date cannot be decoded.
     public var notBefore: Int64? { self.decoded.notBefore }
 
-    /// The last moment of the validity, in seconds since 1970-01-01 UTC; nil if the date cannot be decoded.
+    /// The end of the validity period, in seconds since 1970-01-01 UTC; nil if the date cannot be decoded.
     public var notAfter: Int64? { self.decoded.notAfter }
 
-    /// The kind and size of the public key.
+    /// The kind and size of the certificate's public key.
     public var publicKey: PublicKeyKind { PublicKeyKind(self.decoded.publicKey) }
 
-    /// The subject's alternative names (RFC 5280 §4.2.1.6), in the order of the certificate. Names of other kinds than those of
-    /// ``AlternativeName/Kind`` are left out.
+    /// The subject alternative names (RFC 5280 §4.2.1.6), in the order of the certificate. Names of kinds that ``AlternativeName/Kind``
+    /// does not list are omitted.
     public var alternativeNames: [AlternativeName] { self.decoded.alternativeNames.map(AlternativeName.init) }
 
     /// The DNS names among the alternative names.
@@ -52,7 +54,7 @@ public struct Certificate: Sendable, Hashable {
 }
 
 extension Certificate {
-    /// An alternative name of a subject, and its kind.
+    /// A subject alternative name and its kind.
     public struct AlternativeName: Sendable, Hashable {
         fileprivate let name: DecodedCertificate.AlternativeName
 
@@ -68,10 +70,12 @@ extension Certificate {
             public static let uri = Kind(kind: .uri)
         }
 
+        /// The kind of the name.
         public var kind: Kind { Kind(kind: self.name.kind) }
 
-        /// The name itself, for example `example.org`, `127.0.0.1`, `operator@example.org` or `spiffe://example.org/service`. It comes from
-        /// the certificate as it is, and may contain any characters.
+        /// The name itself, for example `example.org`, `127.0.0.1`, `operator@example.org` or `spiffe://example.org/service`.
+        ///
+        /// The value is taken from the certificate unchanged and may contain any characters.
         public var value: String { self.name.value }
     }
 
@@ -81,19 +85,19 @@ extension Certificate {
 
         fileprivate init(_ kind: DecodedCertificate.PublicKey) { self.kind = kind }
 
-        /// RSA with a modulus of this many bits.
+        /// Returns RSA with a modulus of this many bits.
         public static func rsa(bits: Int) -> PublicKeyKind { PublicKeyKind(.rsa(bits: bits)) }
         public static let p256 = PublicKeyKind(.p256)
         public static let p384 = PublicKeyKind(.p384)
         public static let p521 = PublicKeyKind(.p521)
         public static let ed25519 = PublicKeyKind(.ed25519)
-        /// A key of another kind, which is not supported.
+        /// A key of an unsupported kind.
         public static let other = PublicKeyKind(.other)
     }
 }
 
 extension Certificate.AlternativeName: CustomStringConvertible {
-    /// The kind and the name, for example `DNS:example.org`, as OpenSSL writes them. Special characters are escaped.
+    /// The kind and the name in OpenSSL's notation, for example `DNS:example.org`. Special characters are escaped.
     public var description: String {
         let prefix =
             switch self.name.kind {
@@ -107,7 +111,7 @@ extension Certificate.AlternativeName: CustomStringConvertible {
 }
 
 extension Certificate.PublicKeyKind: CustomStringConvertible {
-    /// For example `RSA 2048`, `P-256` or `Ed25519`.
+    /// The kind and, for RSA, the size, for example `RSA 2048`, `P-256` or `Ed25519`.
     public var description: String {
         switch self.kind {
         case .rsa(let bits): "RSA \(bits)"

@@ -1,21 +1,24 @@
-/// Settings of `connect` that are not about TLS. ``SocketOptions`` are those of the socket that it makes.
+/// Options of `connect` that do not concern TLS. ``SocketOptions`` configures the resulting socket.
 public struct ConnectOptions: Sendable, Hashable {
-    /// The local address and port to connect from. Default: nil, chosen by the operating system.
+    /// The local address and port to connect from. Default: nil; the operating system chooses them.
     public var localEndpoint: SocketEndpoint?
 
-    /// Which addresses of a host name are tried. Default: both kinds.
+    /// The address family to which connections are attempted. Default: both IPv6 and IPv4.
     public var addressFamily: AddressFamily = .any
 
-    /// The kinds of internet addresses.
+    /// The address families to which a client connects.
     public struct AddressFamily: Sendable, Hashable {
         let usesIPv4: Bool
         let usesIPv6: Bool
 
         /// IPv6 and IPv4.
         public static let any = AddressFamily(usesIPv4: true, usesIPv6: true)
+        /// IPv4 only.
         public static let v4 = AddressFamily(usesIPv4: true, usesIPv6: false)
+        /// IPv6 only.
         public static let v6 = AddressFamily(usesIPv4: false, usesIPv6: true)
     }
 
+    /// Creates the default options.
     public init() {}
 }

@@ -1,44 +1,43 @@
 package import TLSEngine
 
-/// What the handshake of a connection negotiated.
+/// The parameters that a connection's handshake negotiated.
 public struct ConnectionInformation: Sendable, Hashable {
     package let parameters: NegotiatedParameters
 
     package init(_ parameters: NegotiatedParameters) { self.parameters = parameters }
 
-    /// The version of the protocol.
+    /// The protocol version.
     public var version: TLSProtocolVersion { TLSProtocolVersion(self.parameters.version) }
 
     /// The cipher suite.
     public var cipherSuite: TLSCipherSuite { TLSCipherSuite(codePoint: self.parameters.cipherSuite) }
 
-    /// The key exchange group; nil where the handshake had no such exchange.
+    /// The key exchange group; nil if the handshake included no such exchange.
     public var group: TLSNamedGroup? { self.parameters.group.map(TLSNamedGroup.init) }
 
-    /// The application protocol that both sides agreed on (ALPN); nil if none was negotiated.
+    /// The application protocol (ALPN, RFC 7301); nil if none was negotiated.
     public var applicationProtocol: String? { self.parameters.applicationProtocol }
 
-    /// The server name that the client asked for; nil if it asked for none.
+    /// The server name that the client requested (SNI, RFC 6066 §3); nil if it requested none.
     public var serverName: String? { self.parameters.serverName }
 
-    /// Whether an earlier session was resumed, which saves the certificates and half of the computation.
+    /// Whether an earlier session was resumed. A resumed handshake sends no certificates and takes about half the computation.
     public var isResumed: Bool { self.resumption == .resumed }
 
-    /// Whether an earlier session was resumed, or why not.
+    /// Whether an earlier session was resumed and, if not, the reason.
     public var resumption: Resumption { Resumption(self.parameters.resumption) }
 
-    /// The certificates that the peer sent: its own first. Empty if it sent none.
+    /// The certificates that the peer sent, its own first. Empty if it sent none.
     ///
-    /// They have been verified only if the configuration requires it.
+    /// They are verified only if the configuration requires it.
     public var peerCertificates: [Certificate] { self.parameters.peerCertificates.map(Certificate.init) }
 
-    /// The number of certificates in the verified chain, from the peer's own to the trusted root; nil if nothing was verified in this
-    /// handshake.
+    /// The number of certificates in the verified chain, from the peer's own to the trusted root; nil if this handshake verified no chain.
     public var verifiedChainLength: Int? { self.parameters.verifiedChainLength }
 }
 
 extension ConnectionInformation {
-    /// Whether a handshake resumed an earlier session, and why not. New values may be added in any version.
+    /// Whether a handshake resumed an earlier session and, if not, the reason. New values may be added in any release.
     public struct Resumption: Sendable, Hashable {
         private let resumption: ResumptionOutcome
 
@@ -46,9 +45,9 @@ extension ConnectionInformation {
 
         /// The session was resumed.
         public static let resumed = Resumption(.resumed)
-        /// The client had no session for this server that was still valid, or did not offer it.
+        /// The client had no valid session for this server, or did not offer one.
         public static let notOffered = Resumption(.notOffered)
-        /// The client offered a session, and the server did not accept it: it is expired, unknown, or of another configuration.
+        /// The client offered a session that the server did not accept: an expired or unknown one, or one from a different configuration.
         public static let declined = Resumption(.declined)
     }
 }

@@ -1,30 +1,32 @@
 public import NIOCore
 
-/// What arrives at a socket, as a sequence; see ``SecureSocket/incoming``.
+/// An asynchronous sequence of the chunks or packets that a socket receives. See ``SecureSocket/incoming``.
 public struct Incoming: AsyncSequence, Sendable {
     public typealias Element = ByteBuffer
     public typealias Failure = SecureSocketError
 
     let socket: SecureSocket
 
-    /// The same sequence, which also ends when the listener that serves the socket begins a graceful shutdown
-    /// (``SecureListener/shutDown(deadline:)``) and everything that had arrived by then has been returned.
+    /// A sequence of the same elements that also ends at a graceful shutdown of the listener that serves the socket
+    /// (``SecureListener/shutDown(deadline:)``), once everything that arrived before has been returned.
     ///
-    /// For protocols whose elements are whole requests: a handler that iterates this sequence completes the request that it works on, and
-    /// then returns. A packet that has arrived in part is still waited for.
+    /// Use it for protocols in which each element is a complete request: a handler that iterates this sequence completes its current
+    /// request and then returns. The rest of a packet of which a part has arrived is still awaited.
     public var untilShutdown: UntilShutdown { UntilShutdown(socket: self.socket) }
+
 
     public func makeAsyncIterator() -> Iterator { Iterator(socket: self.socket) }
 
+    /// The iterator of the sequence.
     public struct Iterator: AsyncIteratorProtocol {
         @usableFromInline let socket: SecureSocket
 
-        /// The next chunk or packet; nil when the peer has finished. See ``SecureSocket/receive(timeout:)``.
+        /// Returns the next chunk or packet, or nil after the end of the stream. See ``SecureSocket/receive(timeout:)``.
         public mutating func next() async throws(SecureSocketError) -> ByteBuffer? {
             try await self.socket.receive()
         }
 
-        // In the caller's module, because coming back from another function that might have changed the executor costs a lock.
+        // Inlined into the caller's module: returning from a function that may have changed the executor takes a lock.
         @inlinable public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(SecureSocketError) -> ByteBuffer? {

@@ -1,4 +1,4 @@
-/// The connections that a listener accepts, as a sequence; see ``SecureListener/connections``.
+/// An asynchronous sequence of the connections that a listener accepts. See ``SecureListener/connections``.
 public struct IncomingConnections: AsyncSequence, Sendable {
     public typealias Element = SecureSocket
     public typealias Failure = SecureSocketError
@@ -7,12 +7,14 @@ public struct IncomingConnections: AsyncSequence, Sendable {
 
     public func makeAsyncIterator() -> Iterator { Iterator(listener: self.listener) }
 
+    /// The iterator of the sequence.
     public struct Iterator: AsyncIteratorProtocol {
         let listener: SecureListener
 
-        /// The next connection, with its handshake complete; nil when the listener is closed and all connections have been returned.
+        /// Returns the next connection, with its handshake complete, or nil when the listener is closed and all connections have been
+        /// returned.
         ///
-        /// - Throws: ``SecureSocketError``: `cancelled`, `wrongMode` while the listener is being served.
+        /// - Throws: ``SecureSocketError``: `cancelled`; `wrongMode` while `serve` runs.
         public mutating func next() async throws(SecureSocketError) -> SecureSocket? {
             try await self.listener.acceptor.nextConnection()
         }

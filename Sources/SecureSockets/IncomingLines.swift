@@ -1,6 +1,6 @@
 import NIOCore
 
-/// The lines that arrive at a socket, as a sequence; see ``SecureSocket/lines(maximumLength:)``.
+/// An asynchronous sequence of the lines that a socket receives. See ``SecureSocket/lines(maximumLength:)``.
 public struct IncomingLines: AsyncSequence, Sendable {
     public typealias Element = String
     public typealias Failure = SecureSocketError
@@ -14,8 +14,8 @@ public struct IncomingLines: AsyncSequence, Sendable {
         self.maximumLength = maximumLength
     }
 
-    /// The same sequence, which also ends when the listener that accepted the socket begins a graceful shutdown
-    /// (``SecureListener/shutDown(deadline:)``) and no further line has arrived.
+    /// A sequence of the same lines that also ends at a graceful shutdown of the listener that accepted the socket
+    /// (``SecureListener/shutDown(deadline:)``), once every complete line that arrived before has been returned.
     public var untilShutdown: IncomingLines {
         var lines = self
         lines.endsAtShutdown = true
@@ -30,10 +30,11 @@ public struct IncomingLines: AsyncSequence, Sendable {
 
     public func makeAsyncIterator() -> Iterator { Iterator(lines: self) }
 
+    /// The iterator of the sequence.
     public struct Iterator: AsyncIteratorProtocol {
         let lines: IncomingLines
 
-        /// The next line; nil when the peer has finished. See ``SecureSocket/receiveLine(maximumLength:timeout:)``.
+        /// Returns the next line, or nil after the end of the stream. See ``SecureSocket/receiveLine(maximumLength:timeout:)``.
         public mutating func next() async throws(SecureSocketError) -> String? {
             try await self.lines.next()
         }

@@ -1,6 +1,6 @@
 package import TLSEngine
 
-/// Kinds of weak certificates that are accepted. For old peers only, whose certificates cannot be replaced.
+/// The kinds of weak certificates to accept. For old peers only, whose certificates cannot be replaced.
 ///
 /// By default, certificates signed with SHA-1 and RSA keys under 2048 bits are refused below the root of a chain: SHA-1 signatures can be
 /// forged, and 1024-bit keys are within reach of factoring. A root's own signature and key are not checked, because a root is trusted
@@ -17,6 +17,6 @@ public struct LegacyCertificates: OptionSet, Sendable, Hashable {
 
     private init(_ options: LegacyCertificateOptions) { self.rawValue = options.rawValue }
 
-    /// The same for the engine.
+    /// The engine's representation of the options.
     package var options: LegacyCertificateOptions { LegacyCertificateOptions(rawValue: self.rawValue) }
 }

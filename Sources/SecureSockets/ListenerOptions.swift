@@ -1,32 +1,35 @@
-/// Settings of a listener that are not about TLS. ``SocketOptions`` are those of the sockets it accepts.
+/// Options of a listener that do not concern TLS. ``SocketOptions`` configures the sockets it accepts.
 public struct ListenerOptions: Sendable, Hashable {
-    /// How many connections may wait in the operating system's queue to be accepted. Default: 1024; the operating system may have a lower
+    /// The maximum number of connections in the operating system's accept queue. Default: 1024. The operating system may impose a lower
     /// limit.
     public var backlog: Int = 1024
 
-    /// Whether several listeners, also of other processes of the same user, may listen on one port; new connections are spread over them
-    /// (`SO_REUSEPORT`). Each of them has to ask for it. Default: false.
+    /// Whether several listeners may share one port (`SO_REUSEPORT`). Default: false.
+    ///
+    /// The listeners may belong to several processes of one user, and each must set this option. The operating system distributes new
+    /// connections over them.
     public var reusePort: Bool = false
 
-    /// How long an accepted connection may take for its handshake. Default: 10 seconds; nil: no limit.
+    /// The time limit for the handshake of an accepted connection; nil means no limit. Default: 10 seconds.
     public var handshakeTimeout: Duration? = .seconds(10)
 
-    /// How many connections of `serve` may be in their handshake. Default: 8192.
+    /// The maximum number of connections of `serve` that are in their handshake. Default: 8192.
     ///
-    /// At the limit, a client that waits takes the place of the one that has been connected longest without having sent anything (after 100
-    /// milliseconds), or, if all have, of the one whose handshake has taken longest (after 2 seconds). A client that stays silent takes
-    /// about 8 KiB of memory and a file descriptor.
+    /// At the limit, a new client replaces the one that has been connected longest without sending anything (after 100 milliseconds). If
+    /// all have sent something, it replaces the one whose handshake has taken longest (after 2 seconds). A silent client occupies about 8
+    /// KiB of memory and a file descriptor.
     public var maximumHandshakes: Int = 8192
 
-    /// How many connections of `serve` that are closed on this side may wait for their peers; beyond it the oldest is dropped. Default: 1024,
-    /// or fewer where `maximumConnections` is lower, but at least 64.
+    /// The maximum number of connections of `serve` that are closed on this side and wait for the peer's end of stream. Beyond it, the
+    /// oldest is dropped. Default: 1024. A lower `maximumConnections` lowers the limit too, but not below 64.
     public var maximumLingering: Int = 1024
 
+    /// Creates the default options.
     public init() {}
 }
 
 extension ListenerOptions {
-    /// Throws for an option whose value makes no sense.
+    /// Returns the options, or throws if a value is out of range.
     func validated() throws(SecureSocketError) -> ListenerOptions {
         try OptionError.check(self.maximumHandshakes > 0, "maximumHandshakes is \(self.maximumHandshakes); it must be positive")
         try OptionError.check(self.maximumLingering > 0, "maximumLingering is \(self.maximumLingering); it must be positive")
@@ -38,7 +41,7 @@ extension ListenerOptions {
     }
 }
 
-/// The error for an option whose value makes no sense.
+/// The check of an option's value.
 enum OptionError {
     static func check(_ holds: Bool, _ message: @autoclosure () -> String) throws(SecureSocketError) {
         guard !holds else { return }

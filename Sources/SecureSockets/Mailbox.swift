@@ -1,6 +1,6 @@
 public import NIOCore
 
-/// Where sockets deliver by message: what arrives from any number of them, in one place and in the order of its arrival.
+/// A queue to which sockets deliver what they receive, as messages in the order of arrival. Any number of sockets may share it.
 ///
 /// ```swift
 /// let mailbox = Mailbox()
@@ -15,22 +15,21 @@ public import NIOCore
 /// }
 /// ```
 ///
-/// A mailbox owns the sockets that deliver to it: it keeps them alive, and when it is closed or nobody refers to it any more, they
-/// are closed. A socket of which more than `mailboxHighWaterMark` bytes wait in its mailbox reads no further until half of them
-/// have been taken; others are not held up.
+/// A mailbox owns the sockets that deliver to it: it keeps them alive, and closes them when it is closed or deallocated. A socket that has
+/// more than `mailboxHighWaterMark` bytes in its mailbox stops reading until half of them have been taken. Other sockets are not affected.
 public final class Mailbox: Sendable {
-    /// What a socket has to say.
+    /// A message in a mailbox.
     public enum Message: Sendable {
-        /// Bytes have arrived: a chunk of a plain stream, never empty, or a packet of a framed one.
+        /// Received bytes: a chunk of a plain stream, which is never empty, or a packet of a framed one.
         case received(SecureSocket, ByteBuffer)
-        /// The stream has ended otherwise than by the peer's word; `ended` follows.
+        /// The stream ended with an error. `ended` follows.
         case failed(SecureSocket, SecureSocketError)
-        /// The peer's stream has ended. The last message of a socket; after one's own `close` there is none.
+        /// The peer's stream ended. This is a socket's last message. A socket that is closed on this side delivers none.
         case ended(SecureSocket)
-        /// Something of the program's own, put in by ``Mailbox/post(_:)``.
+        /// A value that the program added with ``Mailbox/post(_:)``.
         case posted(any Sendable)
 
-        /// Whose message it is; nil for the program's own.
+        /// The socket that delivered the message; nil for a posted value.
         public var socket: SecureSocket? {
             switch self {
             case .received(let socket, _), .failed(let socket, _), .ended(let socket): socket
@@ -38,39 +37,42 @@ public final class Mailbox: Sendable {
             }
         }
 
-        /// The memory that its bytes keep.
+        /// The memory that the message's bytes retain.
         var size: Int {
             if case .received(_, let bytes) = self { bytes.storageCapacity } else { 0 }
         }
     }
 
-    /// What sockets deliver to. They keep it and not the mailbox, so that the mailbox ends when nobody refers to it.
+    /// The storage to which sockets deliver. They refer to it and not to the mailbox, so that the mailbox can be deallocated.
     let storage: MailboxStorage
 
-    /// Makes an empty mailbox without sockets.
+    /// Creates an empty mailbox without sockets.
     public convenience init() {
         self.init(released: nil)
     }
 
-    /// - Parameter released: Told of a socket or listener that belonged to this mailbox and was closed otherwise than by the mailbox itself.
+    /// - Parameter released: The function to call with a socket or listener that this mailbox owns, when something other than the mailbox
+    ///   closes it.
     package init(released: (@Sendable (any MailboxOwned) -> Void)?) {
         self.storage = MailboxStorage(released: released)
     }
 
     deinit { self.storage.abandon() }
 
-    /// The number of messages that wait.
+    /// The number of messages in the mailbox.
     public var count: Int { self.storage.count }
 
     // MARK: Taking
 
-    /// Takes the first message, or the first that matches; waits if there is none. Calls are served in their order.
+    /// Removes and returns the first message, or the first that matches. Waits if there is none. Calls are served in order.
+    ///
+    /// Cancelling the task ends the wait without losing a message.
     ///
     /// - Parameters:
-    ///   - timeout: How long to wait; nil: for ever, zero: not at all.
-    ///   - accepts: Which messages to look for; nil: any. Called with the mailbox locked: it must not use the mailbox.
-    /// - Throws: ``SecureSocketError`` with the code `timedOut`, `cancelled` or `closed`. Cancelling the task ends the wait; no
-    ///   message is lost by that.
+    ///   - timeout: The maximum time to wait; nil means no limit, and zero means not to wait.
+    ///   - accepts: A function that returns whether to take a message; nil accepts any message. It is called with the mailbox locked and
+    ///     must not use the mailbox.
+    /// - Throws: ``SecureSocketError`` with the code `timedOut`, `cancelled` or `closed`.
     public func next(
         timeout: Duration? = nil,
         where accepts: (@Sendable (Message) -> Bool)? = nil
@@ -78,25 +80,24 @@ public final class Mailbox: Sendable {
         try await self.storage.next(timeout: timeout, where: accepts)
     }
 
-    // MARK: Putting in
+    // MARK: Posting
 
-    /// Puts something of the program's own in, behind what waits: so one place serves for sockets and for everything else. A mailbox
-    /// that is closed drops it.
+    /// Adds a value of the program's own at the end of the queue, so that one loop can handle sockets and everything else. A closed mailbox
+    /// discards the value.
     public func post(_ value: some Sendable) {
         _ = self.storage.put(.posted(value))
     }
 
     // MARK: Owning
 
-    /// Whether it owns a socket, not counting listeners.
+    /// Whether the mailbox owns a socket, not counting listeners.
     package var ownsSockets: Bool { self.storage.ownsSockets }
 
-    /// Closes the mailbox and the sockets that deliver to it. Calls that wait end with `closed`; messages that wait can still be
-    /// taken.
+    /// Closes the mailbox and the sockets that deliver to it. Waiting calls fail with `closed`. Messages in the queue can still be taken.
     public func close() { self.storage.close() }
 }
 
-/// What can belong to a mailbox, and ends with it.
+/// An object that a mailbox can own, and that is closed with it.
 package protocol MailboxOwned: AnyObject, Sendable {
     func close()
 }
@@ -108,13 +109,14 @@ extension Mailbox: AsyncSequence {
     public typealias Element = Message
     public typealias Failure = SecureSocketError
 
-    /// An iterator that takes messages as ``Mailbox/next(timeout:where:)`` does, and ends when the mailbox is closed and empty.
+    /// Returns an iterator that takes messages as ``Mailbox/next(timeout:where:)`` does, and ends when the mailbox is closed and empty.
     public func makeAsyncIterator() -> Iterator { Iterator(mailbox: self) }
 
+    /// The iterator of a mailbox.
     public struct Iterator: AsyncIteratorProtocol {
         let mailbox: Mailbox
 
-        /// The next message; nil when the mailbox is closed and empty.
+        /// Returns the next message, or nil when the mailbox is closed and empty.
         ///
         /// - Throws: ``SecureSocketError`` with the code `cancelled`.
         public mutating func next() async throws(SecureSocketError) -> Message? {

@@ -3,11 +3,11 @@ import NIOCore
 import SocketCore
 import Synchronization
 
-/// The messages of a mailbox, who waits for them, and what belongs to it.
+/// The messages of a mailbox, the calls that wait for them, and the sockets and listeners that it owns.
 final class MailboxStorage: Sendable {
     typealias Message = Mailbox.Message
 
-    /// A call that waits.
+    /// A waiting call.
     private struct Waiting {
         let caller: Caller
         let accepts: (@Sendable (Message) -> Bool)?
@@ -37,9 +37,9 @@ final class MailboxStorage: Sendable {
 
     /// A call that can be cancelled or time out, until it returns.
     private enum Call {
-        /// It waits, or is about to.
+        /// The call waits, or is about to.
         case begun
-        /// It was cancelled or timed out before it began to wait.
+        /// The call was cancelled or timed out before it began to wait.
         case ended(SecureSocketError)
     }
 
@@ -50,28 +50,32 @@ final class MailboxStorage: Sendable {
         var owned: [ObjectIdentifier: any MailboxOwned] = [:]
         var ledger = MailboxLedger<ObjectIdentifier>()
         var lastID: UInt64 = 0
-        /// The loop of the socket that came last: where the mailbox's reader is as well, as a rule.
+        /// The loop of the most recently adopted socket. The mailbox's reader usually runs there too.
         var executor: EventLoopExecutor?
-        /// The task that waited last, if it needs no cancellation handler: the one that waits next, as a rule.
+        /// The task that waited last, if it needs no cancellation handler. It is usually the next to wait.
         var reader: LoopTask?
         var isClosed = false
-        /// Messages that were taken without waiting since somebody yielded.
-        var takenAtOnce = 0
+        /// The number of messages that were taken without waiting since a reader last yielded.
+        var takenWithoutWaiting = 0
 
-        mutating func isDueToYield() -> Bool {
-            self.takenAtOnce += 1
-            guard self.takenAtOnce >= 32 else { return false }
-            self.takenAtOnce = 0
-            return true
+        enum NextStep { case proceed, yield }
+
+        /// Counts a message that was taken without waiting, and returns whether its reader proceeds or, after every 32nd, first yields its
+        /// thread.
+        mutating func countTakenWithoutWaiting() -> NextStep {
+            self.takenWithoutWaiting += 1
+            guard self.takenWithoutWaiting >= 32 else { return .proceed }
+            self.takenWithoutWaiting = 0
+            return .yield
         }
 
-        /// Whether a call without a wish of its own has to wait.
+        /// Whether a call that accepts any message has to wait.
         var hasNothing: Bool { self.messages.isEmpty && !self.isClosed }
 
-        /// Takes the first call that waits for such a message.
+        /// Removes and returns the first call that waits for such a message.
         mutating func popWaiting(for message: Message) -> Waiting? {
             guard let first = self.waiting.first else { return nil }
-            // One reader that takes whatever comes, as a rule.
+            // Usually there is one reader, which takes any message.
             if first.accepts == nil { return self.waiting.removeFirst() }
             guard let index = self.waiting.firstIndex(where: { $0.accepts?(message) ?? true }) else { return nil }
             return self.waiting.remove(at: index)
@@ -79,7 +83,7 @@ final class MailboxStorage: Sendable {
 
         typealias Taken = (outcome: Result<Message, SecureSocketError>, advice: MailboxLedger<ObjectIdentifier>.Advice)
 
-        /// The first message that matches, or why there will be none; nil if there is none yet.
+        /// Removes the first message that matches. Returns it, or the error if there will be none; nil if there is none yet.
         mutating func takeFirst(_ accepts: (@Sendable (Message) -> Bool)?) -> Taken? {
             guard let index = accepts.map({ self.messages.firstIndex(where: $0) }) ?? self.messages.indices.first else {
                 return self.isClosed ? (.failure(.closed(.receiving)), .none) : nil
@@ -91,7 +95,7 @@ final class MailboxStorage: Sendable {
     }
 
     private let state = Mutex(State())
-    /// Told of a socket or listener that belonged to this mailbox and was closed otherwise than by the mailbox itself.
+    /// Called with an owned socket or listener that something other than the mailbox has closed.
     private let released: (@Sendable (any MailboxOwned) -> Void)?
 
     init(released: (@Sendable (any MailboxOwned) -> Void)?) {
@@ -105,13 +109,13 @@ final class MailboxStorage: Sendable {
     @inline(__always) func next(
         timeout: Duration?, where accepts: (@Sendable (Message) -> Bool)?
     ) async throws(SecureSocketError) -> Message {
-        // There is nothing yet, as a rule, and whatever comes is wanted.
+        // The usual case: the mailbox is empty, and any message is accepted.
         let (hasNothing, reader) = self.state.withLock { ($0.hasNothing, $0.reader) }
         if accepts != nil || !hasNothing, let message = try self.takeNow(accepts) {
-            // A reader that never waits must let others have the thread as well: it may be an event loop's.
+            // A reader that never waits has to yield its thread now and then, which may be an event loop's.
             if let executor = self.callingTask(reader)?.executor {
                 if executor.countItem() { await withUnsafeContinuation { next in executor.inNextRound { next.resume() } } }
-            } else if self.state.withLock({ $0.isDueToYield() }) {
+            } else if self.state.withLock({ $0.countTakenWithoutWaiting() }) == .yield {
                 await Task.yield()
             }
             return message
@@ -124,12 +128,12 @@ final class MailboxStorage: Sendable {
             }
             return try await self.wait(timeout, accepts)
         } catch {
-            // Nothing else is thrown by whoever ends a wait.
+            // Waits end with a `SecureSocketError` only.
             throw error as? SecureSocketError ?? .cancelled(.receiving)
         }
     }
 
-    /// The task that calls, if it is one that needs no cancellation handler.
+    /// Returns the calling task if it needs no cancellation handler.
     private func callingTask(_ reader: LoopTask?) -> LoopTask? {
         if let reader, reader.isCallingOnLoop { return reader }
         guard
@@ -144,7 +148,7 @@ final class MailboxStorage: Sendable {
         _ timeout: Duration?, _ accepts: (@Sendable (Message) -> Bool)?
     ) async throws -> Message {
         if let timeout, timeout <= .zero { throw Self.timedOut(timeout) }
-        // Without loops there are no timers, and the call would wait for ever.
+        // Without loops there are no timers, and the call would never return.
         let loop = timeout == nil ? nil : try SocketEventLoopGroup.shared.started(for: .receiving).any()
         let id = self.state.withLock { state in
             state.lastID += 1
@@ -176,8 +180,10 @@ final class MailboxStorage: Sendable {
         return try outcome.get()
     }
 
-    /// Waits, unless a message has come since the caller looked. Looking again and beginning to wait are one step: a message that
-    /// came between them would be waited for in vain, and overtaken by the next.
+    /// Waits, unless a message has arrived since the caller checked.
+    ///
+    /// The second check and the start of the wait are one step under the lock. Otherwise a message that arrives between them would not end
+    /// the wait, and the next message would overtake it.
     private func wait(_ waiting: Waiting) {
         let isWaiting = self.state.withLock { state in
             guard case .loopTask = waiting.caller, waiting.accepts == nil, state.hasNothing else { return false }
@@ -212,14 +218,14 @@ final class MailboxStorage: Sendable {
         waiting?.continuation.resume(throwing: error)
     }
 
-    // MARK: Putting in
+    // MARK: Adding
 
-    /// Puts a message in; true if its socket has to pause.
+    /// Adds a message. Returns whether its socket has to pause.
     ///
-    /// Nothing new comes from a socket that was closed on this side, also if its connection has not heard of that yet. The mark is
-    /// looked at under the lock: whoever has closed the socket and looks here afterwards finds all that there will ever be.
+    /// A socket that is closed on this side delivers no new messages, even before its connection has processed the close. `isClosed` is
+    /// read under the lock, so that a caller that closes the socket and then reads the mailbox sees all of its messages.
     ///
-    /// - Parameter isMoved: The message comes from another mailbox, and is not new.
+    /// - Parameter isMoved: Whether the message comes from another mailbox and is not new.
     func put(_ message: consuming Message, isMoved: Bool = false) -> Bool {
         let (taker, isFull): (Waiting?, Bool) = self.state.withLock { state in
             guard !state.isClosed, isMoved || message.socket?.isClosed != true else { return (nil, false) }
@@ -242,7 +248,7 @@ final class MailboxStorage: Sendable {
 
     var ownsSockets: Bool { self.state.withLock { $0.owned.values.contains { $0 is SecureSocket } } }
 
-    /// Takes over a socket or a listener; false if this mailbox is closed.
+    /// Becomes the owner of a socket or a listener. Returns false if this mailbox is closed.
     func adopt(_ owned: any MailboxOwned) -> Bool {
         self.state.withLock { state in
             guard !state.isClosed else { return false }
@@ -252,7 +258,7 @@ final class MailboxStorage: Sendable {
         }
     }
 
-    /// Gives up a socket or a listener that has a new owner, and its messages that wait.
+    /// Gives up a socket or a listener to a new owner. Removes its messages and returns them.
     func giveUp(_ owned: any MailboxOwned) -> [Message] {
         self.state.withLock { state in
             let id = ObjectIdentifier(owned)
@@ -265,13 +271,13 @@ final class MailboxStorage: Sendable {
         }
     }
 
-    /// Lets go of a socket or a listener that is closed; its messages stay.
+    /// Releases a socket or a listener that is closed. Its messages stay in the queue.
     func release(_ owned: any MailboxOwned) {
         let wasOwned = self.state.withLock { $0.owned.removeValue(forKey: ObjectIdentifier(owned)) != nil }
         if wasOwned { self.released?(owned) }
     }
 
-    /// Nobody refers to the mailbox any more.
+    /// Closes everything when the mailbox is deallocated.
     func abandon() {
         let former = self.state.withLock { state in
             let former = state

@@ -14,26 +14,26 @@ import TLSEngine
 /// socket.close()
 /// ```
 ///
-/// A socket is a handle: it can be passed to other tasks, compared, and used as a key, also after it has been closed. Sending and
-/// receiving do not know of each other; any number of tasks may do either, and are served in their order. When nobody refers to a
-/// socket any more, it is closed.
+/// A socket is a handle. It can be passed to other tasks, compared, and used as a dictionary key, even after it is closed. It is closed
+/// when it is deallocated. Sending and receiving are independent. Any number of tasks may send or receive at the same time; their calls are
+/// served in order.
 ///
-/// **Cancelling** a task ends the call it waits in, with the code `cancelled`, and loses nothing: bytes that arrived stay for the
-/// next call, and bytes that were not accepted are not sent. A `send` of which a part has gone already succeeds instead, since the
-/// rest will follow.
+/// **Cancelling** a task ends the call in which it waits with the code `cancelled`. No data is lost: bytes that have arrived stay for the
+/// next call, and bytes that were not accepted are not sent. A partially written `send` completes and succeeds.
 public final class SecureSocket: Sendable {
     let connection: Connection
-    /// Unlike any other's in this program, also of a listener or of what another interface numbers.
+    /// A number that is unique in this process among sockets, listeners and whatever else an interface above this one numbers.
     package let id = SecureSocket.nextID()
     private let closing = Atomic<Bool>(false)
 
     /// Whether the socket was closed on this side.
     public var isClosed: Bool { self.closing.load(ordering: .acquiring) }
 
-    /// What the handshake has settled: version, cipher, group, protocol, the peer's certificates.
+    /// The parameters that the handshake negotiated: protocol version, cipher suite, group, application protocol and the peer's
+    /// certificates.
     public let information: ConnectionInformation
 
-    /// The handle of an established connection.
+    /// Creates the handle of an established connection.
     init(_ connection: Connection, _ information: ConnectionInformation) {
         self.connection = connection
         self.information = information
@@ -46,14 +46,16 @@ public final class SecureSocket: Sendable {
 
     // MARK: Receiving
 
-    /// Receives what there is: at least a byte of a plain stream, or one packet, which may be empty, of a framed one. Waits if there
-    /// is nothing.
+    /// Receives the bytes that have arrived: at least one byte of a plain stream, or one packet of a framed stream, which may be empty.
+    /// Waits if nothing has arrived.
     ///
-    /// - Parameter timeout: How long to wait; nil: for ever, zero: not at all.
-    /// - Returns: The bytes; nil when the peer has finished sending, and from then on every time.
-    /// - Throws: ``SecureSocketError``: `truncated` if the connection ended without the peer's word, `connectionReset` if it broke,
-    ///   `timedOut`, `cancelled`, `closed`, `wrongMode` while a mailbox is delivered to. What had arrived before the end is
-    ///   always returned first; nothing is lost by a timeout or by cancelling.
+    /// Everything that arrived before the end of the stream, or before an error, is returned first. A timeout or a cancellation loses no
+    /// data.
+    ///
+    /// - Parameter timeout: The maximum time to wait; nil means no limit, and zero means not to wait.
+    /// - Returns: The bytes; nil if the peer has ended its stream (`close_notify`), and nil from every later call.
+    /// - Throws: ``SecureSocketError``: `truncated` if the connection ended without `close_notify`, `connectionReset` if it was reset,
+    ///   `timedOut`, `cancelled`, `closed`, `wrongMode` while the socket delivers to a mailbox.
     public func receive(timeout: Duration? = nil) async throws(SecureSocketError) -> ByteBuffer? {
         try await self.connection.receive(.next, timeout: timeout)
     }
@@ -62,13 +64,14 @@ public final class SecureSocket: Sendable {
         try await self.connection.receive(.next, timeout: nil, untilShutdown: untilShutdown)
     }
 
-    /// Receives exactly that many bytes of a plain stream; waits for all of them.
+    /// Receives an exact number of bytes of a plain stream. Waits until all of them have arrived.
     ///
     /// - Parameters:
     ///   - count: The number of bytes, from 0 to 16 MiB.
-    ///   - timeout: How long to wait; nil: for ever, zero: not at all.
-    /// - Throws: As ``receive(timeout:)``, and `endOfStream` if the peer finished before; the bytes that did come are still there
-    ///   for ``receive(timeout:)``. `invalidArgument` for a count out of range, `wrongMode` on a framed socket.
+    ///   - timeout: The maximum time to wait; nil means no limit, and zero means not to wait.
+    /// - Throws: ``SecureSocketError`` as ``receive(timeout:)`` does, and `endOfStream` if the peer ended its stream before;
+    ///   ``receive(timeout:)`` then returns the bytes that did arrive. `invalidArgument` if the count is out of range, `wrongMode` on a
+    ///   framed socket.
     public func receive(
         exactly count: Int, timeout: Duration? = nil
     ) async throws(SecureSocketError) -> ByteBuffer {
@@ -85,19 +88,19 @@ public final class SecureSocket: Sendable {
             advice: "Receive without a count to get the rest")
     }
 
-    /// The most bytes that ``receive(exactly:timeout:)`` takes.
+    /// The greatest count that ``receive(exactly:timeout:)`` accepts.
     package static let largestExactCount = 16 << 20
 
-    /// Receives a line of a plain stream, without the LF or CRLF at its end; waits for all of it.
+    /// Receives a line of a plain stream, without its LF or CRLF. Waits until the whole line has arrived.
     ///
-    /// Bytes behind the last line end are a line if the peer has finished (`close_notify`).
+    /// Bytes after the last line break form a line if the peer has ended its stream (`close_notify`).
     ///
     /// - Parameters:
-    ///   - maximumLength: The most bytes that the line may have, without its end. Default: 64 KiB.
-    ///   - timeout: How long to wait; nil: no limit, zero: not at all.
-    /// - Returns: The line; nil when the peer has finished.
-    /// - Throws: As ``receive(timeout:)``, and `packetTooLarge` for a longer line, whose bytes can still be received. `wrongMode` on a
-    ///   framed socket.
+    ///   - maximumLength: The maximum length of the line in bytes, without its line break. Default: 64 KiB.
+    ///   - timeout: The maximum time to wait; nil means no limit, and zero means not to wait.
+    /// - Returns: The line; nil if the peer has ended its stream.
+    /// - Throws: ``SecureSocketError`` as ``receive(timeout:)`` does, and `packetTooLarge` for a longer line, whose bytes can still be
+    ///   received. `wrongMode` on a framed socket.
     public func receiveLine(
         maximumLength: Int = 64 << 10, timeout: Duration? = nil
     ) async throws(SecureSocketError) -> ByteBuffer? {
@@ -116,77 +119,79 @@ public final class SecureSocket: Sendable {
             .line(maximumLength: maximumLength), timeout: timeout, untilShutdown: untilShutdown)
     }
 
-    /// The lines of a plain stream, until the peer has finished, as text; bytes that are not UTF-8 are replaced (U+FFFD).
+    /// Returns a sequence of the lines of a plain stream as text, up to the end of the stream. Invalid UTF-8 is replaced with U+FFFD.
     ///
-    /// Iterating is the same as calling ``receiveLine(maximumLength:timeout:)`` repeatedly; nothing is held back between the lines, so
-    /// that other calls may receive what follows.
+    /// Iterating the sequence is the same as calling ``receiveLine(maximumLength:timeout:)`` repeatedly. The sequence buffers nothing
+    /// between two lines, so that other calls can receive what follows a line.
     ///
-    /// - Parameter maximumLength: The most bytes that a line may have, without its end. Default: 64 KiB.
+    /// - Parameter maximumLength: The maximum length of a line in bytes, without its line break. Default: 64 KiB.
     public func lines(maximumLength: Int = 64 << 10) -> IncomingLines {
         IncomingLines(socket: self, maximumLength: maximumLength)
     }
 
-    /// What arrives, until the peer has finished: chunks of a plain stream, packets of a framed one. A chunk may end inside a character.
+    /// A sequence of the received bytes up to the end of the stream: chunks of a plain stream, or packets of a framed one. A chunk may end
+    /// inside a character.
     ///
-    /// Iterating is the same as calling ``receive(timeout:)`` again and again; two iterations share what arrives.
+    /// Iterating the sequence is the same as calling ``receive(timeout:)`` repeatedly. Two iterations share the received bytes.
     public var incoming: Incoming { Incoming(socket: self) }
 
     // MARK: Sending
 
-    /// Sends bytes; in a framed stream they are one packet, also if there are none.
+    /// Sends bytes. In a framed stream they form one packet, which may be empty.
     ///
-    /// Returns when the bytes have been accepted for sending, not when they have been received. Waits while more than
-    /// `sendHighWaterMark` bytes are on their way. The bytes of one call are never mixed with another's.
+    /// Returns when the bytes have been accepted for sending, not when the peer has received them. Waits while more than
+    /// `sendHighWaterMark` bytes are unsent. The bytes of one call are never interleaved with those of another.
     ///
     /// - Parameters:
-    ///   - bytes: What to send.
-    ///   - timeout: How long to wait; nil: for ever. When it passes before anything of this call has gone, nothing is sent.
-    /// - Throws: ``SecureSocketError``: `connectionReset` or `writingEnded` if nothing can be sent any more, `packetTooLarge` if the
-    ///   header cannot say the length, `timedOut`, `cancelled`, `closed`.
+    ///   - bytes: The bytes to send.
+    ///   - timeout: The maximum time to wait; nil means no limit. If it expires before the first byte of this call is written, nothing is
+    ///     sent.
+    /// - Throws: ``SecureSocketError``: `connectionReset` or `writingEnded` if nothing more can be sent, `packetTooLarge` if the header
+    ///   cannot express the length, `timedOut`, `cancelled`, `closed`.
     public func send(_ bytes: ByteBuffer, timeout: Duration? = nil) async throws(SecureSocketError) {
         try await self.connection.send(bytes, timeout: timeout)
     }
 
-    /// Sends a string's UTF-8 bytes; see ``send(_:timeout:)-(ByteBuffer,_)``.
+    /// Sends the UTF-8 encoding of a string. See ``send(_:timeout:)-(ByteBuffer,_)``.
     public func send(_ text: String, timeout: Duration? = nil) async throws(SecureSocketError) {
         try await self.connection.send(ByteBuffer(string: text), timeout: timeout)
     }
 
-    /// Sends bytes of any collection; see ``send(_:timeout:)-(ByteBuffer,_)``.
+    /// Sends the bytes of a sequence. See ``send(_:timeout:)-(ByteBuffer,_)``.
     public func send(
         _ bytes: some Sequence<UInt8> & Sendable, timeout: Duration? = nil
     ) async throws(SecureSocketError) {
         try await self.connection.send(ByteBuffer(bytes: bytes), timeout: timeout)
     }
 
-    /// Says why nothing can be sent any more; for a caller that has nothing sound to send.
+    /// Throws if nothing more can be sent. For callers that have nothing valid to send.
     package func requireWritable() async throws(SecureSocketError) {
         try await self.connection.requireWritable()
     }
 
-    /// Tells the peer that nothing more will be sent, after everything that was accepted; receiving goes on.
+    /// Ends this side's stream: sends `close_notify` after everything that was accepted. Receiving is not affected.
     ///
-    /// A peer with TLS 1.2 may answer by closing the whole connection (RFC 5246 §7.2.1). Calling it again does nothing.
+    /// A TLS 1.2 peer may respond by closing the whole connection (RFC 5246 §7.2.1). Calling this function again has no effect. Cancelling
+    /// ends only the wait: `close_notify` is sent nevertheless.
     ///
-    /// - Throws: ``SecureSocketError``: `connectionReset` if the connection broke, `closed`. Cancelling ends the wait only: the end
-    ///   will be sent.
+    /// - Throws: ``SecureSocketError``: `connectionReset` if the connection was reset, `closed`, `cancelled`.
     public func closeWriting() async throws(SecureSocketError) {
         try await self.connection.closeWriting()
     }
 
     // MARK: Messages
 
-    /// Delivers what arrives to a mailbox, from now on, and makes it the socket's owner.
+    /// Starts delivering received bytes to a mailbox, which becomes the socket's owner.
     ///
-    /// What has arrived already is delivered first. If the socket delivers to another mailbox, its messages there are moved to
-    /// this one; none is lost, doubled, or out of order. Calls of ``receive(timeout:)`` that wait end with `wrongMode`. A mailbox
-    /// that has been closed closes the socket.
+    /// Bytes that have already arrived are delivered first. If the socket delivers to another mailbox, its messages there are moved to this
+    /// one without loss, duplication or reordering. Waiting calls of ``receive(timeout:)`` fail with `wrongMode`. A closed mailbox closes
+    /// the socket.
     ///
     /// - Parameters:
-    ///   - mailbox: Where messages go.
-    ///   - count: How many messages to deliver before the socket is received from again; nil: no end. (Known elsewhere as
-    ///     `{active, once}` and `{active, N}`.)
-    /// - Throws: ``SecureSocketError``: `closed`, `invalidArgument` for a count below 1.
+    ///   - mailbox: The mailbox to deliver to.
+    ///   - count: The number of messages after which the socket is passive again; nil means no limit. (Known elsewhere as `{active, once}`
+    ///     and `{active, N}`.)
+    /// - Throws: ``SecureSocketError``: `closed`, `cancelled`, `invalidArgument` for a count below 1.
     public func deliver(to mailbox: Mailbox, count: Int? = nil) async throws(SecureSocketError) {
         if let count, count < 1 {
             throw SecureSocketError(
@@ -203,16 +208,16 @@ public final class SecureSocket: Sendable {
         }
     }
 
-    /// Makes a mailbox the socket's owner, without a change of how bytes are delivered: a passive socket stays passive.
+    /// Makes a mailbox the socket's owner without changing the mode of delivery: a passive socket stays passive.
     ///
-    /// The owner keeps the socket alive, and the socket is closed when the owner is. Messages of this socket that wait with the
-    /// former owner are moved to the new one, first; those that arrive meanwhile follow; none is lost, doubled, or out of order. A
-    /// mailbox that has been closed closes the socket.
+    /// The owner keeps the socket alive, and closes it when the owner itself is closed. Messages of this socket in the former owner's queue
+    /// are moved to the new owner without loss, duplication or reordering, and precede those that arrive later. A closed mailbox closes the
+    /// socket.
     ///
     /// - Parameters:
     ///   - mailbox: The new owner.
-    ///   - former: Who must be the owner at present for this to be done; nil: whoever is.
-    /// - Throws: ``SecureSocketError``: `notOwner`, `closed`.
+    ///   - former: The required present owner; nil if any owner may be replaced.
+    /// - Throws: ``SecureSocketError``: `notOwner` if the present owner is another, `closed`, `cancelled`.
     public func setOwner(
         _ mailbox: Mailbox, from former: Mailbox? = nil
     ) async throws(SecureSocketError) {
@@ -227,55 +232,57 @@ public final class SecureSocket: Sendable {
 
     // MARK: Closing
 
-    /// Closes the socket. Returns at once; what was accepted by `send` is still delivered, in the background and for as long as
-    /// there is progress (`lingerTimeout`), followed by `close_notify`.
+    /// Closes the socket. Returns at once; in the background, the bytes that `send` accepted are delivered, followed by `close_notify`, for
+    /// as long as there is progress (`lingerTimeout`).
     ///
-    /// A program that ends, by returning from `main` or calling `exit`, first delivers what was accepted on all its sockets: it waits until the
-    /// peers' operating systems have acknowledged it, but no longer than 2 seconds without progress and 20 seconds altogether.
+    /// Bytes that have arrived but were not received are discarded. Waiting calls fail with `closed`, except that a partially written
+    /// `send` completes and succeeds. Closing a socket again has no effect.
     ///
-    /// What had arrived and was not received is discarded, and calls that wait end with `closed`; but a `send` of which a part
-    /// has gone already succeeds, since the rest will follow. Closing again does nothing.
+    /// When a program ends by returning from `main` or calling `exit`, it first delivers the accepted bytes of all its sockets. It waits
+    /// until the peers' operating systems have acknowledged them, but no longer than 2 seconds without progress and 20 seconds in all.
     public func close() {
         self.closing.store(true, ordering: .releasing)
         let connection = self.connection
         connection.onLoop { connection.close() }
     }
 
-    /// Closes the connection at once: what was accepted and has not been sent is discarded, and the peer sees that the stream was cut off
-    /// (no `close_notify`), not that it is complete. Calls that wait end with `closed`. After ``close()`` it ends what is still being
-    /// delivered.
+    /// Closes the connection immediately, without delivering the bytes that were accepted but not sent, and without `close_notify`: the
+    /// peer detects that the stream is incomplete.
+    ///
+    /// Waiting calls fail with `closed`. After ``close()``, this function stops the delivery in the background.
     public func abort() {
         self.closing.store(true, ordering: .releasing)
         let connection = self.connection
         connection.onLoop { connection.abort() }
     }
 
-    /// Closes as ``close()`` does, but without `close_notify`: for a handler that failed, whose peer must not take what it got for all.
+    /// Closes the socket as ``close()`` does, but without `close_notify`. For a handler that failed: the peer must not regard the stream as
+    /// complete.
     func closeWithoutNotify() {
         self.closing.store(true, ordering: .releasing)
         let connection = self.connection
         connection.onLoop { connection.close(sendsCloseNotify: false) }
     }
 
-    /// Waits until the connection has gone: everything was delivered or given up, and its descriptor is free.
+    /// Waits until the connection has ended: all accepted bytes have been delivered or discarded, and the descriptor is closed.
     ///
-    /// A program that ends right after ``close()`` calls this first. Cancelling ends the wait only.
+    /// Cancelling ends only the wait.
     public func waitUntilClosed() async throws(SecureSocketError) {
         try await self.connection.waitUntilClosed()
     }
 
-    // MARK: About the connection
+    // MARK: Properties of the connection
 
-    /// This end's address; nil for a connection in memory. Stays known after the connection has gone.
+    /// The local address; nil for a connection in memory. Still available after the connection has ended.
     public var localEndpoint: SocketEndpoint? { self.connection.localEndpoint }
 
-    /// The peer's address; nil for a connection in memory. Stays known after the connection has gone.
+    /// The peer's address; nil for a connection in memory. Still available after the connection has ended.
     public var remoteEndpoint: SocketEndpoint? { self.connection.remoteEndpoint }
 
-    /// The options that the socket was made with.
+    /// The options with which the socket was created.
     public var options: SocketOptions { self.connection.options }
 
-    // Of the options, without a copy of all of them.
+    // Single options, read without copying all of them.
     package var isFramed: Bool { self.connection.options.framing != .none }
     package var tag: UInt8 { self.connection.options.tag }
 }
@@ -289,7 +296,7 @@ extension SecureSocket {
 }
 
 extension SecureSocket: Hashable {
-    /// Two handles are equal if they are the same connection's.
+    /// Returns whether two handles refer to the same connection.
     public static func == (left: SecureSocket, right: SecureSocket) -> Bool { left.connection === right.connection }
 
     public func hash(into hasher: inout Hasher) {
@@ -298,15 +305,15 @@ extension SecureSocket: Hashable {
 }
 
 extension SecureSocket {
-    /// Keying material that both ends derive from this connection and nobody else can, for protocols that bind themselves to it
+    /// Exports keying material that only the two ends of this connection can derive, for protocols that bind themselves to the connection
     /// (RFC 5705, RFC 8446 §7.5).
     ///
     /// - Parameters:
-    ///   - label: The protocol's own label, for example `EXPORTER-Channel-Binding`.
-    ///   - context: The protocol's own context; nil is not the same as empty with TLS 1.2.
+    ///   - label: The protocol's label, for example `EXPORTER-Channel-Binding`.
+    ///   - context: The protocol's context. With TLS 1.2, nil and an empty context give different results.
     ///   - length: The number of bytes.
-    /// - Throws: ``SecureSocketError``: `closed`, `invalidArgument` if the library refuses the length, `invalidConfiguration` if the material
-    ///   would not be this connection's alone: with a peer that speaks TLS 1.2 without the extended master secret (RFC 7627 §7).
+    /// - Throws: ``SecureSocketError``: `closed`, `cancelled`, `invalidArgument` if the library rejects the length, `invalidConfiguration`
+    ///   if the material would not be unique to this connection: if the peer uses TLS 1.2 without the extended master secret (RFC 7627 §7).
     public func exportKeyingMaterial(
         label: String, context: [UInt8]? = nil, length: Int
     ) async throws(SecureSocketError) -> [UInt8] {
@@ -318,9 +325,10 @@ extension SecureSocket {
         }
     }
 
-    /// Changes whether small writes go out at once (`TCP_NODELAY`).
+    /// Sets whether small writes are sent immediately (`TCP_NODELAY`).
     ///
-    /// - Throws: ``SecureSocketError``: `closed`, or what the operating system says.
+    /// - Parameter isOn: Whether small writes are sent immediately.
+    /// - Throws: ``SecureSocketError``: `closed`, `cancelled`, or the operating system's error.
     public func setNoDelay(_ isOn: Bool) async throws(SecureSocketError) {
         let connection = self.connection
         try await connection.wait(.configuring) { (waiter: Waiter<Void>) in

@@ -3,16 +3,16 @@ public import NIOCore
 import NIOPosix
 import Synchronization
 
-/// The event loops that sockets run on, unless they are given others: one thread each.
+/// The event loops on which sockets run by default. Each loop has a thread of its own.
 ///
-/// On Linux these are loops of our own over epoll, which cost a connection a fraction of the time and memory that NIO's channels do.
-/// Elsewhere they are NIO's. To NIO they are event loops like any other: futures, timers and tasks work on them, but NIO's own bootstraps
-/// do not. Sockets also run on the loops of a `MultiThreadedEventLoopGroup`, if that is what they are given.
+/// On Linux, these are the library's own loops over epoll, on which a connection takes a fraction of the time and memory of a NIO channel.
+/// On other platforms, they are NIO's. Futures, timers and tasks work on them as on any NIO event loop, but NIO's bootstraps do not.
+/// Sockets can also run on the loops of a `MultiThreadedEventLoopGroup`.
 public final class SocketEventLoopGroup: EventLoopGroup {
-    /// Loops that have been started.
+    /// The loops of a started group.
     private final class Started: Sendable {
         let loops: [any EventLoop]
-        /// NIO's group, where the loops are NIO's.
+        /// NIO's group, if the loops are NIO's.
         let channelGroup: MultiThreadedEventLoopGroup?
 
         init(_ loops: [any EventLoop], _ channelGroup: MultiThreadedEventLoopGroup?) {
@@ -22,21 +22,21 @@ public final class SocketEventLoopGroup: EventLoopGroup {
     }
 
     private let started = AtomicLazyReference<Started>()
-    /// Held while the shared loops are started, so that this is done once.
+    /// Held while the shared loops are started, so that they are started once.
     private let starting = Mutex(())
     private let position = Atomic<Int>(0)
     private let isShared: Bool
 
-    /// The loops of this program: as many as the machine has cores. Never shut down.
+    /// The shared group of the process, with one loop per core. It is never shut down.
     ///
-    /// They are started when they are first used. If that is not possible, for lack of descriptors, the call that needs them throws an error,
-    /// and the next one tries again. The methods of `EventLoopGroup` that cannot throw return a loop then on which tasks run, but
-    /// scheduled tasks fail and nothing can be opened.
+    /// The loops are started on first use. If they cannot be started for lack of file descriptors, the call that needs them throws an
+    /// error, and the next call tries again. The methods of `EventLoopGroup` that cannot throw then return a loop that runs tasks, but on
+    /// which scheduled tasks fail and nothing can be opened.
     public static let shared = SocketEventLoopGroup(isShared: true)
 
-    /// Starts event loops.
+    /// Creates a group and starts its event loops.
     ///
-    /// - Parameter numberOfLoops: At least 1; each is a thread. Default: as many as the machine has cores.
+    /// - Parameter numberOfLoops: The number of loops, each with a thread of its own; at least 1. Default: the number of cores.
     /// - Throws: ``SecureSocketError``: `invalidArgument`, `tooManyOpenFiles`.
     public convenience init(numberOfLoops: Int = System.coreCount) throws(SecureSocketError) {
         self.init(isShared: false)
@@ -47,7 +47,7 @@ public final class SocketEventLoopGroup: EventLoopGroup {
         self.isShared = isShared
     }
 
-    /// The loops; starts the shared ones if need be.
+    /// Returns the loops. Starts the shared ones if necessary.
     private func loops(for step: SecureSocketError.Step) throws(SecureSocketError) -> [any EventLoop] {
         if let started = self.started.load() { return started.loops }
         return try self.starting.withLock { _ throws(SecureSocketError) in
@@ -83,7 +83,7 @@ public final class SocketEventLoopGroup: EventLoopGroup {
         #endif
     }
 
-    /// The loops, or one that has ended if they cannot be started.
+    /// The loops or, if they cannot be started, one that has ended.
     private var loopsOrStandIn: [any EventLoop] {
         if let started = self.started.load() { return started.loops }
         #if os(Linux)
@@ -93,16 +93,16 @@ public final class SocketEventLoopGroup: EventLoopGroup {
         #endif
     }
 
-    /// The loop that the caller runs on, if it is one of these; otherwise the next.
+    /// Returns the caller's loop if it belongs to this group, and the next one otherwise.
     public func any() -> any EventLoop {
         let loops = self.loopsOrStandIn
         return loops.first { $0.inEventLoop } ?? self.next(of: loops)
     }
 
-    /// Where a task runs whose sockets shall be on the same loop: each call answers the next loop's.
+    /// Returns a loop task on the next loop, for a task whose sockets are to be on the same loop.
     package func nextLoopTask() -> LoopTask { LoopTask(on: EventLoopExecutor.of(self.next())) }
 
-    /// The loops in turn.
+    /// Returns the next loop, in rotation.
     public func next() -> any EventLoop { self.next(of: self.loopsOrStandIn) }
 
     private func next(of loops: [any EventLoop]) -> any EventLoop {
@@ -112,8 +112,9 @@ public final class SocketEventLoopGroup: EventLoopGroup {
 
     public func makeIterator() -> EventLoopIterator { EventLoopIterator(self.loopsOrStandIn) }
 
-    /// Ends the loops: their sockets are closed at once, and nothing can be opened on them any more. Calls that wait end with an error, and
-    /// tasks that prefer these loops go on elsewhere. Not possible for ``shared``.
+    /// Shuts down the loops. Their sockets are closed at once, and nothing can be opened on them afterwards.
+    ///
+    /// Waiting calls fail with an error. Tasks that prefer these loops continue on other threads. The ``shared`` group cannot be shut down.
     public func shutdownGracefully(queue: DispatchQueue, _ callback: @escaping @Sendable ((any Error)?) -> Void) {
         guard !self.isShared, let started = self.started.load() else {
             return queue.async { callback(EventLoopError.unsupportedOperation) }
@@ -131,9 +132,9 @@ public final class SocketEventLoopGroup: EventLoopGroup {
 }
 
 extension EventLoopGroup {
-    /// The group whose loops a new socket can use: this one, started if need be.
+    /// Returns the group for a new socket: this one, started if necessary.
     ///
-    /// - Parameter step: The step of the error.
+    /// - Parameter step: The step that the error reports.
     /// - Throws: ``SecureSocketError``: `tooManyOpenFiles`, if the shared loops cannot be started.
     func started(for step: SecureSocketError.Step) throws(SecureSocketError) -> any EventLoopGroup {
         #if os(Linux)

@@ -1,16 +1,17 @@
 import TLSEngine
 
-/// An alert with which a peer ended the connection (RFC 8446 §6).
+/// A TLS alert, with which a peer ends the connection (RFC 8446 §6).
 public struct TLSAlert: Sendable, Hashable {
-    /// IANA's number of the alert, for example 48 for `unknown_ca`.
+    /// The alert's number in IANA's registry, for example 48 for `unknown_ca`.
     public let codePoint: UInt8
 
+    /// Creates an alert from its number.
     public init(codePoint: UInt8) { self.codePoint = codePoint }
 
     public static let unexpectedMessage = TLSAlert(codePoint: 10)
     public static let badRecordMAC = TLSAlert(codePoint: 20)
     public static let recordOverflow = TLSAlert(codePoint: 22)
-    /// No set of parameters is acceptable to both sides; with TLS 1.2 also that a client certificate is missing.
+    /// The two sides have no acceptable set of parameters in common or, with TLS 1.2, the client sent no certificate.
     public static let handshakeFailure = TLSAlert(codePoint: 40)
     public static let badCertificate = TLSAlert(codePoint: 42)
     public static let unsupportedCertificate = TLSAlert(codePoint: 43)
@@ -18,7 +19,7 @@ public struct TLSAlert: Sendable, Hashable {
     public static let certificateExpired = TLSAlert(codePoint: 45)
     public static let certificateUnknown = TLSAlert(codePoint: 46)
     public static let illegalParameter = TLSAlert(codePoint: 47)
-    /// The authority of the certificate is not known or not trusted.
+    /// The issuer of the certificate is unknown or not trusted.
     public static let unknownCA = TLSAlert(codePoint: 48)
     public static let accessDenied = TLSAlert(codePoint: 49)
     public static let decodeError = TLSAlert(codePoint: 50)
@@ -38,6 +39,6 @@ public struct TLSAlert: Sendable, Hashable {
 }
 
 extension TLSAlert: CustomStringConvertible {
-    /// The name in RFC 8446 or, of alerts that only TLS 1.2 has, RFC 5246, for example `unknown_ca`.
+    /// The alert's name in RFC 8446, for example `unknown_ca`, or in RFC 5246 for alerts of TLS 1.2 only.
     public var description: String { AlertDescription(code: self.codePoint).description }
 }

@@ -1,24 +1,26 @@
 import Synchronization
 package import TLSEngine
 
-/// The TLS settings with which a client connects: loaded and checked once, immutable, shared by any number of sockets.
+/// The TLS settings of a client.
+///
+/// A configuration is loaded and checked when it is created, and immutable. Any number of sockets can share it.
 ///
 /// ```swift
 /// let tls = try TLSClientConfiguration(trust: .only("company-ca.pem"))
 /// let socket = try await SecureSocket.connect(to: "intranet.example", port: 443, tls: tls)
 /// ```
 public struct TLSClientConfiguration: Sendable {
-    /// What a client verifies of a server's certificate.
+    /// The extent to which a client verifies a server's certificate.
     public struct Verification: Sendable, Hashable {
         private enum Level { case full, chainOnly, none }
 
         private let level: Level
 
-        /// The chain, and that the certificate is for the host that was asked for. The default.
+        /// The chain is verified, and the certificate must be for the requested host. The default.
         public static let full = Verification(level: .full)
-        /// The chain only: any server with a certificate of a trusted authority is accepted as the one that was asked for.
+        /// Only the chain is verified: any server with a certificate from a trusted authority is accepted.
         public static let chainOnly = Verification(level: .chainOnly)
-        /// **Dangerous.** Nothing: an attacker on the path can read and change everything.
+        /// **Dangerous.** Nothing is verified: an attacker on the path can read and modify all data.
         public static let dangerouslyNone = Verification(level: .none)
     }
 
@@ -34,15 +36,15 @@ public struct TLSClientConfiguration: Sendable {
         self.serverName = serverName
     }
 
-    /// Makes the settings of a client.
+    /// Creates the settings of a client.
     ///
     /// - Parameters:
     ///   - trust: The roots in which a server's chain may end. Default: the system's.
-    ///   - verification: What is verified. Default: chain and host name.
-    ///   - identity: The certificate and key for servers that ask for a client certificate. Default: none.
-    ///   - serverName: The name to ask for and to verify, in place of the host that is connected to. Default: that host. It is in ASCII: an
-    ///     internationalized name is given by its A-labels (`xn--…`).
-    ///   - parameters: Versions, cipher suites, groups, application protocols, chain depth and sessions.
+    ///   - verification: The extent of verification. Default: chain and host name.
+    ///   - identity: The certificate chain and key for servers that request a client certificate. Default: none.
+    ///   - serverName: The name to request and to verify, in place of the host that is connected to. Default: that host. The name is in
+    ///     ASCII; an internationalized name is written with A-labels (`xn--…`).
+    ///   - parameters: The versions, cipher suites, groups, application protocols, chain depth and session lifetime.
     /// - Throws: ``SecureSocketError`` that names the file or setting at fault.
     public init(
         trust: TLSTrust = .system,
@@ -72,7 +74,7 @@ extension TLSClientConfiguration {
 
     private static let shared = Mutex<Shared?>(nil)
 
-    /// The configuration of a client that was given none: one for the process, made anew when the system's trust changes on disk.
+    /// Returns the configuration of a client that was given none: one per process, created again when the system's trust changes on disk.
     static func standard() throws(SecureSocketError) -> TLSClientConfiguration {
         let trust = try TLSTrust.system.load()
         if let known = Self.shared.withLock({ $0 }), known.trust === trust { return known.configuration }

@@ -2,7 +2,7 @@ package import TLSEngine
 
 /// The certificate chain and private key with which one side authenticates itself.
 ///
-/// An identity is loaded and checked when it is made; nothing is read later. It can be shared by any number of configurations.
+/// An identity is loaded and checked when it is created; its files are not read again. Any number of configurations can share it.
 public struct TLSIdentity: Sendable {
     package let identity: Identity
 
@@ -13,9 +13,9 @@ public struct TLSIdentity: Sendable {
     /// of a self-signed certificate and certificates of the file outside the chain are not checked.
     ///
     /// - Parameters:
-    ///   - certificateChain: PEM: this side's own certificate first, then the intermediates that lead to a root. The whole chain
+    ///   - certificateChain: The certificates in PEM: this side's own first, then the intermediates that lead to a root. The whole chain
     ///     is sent to the peer.
-    ///   - privateKey: PEM: PKCS#8, PKCS#1 (RSA) or SEC 1 (elliptic curves), encrypted or not.
+    ///   - privateKey: The private key in PEM: PKCS#8, PKCS#1 (RSA) or SEC 1 (elliptic curves), encrypted or not.
     ///   - password: The password of an encrypted key; ignored otherwise.
     ///   - legacy: The kinds of weak certificates to accept. For old peers only.
     /// - Throws: ``SecureSocketError`` with the code `certificateUnusable`, `privateKeyUnusable` (also for a wrong or missing
@@ -37,8 +37,8 @@ public struct TLSIdentity: Sendable {
     /// The checks are those of ``init(certificateChain:privateKey:password:allowing:)``.
     ///
     /// - Parameters:
-    ///   - certificates: The chain, one certificate an element: this side's own first, then the intermediates.
-    ///   - privateKey: PKCS#8, PKCS#1 (RSA) or SEC 1 (elliptic curves), not encrypted.
+    ///   - certificates: The chain, one certificate per element: this side's own first, then the intermediates.
+    ///   - privateKey: The private key in DER: PKCS#8, PKCS#1 (RSA) or SEC 1 (elliptic curves), not encrypted.
     ///   - legacy: The kinds of weak certificates to accept. For old peers only.
     /// - Throws: ``SecureSocketError`` with the code `certificateUnusable`, `privateKeyUnusable` or `privateKeyMismatch`.
     public init(
@@ -57,7 +57,7 @@ public struct TLSIdentity: Sendable {
     /// are those of ``init(certificateChain:privateKey:password:allowing:)``.
     ///
     /// - Parameters:
-    ///   - archive: The archive. Encryption with RC2 or Triple DES, as by older versions of Java and Windows, is supported.
+    ///   - archive: The archive. Encryption with RC2 or Triple DES, as used by older versions of Java and Windows, is supported.
     ///   - password: The archive's password, which may be empty.
     ///   - legacy: The kinds of weak certificates to accept. For old peers only.
     /// - Throws: ``SecureSocketError`` with the code `certificateUnusable`, or `privateKeyUnusable`, also for a wrong password.
@@ -79,6 +79,6 @@ public struct TLSIdentity: Sendable {
         }
     }
 
-    /// The chain as loaded: this side's own certificate first.
+    /// The chain as loaded, this side's own certificate first.
     public var certificates: [Certificate] { self.identity.certificates.map(Certificate.init) }
 }

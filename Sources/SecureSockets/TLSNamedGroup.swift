@@ -6,19 +6,19 @@ public struct TLSNamedGroup: Sendable, Hashable {
 
     package init(_ group: TLSGroup) { self.group = group }
 
-    /// X25519 together with ML-KEM-768: secure also against quantum computers of the future.
+    /// The hybrid of X25519 and ML-KEM-768, which also resists attacks by future quantum computers.
     public static let x25519MLKEM768 = TLSNamedGroup(.x25519MLKEM768)
     public static let x25519 = TLSNamedGroup(.x25519)
     public static let secp256r1 = TLSNamedGroup(.secp256r1)
     public static let secp384r1 = TLSNamedGroup(.secp384r1)
     public static let secp521r1 = TLSNamedGroup(.secp521r1)
 
-    /// IANA's number of the group, for example 29 for X25519.
+    /// The group's number in IANA's registry, for example 29 for X25519.
     public var codePoint: UInt16 { self.group.rawValue }
 }
 
 extension TLSNamedGroup: CaseIterable {
-    /// All groups that are supported.
+    /// All supported groups.
     public static let allCases: [TLSNamedGroup] = TLSGroup.allCases.map(TLSNamedGroup.init)
 }
 

@@ -1,37 +1,42 @@
 import TLSEngine
 
-/// Settings of the protocol that clients and servers share. The defaults suit most programs.
+/// TLS protocol settings for clients and servers. The defaults suit most programs.
 public struct TLSParameters: Sendable, Hashable {
-    /// The versions offered. Default: TLS 1.2 and 1.3.
+    /// The protocol versions to offer or accept. Default: TLS 1.2 and 1.3.
     public var versions: ClosedRange<TLSProtocolVersion> = .tls12 ... .tls13
 
-    /// The cipher suites of TLS 1.2, in order of preference; a server with a list follows its own order. The suites of TLS 1.3 cannot be
-    /// configured, and must not be listed. Default: nil, all suites with ECDHE and authenticated encryption (AES-GCM, ChaCha20-Poly1305).
+    /// The cipher suites of TLS 1.2, in order of preference. Default: nil; all suites with ECDHE and authenticated encryption (AES-GCM,
+    /// ChaCha20-Poly1305).
+    ///
+    /// A server with a list applies its own order of preference. The suites of TLS 1.3 cannot be configured and must not be listed.
     public var cipherSuites: [TLSCipherSuite]?
 
     /// The key exchange groups, in order of preference. Default: X25519MLKEM768, X25519, P-256, P-384.
     public var groups: [TLSNamedGroup] = [.x25519MLKEM768, .x25519, .secp256r1, .secp384r1]
 
-    /// The application protocols, in order of preference (ALPN, RFC 7301), for example `["h2", "http/1.1"]`. A server that has
-    /// none in common with its client ends the handshake. Default: none, and no negotiation.
+    /// The application protocols (ALPN, RFC 7301), in order of preference, for example `["h2", "http/1.1"]`. Default: none, and no
+    /// negotiation.
+    ///
+    /// A server that has no protocol in common with its client ends the handshake.
     public var applicationProtocols: [String] = []
 
-    /// The greatest depth in a chain at which a trusted root may stand: the peer's own certificate is at depth 0, its issuer at
-    /// 1, and so on. Default: 10.
+    /// The greatest permitted depth of the trusted root in a chain. The peer's own certificate has depth 0, its issuer depth 1, and so on.
+    /// Default: 10.
     public var maximumChainDepth: Int = 10
 
-    /// How long after a full handshake its session may be resumed, which saves the certificates and half of the computation;
-    /// zero: sessions are not resumed. Default: nil, two hours with TLS 1.2 and two days with TLS 1.3.
+    /// The time after a full handshake during which its session may be resumed; zero disables resumption. Default: nil; two hours with TLS
+    /// 1.2 and two days with TLS 1.3.
     ///
-    /// A session is resumed only under settings that would accept the peer in a full handshake, and by a client only with the same
-    /// server and name.
+    /// A resumed handshake sends no certificates and takes about half the computation. A session is resumed only under settings that would
+    /// accept the peer in a full handshake. A client resumes a session only with the same server and name.
     public var sessionLifetime: Duration?
 
+    /// Creates the default settings.
     public init() {}
 }
 
 extension TLSParameters {
-    /// The same for the engine.
+    /// Returns the engine's settings.
     func settings(_ role: TLSSettings.Role) throws(SecureSocketError) -> TLSSettings {
         guard self.maximumChainDepth >= 0 else {
             throw SecureSocketError(

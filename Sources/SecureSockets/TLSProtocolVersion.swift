@@ -1,6 +1,6 @@
 package import TLSEngine
 
-/// A version of TLS. Versions before 1.2 are not supported: they are broken (RFC 8996).
+/// A version of TLS. Versions before 1.2 are deprecated (RFC 8996) and not supported.
 public struct TLSProtocolVersion: Sendable, Hashable {
     package let version: TLSVersion
 
@@ -11,12 +11,12 @@ public struct TLSProtocolVersion: Sendable, Hashable {
     /// TLS 1.3 (RFC 8446).
     public static let tls13 = TLSProtocolVersion(.v1_3)
 
-    /// The number in the protocol, for example 0x0304.
+    /// The version's number in the protocol, for example 0x0304 for TLS 1.3.
     public var codePoint: UInt16 { self.version.rawValue }
 }
 
 extension TLSProtocolVersion: CaseIterable {
-    /// All versions that are supported, the oldest first.
+    /// All supported versions, oldest first.
     public static let allCases: [TLSProtocolVersion] = [.tls12, .tls13]
 }
 
@@ -25,6 +25,6 @@ extension TLSProtocolVersion: Comparable {
 }
 
 extension TLSProtocolVersion: CustomStringConvertible {
-    /// `TLS 1.2` or `TLS 1.3`.
+    /// The version's name: `TLS 1.2` or `TLS 1.3`.
     public var description: String { self == .tls13 ? "TLS 1.3" : "TLS 1.2" }
 }

@@ -1,31 +1,33 @@
 import Logging
 package import TLSEngine
 
-/// The TLS settings with which a listener accepts: loaded and checked once, immutable, shared by any number of listeners.
+/// The TLS settings of a server.
+///
+/// A configuration is loaded and checked when it is created, and immutable. Any number of listeners can share it.
 ///
 /// ```swift
 /// let identity = try TLSIdentity(certificateChain: "server.pem", privateKey: "server-key.pem")
 /// let tls = try TLSServerConfiguration(identity: identity, clients: .required(trust: .only("clients-ca.pem")))
 /// ```
 public struct TLSServerConfiguration: Sendable {
-    /// Whether a server asks its clients for certificates, and which it accepts.
+    /// Whether a server requests certificates from its clients, and the roots that it trusts for them.
     public struct ClientAuthentication: Sendable {
         package let verification: TLSSettings.PeerVerification
         package let trust: TLSTrust?
 
-        /// Clients are not asked for a certificate. The default.
+        /// The server does not request client certificates. The default.
         public static let none = ClientAuthentication(verification: .none, trust: nil)
 
-        /// Clients are asked for a certificate; one that is given must verify.
+        /// Requests a client certificate. If the client sends one, it must verify.
         ///
-        /// - Parameter trust: The roots in which a client's chain may end. They are named to clients.
+        /// - Parameter trust: The roots in which a client's chain may end. Their names are sent to clients.
         public static func optional(trust: TLSTrust) -> ClientAuthentication {
             ClientAuthentication(verification: .ifGiven, trust: trust)
         }
 
-        /// A client must give a certificate, which must verify.
+        /// Requires a client certificate, which must verify.
         ///
-        /// - Parameter trust: The roots in which a client's chain may end. They are named to clients.
+        /// - Parameter trust: The roots in which a client's chain may end. Their names are sent to clients.
         public static func required(trust: TLSTrust) -> ClientAuthentication {
             ClientAuthentication(verification: .required, trust: trust)
         }
@@ -37,12 +39,12 @@ public struct TLSServerConfiguration: Sendable {
         self.context = try TLSContext(checking: settings)
     }
 
-    /// Makes the settings of a server.
+    /// Creates the settings of a server.
     ///
     /// - Parameters:
     ///   - identity: The server's certificate chain and key.
-    ///   - clients: Whether clients are asked for certificates. Default: they are not.
-    ///   - parameters: Versions, cipher suites, groups, application protocols, chain depth and sessions.
+    ///   - clients: The authentication of clients. Default: none.
+    ///   - parameters: The versions, cipher suites, groups, application protocols, chain depth and session lifetime.
     /// - Throws: ``SecureSocketError`` that names the file or setting at fault.
     public init(
         identity: TLSIdentity,

@@ -13,32 +13,34 @@ public struct TLSTrust: Sendable {
 
     private init(includesSystem: Bool) { self.includesSystem = includesSystem }
 
-    /// The system's certificates: from the usual places on Linux, from `/etc/ssl/cert.pem` on macOS. `SSL_CERT_FILE` and `SSL_CERT_DIR` are
-    /// honoured. They are loaded when a configuration is made.
+    /// The system's trusted certificates, from the usual locations on Linux and from `/etc/ssl/cert.pem` on macOS.
+    ///
+    /// The environment variables `SSL_CERT_FILE` and `SSL_CERT_DIR` override the location. The certificates are loaded when a configuration
+    /// is created.
     public static let system = TLSTrust(includesSystem: true)
 
-    /// The certificates of a PEM file or text, and no others.
+    /// Trusts the certificates of a PEM file or text, and no others.
     ///
     /// - Throws: ``SecureSocketError`` with the code `trustUnusable` if the file cannot be read or has no certificate.
     public static func only(_ certificates: CredentialSource) throws(SecureSocketError) -> TLSTrust {
         try TLSTrust(includesSystem: false).adding(certificates)
     }
 
-    /// These certificates, and no others; for example those of a ``TLSIdentity``.
+    /// Trusts these certificates, and no others; for example those of a ``TLSIdentity``.
     ///
     /// - Throws: ``SecureSocketError`` with the code `trustUnusable` if there is none.
     public static func only(_ certificates: [Certificate]) throws(SecureSocketError) -> TLSTrust {
         try TLSTrust(includesSystem: false).adding(certificates)
     }
 
-    /// The same trust, and the certificates of a PEM file or text.
+    /// Returns this trust with the certificates of a PEM file or text added.
     ///
     /// - Throws: ``SecureSocketError`` with the code `trustUnusable` if the file cannot be read or has no certificate.
     public func adding(_ certificates: CredentialSource) throws(SecureSocketError) -> TLSTrust {
         try self.adding { () throws(CredentialError) in try TrustStore(certificates.input) }
     }
 
-    /// The same trust, and these certificates.
+    /// Returns this trust with these certificates added.
     ///
     /// - Throws: ``SecureSocketError`` with the code `trustUnusable` if there is none.
     public func adding(_ certificates: [Certificate]) throws(SecureSocketError) -> TLSTrust {
@@ -55,15 +57,15 @@ public struct TLSTrust: Sendable {
         return trust
     }
 
-    /// The same trust, where a chain may end in any of the certificates, and not only in a self-signed one: an intermediate, or a single
-    /// server's certificate.
+    /// The same trust, with which a chain may end in any trusted certificate, such as an intermediate or a single server's certificate, and
+    /// not only in a self-signed one.
     public var acceptingPartialChains: TLSTrust {
         var trust = self
         trust.acceptsPartialChains = true
         return trust
     }
 
-    /// The same trust, with chains that have weak certificates below the trusted one. **For old peers only.**
+    /// Returns this trust with weak certificates allowed below the trusted one. **For old peers only.**
     public func allowing(_ legacy: LegacyCertificates) -> TLSTrust {
         var trust = self
         trust.legacyCertificates.formUnion(legacy)

@@ -285,15 +285,15 @@ extension SecureSocket {
     /// abandoned counts until it returns. Addresses, `localhost` and names under it need no look-up.
     ///
     /// - Parameters:
-    ///   - host: A host name or an address. The addresses of a name are raced, and the first that connects is used (RFC 8305). A
-    ///     name is in ASCII: an internationalized one is given by its A-labels (`xn--…`).
-    ///   - port: 1 to 65535.
-    ///   - tls: What is trusted and checked. Default: chain and name, with the system's trust.
+    ///   - host: The host name or address. The addresses of a name are raced, and the first that connects is used (RFC 8305). A name is in
+    ///     ASCII; an internationalized name is written with A-labels (`xn--…`).
+    ///   - port: The port, 1 to 65535.
+    ///   - tls: The TLS settings. Default: nil; chain and name are verified, with the system's trust.
     ///   - options: The options of the socket.
-    ///   - connecting: The local endpoint, and which addresses are tried.
-    ///   - timeout: The limit for all steps together; nil for none. Default: 30 seconds.
-    ///   - group: The event loops from which one is chosen. A group of SwiftNIO must not be shut down before its sockets are closed: calls
-    ///     made afterwards never return.
+    ///   - connecting: The local endpoint and the address family.
+    ///   - timeout: The time limit for all steps together; nil means no limit. Default: 30 seconds.
+    ///   - group: The event loops from which one is chosen. Shut down a group of SwiftNIO's only after its sockets are closed: calls made
+    ///     afterwards never return.
     /// - Throws: ``SecureSocketError``: `nameNotFound`, `tooManyLookups`, `connectionRefused`, `unreachable`, `timedOut`,
     ///   `certificateVerificationFailed` with the reason, `alertReceived`, `protocolError`, `endedInHandshake`, `cancelled`, and others.
     ///   Nothing is left open.
@@ -330,10 +330,11 @@ extension SecureSocket {
     /// }
     /// ```
     ///
-    /// When `body` returns, the socket is closed as by ``close()``: what was accepted by `send` is still delivered. When it throws, that is
-    /// delivered too, but without `close_notify`, so that the peer does not take what it received for complete.
+    /// When `body` returns, the socket is closed as by ``close()``: the bytes that `send` accepted are still delivered. When it throws,
+    /// they are delivered too, but without `close_notify`: the peer detects that the stream is incomplete.
     ///
-    /// - Throws: What ``connect(to:port:tls:options:connecting:timeout:on:)`` and `body` throw.
+    /// - Returns: The result of `body`.
+    /// - Throws: The errors of ``connect(to:port:tls:options:connecting:timeout:on:)`` and of `body`.
     public static func withConnection<Value>(
         to host: String,
         port: Int,
