@@ -2,7 +2,7 @@ import DevelopmentCertificates
 import Foundation
 public import SecureSockets
 
-/// A certificate authority in memory, which issues certificates for servers and clients: good ones, and ones that a peer must refuse.
+/// An in-memory certificate authority that issues certificates for servers and clients, including ones that a peer must refuse.
 ///
 /// ```swift
 /// let authority = try DevelopmentAuthority()
@@ -13,15 +13,15 @@ public import SecureSockets
 /// let expired = try authority.server(validity: .expired)
 /// ```
 ///
-/// Certificates are not checked against those above them, so that chains that are not valid can be made as well.
+/// Certificates are not checked against their issuers, so that invalid chains can be created too.
 public struct DevelopmentAuthority: Sendable {
-    /// The root in which this authority's chains end, and no other: for the peers of what it issues.
+    /// Trust in the root of this authority's chains, and no other: for the peers of the identities that it issues.
     public let trust: TLSTrust
     /// This authority's own certificate.
     public let certificate: Certificate
 
     private let authority: CertificateAuthority
-    /// How many authorities are above it.
+    /// The number of authorities above this one.
     private let depth: Int
 
     private init(_ authority: CertificateAuthority, depth: Int, trust: TLSTrust?) throws(SecureSocketError) {
@@ -31,13 +31,13 @@ public struct DevelopmentAuthority: Sendable {
         if let trust { self.trust = trust } else { self.trust = try .only([self.certificate]) }
     }
 
-    /// Makes a root: an authority with a new key and a self-signed certificate.
+    /// Creates a root authority, with a new key and a self-signed certificate.
     ///
     /// - Parameters:
     ///   - commonName: The name of the authority, 1 to 64 characters.
     ///   - key: The kind of its key.
-    ///   - validity: When its certificate is valid. Default: for ten years.
-    /// - Throws: `SecureSocketError` with the code `invalidArgument` if the name cannot be one.
+    ///   - validity: The validity period of its certificate. Default: ten years.
+    /// - Throws: `SecureSocketError` with the code `invalidArgument` if the name is too short or too long.
     public init(
         commonName: String = "Development authority",
         key: DevelopmentIdentity.Key = .p256,
@@ -49,21 +49,21 @@ public struct DevelopmentAuthority: Sendable {
         try self.init(root, depth: 0, trust: nil)
     }
 
-    /// This authority's own certificate: of a root, what other programs have to trust.
+    /// This authority's own certificate in PEM. Other programs have to trust that of the root.
     public var certificatePEM: String { self.authority.certificatePEM }
 
-    /// This authority's private key, PKCS#8, not encrypted: for other programs that issue certificates.
+    /// This authority's private key in PEM (PKCS#8, not encrypted), for other programs that issue certificates.
     public var privateKeyPEM: String { self.authority.privateKeyPEM }
 
-    /// Makes an authority that this one has certified. What it issues has the intermediate authorities in its chain.
+    /// Creates an intermediate authority that this one certifies. The identities that it issues include the intermediates in their chains.
     ///
     /// - Parameters:
-    ///   - commonName: The name of the authority, 1 to 64 characters. Default: `Development intermediate 1` below a root, and so on: an
-    ///     authority with the name of the one above it would not count for path lengths (RFC 5280 §4.2.1.9).
-    ///   - pathLength: How many authorities may stand below it in a chain (RFC 5280 §4.2.1.9). Default: any number.
+    ///   - commonName: The name of the authority, 1 to 64 characters. Default: `Development intermediate 1` below a root, and so on. The
+    ///     names differ because an authority with its issuer's name does not count for path lengths (RFC 5280 §4.2.1.9).
+    ///   - pathLength: The maximum number of authorities below it in a chain (RFC 5280 §4.2.1.9). Default: nil; no limit.
     ///   - key: The kind of its key.
-    ///   - validity: When its certificate is valid. Default: for ten years.
-    /// - Throws: `SecureSocketError` with the code `invalidArgument` if the name cannot be one.
+    ///   - validity: The validity period of its certificate. Default: ten years.
+    /// - Throws: `SecureSocketError` with the code `invalidArgument` if the name is too short or too long.
     public func intermediate(
         commonName: String? = nil,
         pathLength: Int? = nil,
@@ -81,13 +81,13 @@ public struct DevelopmentAuthority: Sendable {
     /// Issues a certificate for a server. Its common name is the first of its names.
     ///
     /// - Parameters:
-    ///   - names: Its host names, wildcards included, and IP addresses. Default: `localhost`, `127.0.0.1` and `::1`.
-    ///   - uris: URIs beside them, for example a SPIFFE ID.
-    ///   - purposes: What the certificate may be used for. `[.client]` makes one that clients must refuse; without any, the extension is
-    ///     left out, and the certificate is for everything.
-    ///   - key: The kind of its key.
-    ///   - validity: When the certificate is valid. Default: for 397 days.
-    /// - Throws: `SecureSocketError` with the code `invalidArgument` if a name or URI is not one.
+    ///   - names: The server's host names, which may be wildcards, and IP addresses. Default: `localhost`, `127.0.0.1` and `::1`.
+    ///   - uris: Additional URIs, for example a SPIFFE ID. Default: none.
+    ///   - purposes: The permitted uses of the certificate. With `[.client]`, clients must refuse it. With an empty set, the extension is
+    ///     omitted, and the certificate is valid for all uses.
+    ///   - key: The kind of the key.
+    ///   - validity: The validity period of the certificate. Default: 397 days.
+    /// - Throws: `SecureSocketError` with the code `invalidArgument` if a name or URI is invalid.
     public func server(
         names: [String] = ["localhost", "127.0.0.1", "::1"],
         uris: [String] = [],
@@ -103,14 +103,14 @@ public struct DevelopmentAuthority: Sendable {
     ///
     /// - Parameters:
     ///   - commonName: The common name, 1 to 64 characters.
-    ///   - names: Host names and IP addresses. Default: none.
-    ///   - uris: URIs, for example a SPIFFE ID. Default: none.
-    ///   - emailAddresses: E-mail addresses. Default: none.
-    ///   - purposes: What the certificate may be used for. `[.server]` makes one that servers must refuse; without any, the extension is
-    ///     left out, and the certificate is for everything.
-    ///   - key: The kind of its key.
-    ///   - validity: When the certificate is valid. Default: for 397 days.
-    /// - Throws: `SecureSocketError` with the code `invalidArgument` if a name, URI or address is not one.
+    ///   - names: The client's host names and IP addresses. Default: none.
+    ///   - uris: The client's URIs, for example a SPIFFE ID. Default: none.
+    ///   - emailAddresses: The client's e-mail addresses. Default: none.
+    ///   - purposes: The permitted uses of the certificate. With `[.server]`, servers must refuse it. With an empty set, the extension is
+    ///     omitted, and the certificate is valid for all uses.
+    ///   - key: The kind of the key.
+    ///   - validity: The validity period of the certificate. Default: 397 days.
+    /// - Throws: `SecureSocketError` with the code `invalidArgument` if a name, URI or address is invalid.
     public func client(
         commonName: String = "Development client",
         names: [String] = [],
@@ -137,12 +137,12 @@ public struct DevelopmentAuthority: Sendable {
         return try DevelopmentIdentity(issued)
     }
 
-    /// Makes a certificate revocation list of this authority, in PEM (`X509 CRL`).
+    /// Issues a certificate revocation list of this authority, in PEM (`X509 CRL`).
     ///
     /// - Parameters:
-    ///   - certificates: The certificates that are revoked, all of them issued by this authority.
-    ///   - validity: When the list is valid. Default: for thirty days.
-    ///   - number: The number of the list; a later list has a higher one (RFC 5280 §5.2.3).
+    ///   - certificates: The revoked certificates, all of which this authority has issued.
+    ///   - validity: The validity period of the list. Default: thirty days.
+    ///   - number: The number of the list. A later list has a higher one (RFC 5280 §5.2.3).
     /// - Throws: `SecureSocketError` with the code `invalidArgument` if another authority has issued one of the certificates.
     public func revocationList(
         of certificates: [Certificate],

@@ -1,17 +1,17 @@
 import DevelopmentCertificates
 public import SecureSockets
 
-/// A certificate chain and its private key, made in code: for a configuration, and as PEM for files and other programs.
+/// A certificate chain and its private key, generated in memory: for a configuration, and as PEM for files and other programs.
 ///
-/// Its key is not protected in any way. Use it for development and tests only.
+/// The key is not protected in any way. Use it for development and tests only.
 public struct DevelopmentIdentity: Sendable {
-    /// The identity, for a configuration of this process.
+    /// The identity for a configuration in this process.
     public let identity: TLSIdentity
     /// The certificate itself, without its chain.
     public let certificate: Certificate
-    /// The certificate, and the intermediate authorities above it, in the order of a chain file.
+    /// The certificate and the intermediates above it in PEM, in the order of a chain file.
     public let certificateChainPEM: String
-    /// The private key, PKCS#8, not encrypted.
+    /// The private key in PEM (PKCS#8, not encrypted).
     public let privateKeyPEM: String
 
     init(_ key: CertifiedKey) throws(SecureSocketError) {
@@ -32,13 +32,13 @@ extension DevelopmentIdentity {
         public static let p256 = Key(kind: .p256)
         /// ECDSA on P-384.
         public static let p384 = Key(kind: .p384)
-        /// RSA with 2048 bits. A key takes a tenth of a second to generate, or more.
+        /// RSA with 2048 bits. Generating a key takes a tenth of a second or more.
         public static let rsa2048 = Key(kind: .rsa2048)
         /// Ed25519. Few browsers accept it.
         public static let ed25519 = Key(kind: .ed25519)
     }
 
-    /// What a certificate may be used for (the extended key usage, RFC 5280 §4.2.1.12).
+    /// A permitted use of a certificate (extended key usage, RFC 5280 §4.2.1.12).
     public struct Purpose: Sendable, Hashable {
         let purpose: CertifiedKey.Purpose
 
@@ -48,17 +48,18 @@ extension DevelopmentIdentity {
         public static let client = Purpose(purpose: .client)
     }
 
-    /// When a certificate is valid, relative to the moment at which it is made.
+    /// A validity period, relative to the time at which the certificate is issued.
     public struct Validity: Sendable, Hashable {
         private enum Kind { case valid, expired, notYetValid }
 
         private let kind: Kind
 
-        /// Valid now. Default: certificates of servers and clients for 397 days, authorities for ten years, revocation lists for thirty days.
+        /// Valid now: certificates of servers and clients for 397 days, those of authorities for ten years, revocation lists for thirty
+        /// days. The default.
         public static let valid = Validity(kind: .valid)
         /// Valid until yesterday.
         public static let expired = Validity(kind: .expired)
-        /// Valid from thirty days from now on.
+        /// Valid from thirty days in the future.
         public static let notYetValid = Validity(kind: .notYetValid)
 
         func dates(valid: ValidityDates) -> ValidityDates {

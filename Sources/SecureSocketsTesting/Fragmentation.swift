@@ -1,16 +1,16 @@
-/// How a connection in memory divides what one end sends into the pieces in which it arrives.
+/// The division of the bytes that one end of an in-memory connection sends into the pieces that the other end receives.
 ///
-/// TCP keeps no boundaries: what is sent in one call may arrive in many pieces, also inside a TLS record. A protocol should pass its tests
-/// with each fragmentation.
+/// TCP preserves no boundaries: the bytes of one call may arrive in many pieces, and a TLS record may be divided too. A protocol
+/// implementation should pass its tests with every fragmentation.
 public struct Fragmentation: Sendable, Hashable {
     let pieceLength: Int?
 
-    /// Bytes arrive as they were sent.
+    /// Bytes arrive in the pieces in which they were sent.
     public static let whole = Fragmentation(pieceLength: nil)
 
     /// Each byte arrives alone.
     public static let oneByteAtATime = Fragmentation(pieceLength: 1)
 
-    /// Bytes arrive in pieces of at most this many bytes; less than 1 counts as 1.
+    /// Returns a fragmentation with pieces of at most this many bytes; less than 1 counts as 1.
     public static func pieces(of length: Int) -> Fragmentation { Fragmentation(pieceLength: max(length, 1)) }
 }

@@ -1,22 +1,22 @@
 public import SecureSockets
 
 extension SecureSocket {
-    /// Makes two connected sockets in memory, with a real handshake between them and no network: for tests of a protocol.
+    /// Creates two connected sockets in memory, with a real TLS handshake and no network, for tests of a protocol.
     ///
-    /// The sockets behave as those of a listener and of `SecureSocket.connect`, except that they have no addresses.
+    /// The sockets behave like those of a listener and of `SecureSocket.connect`, except that they have no addresses.
     ///
     /// - Parameters:
     ///   - client: The connecting side's configuration.
     ///   - server: The listening side's configuration.
     ///   - host: The host name or address that the client connects to and verifies. Default: `localhost`.
     ///   - options: The options of both sockets.
-    ///   - fragmentation: How bytes are divided on their way, in both directions, from the first byte of the handshake. Default: they are not.
-    ///   - clientToServer: What goes wrong with what the client sends after the handshake. Default: nothing.
-    ///   - serverToClient: What goes wrong with what the server sends after the handshake. Default: nothing.
-    ///   - timeout: The time limit of the handshake; nil: none.
-    ///   - group: The event loops to take two from.
-    /// - Throws: `SecureSocketError`: why the handshake failed on the client's side, or else on the server's. With TLS 1.3 a
-    ///   client has completed its handshake before the server refuses its certificate, and the error is the server's.
+    ///   - fragmentation: The division of the bytes in both directions, from the first byte of the handshake. Default: none.
+    ///   - clientToServer: The fault of the data that the client sends after the handshake. Default: none.
+    ///   - serverToClient: The fault of the data that the server sends after the handshake. Default: none.
+    ///   - timeout: The time limit for the handshake; nil means no limit.
+    ///   - group: The event loops, from which two are chosen.
+    /// - Throws: `SecureSocketError`: the reason why the handshake failed on the client's side, or else on the server's. With TLS 1.3, a
+    ///   client completes its handshake before the server refuses its certificate, so that the error is the server's.
     public static func connectedPair(
         client: TLSClientConfiguration,
         server: TLSServerConfiguration,

@@ -3,7 +3,7 @@ import SecureSockets
 import TLSEngine
 
 extension SecureSocketError {
-    /// Runs `body`, and throws its error as one of the public interface.
+    /// Runs `body` and converts its error to one of the public interface.
     static func converting<Value>(
         _ body: () throws(DevelopmentCertificateError) -> Value
     ) throws(SecureSocketError) -> Value {

@@ -2,9 +2,9 @@ import DevelopmentCertificates
 public import SecureSockets
 
 extension TLSIdentity {
-    /// Makes an identity with a new key and a self-signed certificate, for a server or a client of a test.
+    /// Creates an identity with a new key and a self-signed certificate, for a server or a client in a test.
     ///
-    /// The other side trusts this certificate, and nothing else:
+    /// The other side trusts this certificate only:
     ///
     /// ```swift
     /// let identity = try TLSIdentity.development()
@@ -13,7 +13,7 @@ extension TLSIdentity {
     /// ```
     ///
     /// - Parameters:
-    ///   - names: The host names, wildcards included, and IP addresses of the certificate. Default: `localhost`, `127.0.0.1` and `::1`.
+    ///   - names: The certificate's host names, which may be wildcards, and IP addresses. Default: `localhost`, `127.0.0.1` and `::1`.
     ///   - key: The kind of the key.
     /// - Throws: `SecureSocketError` with the code `invalidArgument` if a name is neither a host name nor an address.
     public static func development(
@@ -28,7 +28,7 @@ extension TLSIdentity {
 }
 
 extension [String] {
-    /// The common name of a certificate with these names: the first that fits (RFC 5280 §A.1, ub-common-name).
+    /// The common name of a certificate with these names: the first that is 1 to 64 characters long (RFC 5280 §A.1, ub-common-name).
     var commonName: String {
         self.first { (1...64).contains($0.unicodeScalars.count) } ?? "Development certificate"
     }
