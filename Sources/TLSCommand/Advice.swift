@@ -2,9 +2,9 @@ import Foundation
 import SecureSockets
 import TLSEngine
 
-/// What to do about an error of the library, in terms of the options of this tool.
+/// Advice on an error of the library, in terms of this tool's options.
 enum Advice {
-    /// Runs `body`, and gives its errors advice that names options.
+    /// Runs `body` and adds advice that names options to its errors.
     static func given<Value>(
         by advice: (SecureSocketError) -> String?, _ body: () async throws -> Value
     ) async throws -> Value {
@@ -39,7 +39,7 @@ enum Advice {
         }
     }
 
-    /// Advice about a peer's certificate.
+    /// Returns advice on a peer's certificate.
     private static func forCertificate(_ problem: CertificateProblem, trustOption: String) -> String? {
         switch problem.kind {
         case .selfSigned, .untrustedRoot, .issuerUnknown:
@@ -62,7 +62,7 @@ enum Advice {
     }
 
     private static func forFiles(_ error: SecureSocketError) -> String? {
-        // A path from an environment variable has advice of its own.
+        // The error for a path from an environment variable has its own advice.
         guard error.step == .configuring, error.errorNumber == ENOENT, error.advice?.hasPrefix("Check the path") ?? false else {
             return nil
         }

@@ -12,9 +12,10 @@ import NIOCore
     import Glibc
 #endif
 
-/// `read` and `write` that wait, whatever mode the descriptor is in: a terminal may be shared with a program that changed it.
+/// Versions of `read` and `write` that wait whatever the descriptor's mode is. A program that shares the terminal may have made it
+/// non-blocking.
 enum BlockingIO {
-    /// Reads what there is, up to `limit` bytes; nil at the end.
+    /// Reads up to `limit` bytes; waits if none are available. Returns nil at the end.
     static func read(_ descriptor: CInt, limit: Int) throws(IOFailure) -> ByteBuffer? {
         var buffer = ByteBuffer()
         var number: CInt = 0
@@ -49,7 +50,7 @@ enum BlockingIO {
         if let failure { throw IOFailure(number: failure) }
     }
 
-    /// Waits if waiting may help.
+    /// Returns whether the call can be tried again. Waits until the descriptor is ready if necessary.
     private static func canTryAgain(_ descriptor: CInt, _ number: CInt, for events: Int16) -> Bool {
         if number == EINTR { return true }
         guard number == EAGAIN || number == EWOULDBLOCK else { return false }
@@ -59,7 +60,7 @@ enum BlockingIO {
     }
 }
 
-/// The operating system's reason.
+/// The operating system's error number.
 struct IOFailure: Error {
     var number: CInt
 

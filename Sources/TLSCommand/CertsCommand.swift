@@ -1,14 +1,14 @@
 import DevelopmentCertificates
 import TLSEngine
 
-/// `tls certs`: certificates to develop and test with.
+/// `tls certs`: certificates for development and tests.
 enum Certs {
     static let group = CommandTree.group(
-        CommandTitle(name: "certs", abstract: "Make certificates to develop and test with."), [.command(Dev.self)])
+        CommandTitle(name: "certs", abstract: "Make certificates for development and tests."), [.command(Dev.self)])
 }
 
 extension Certs {
-    /// `tls certs dev DIR`: an authority, and a server and a client it vouches for, as six files.
+    /// `tls certs dev DIR`: an authority, and a server's and a client's certificate that it issues, in six files.
     struct Dev: Command, SpeaksJSON {
         var directory = ""
         var names: [String] = []
@@ -22,24 +22,24 @@ extension Certs {
 
         static let title = CommandTitle(
             name: "dev",
-            abstract: "Write an authority, and a server and a client certificate it signed, into a directory.",
+            abstract: "Make an authority and the certificates of a server and a client, in a directory.",
             discussion: """
-                Writes ca.pem, server.pem and client.pem, and the key of each as ca-key.pem, server-key.pem and \
+                Writes the certificates ca.pem, server.pem and client.pem, and their keys ca-key.pem, server-key.pem and \
                 client-key.pem. For development only: never let another machine trust this authority.
                 """)
 
         static let arguments: ArgumentTable<Dev> = [
-            .required("dir", \.directory, .text("dir"), "Where to write; created when missing."),
+            .required("dir", \.directory, .text("dir"), "The directory to write to; created if it is missing."),
             .repeated(
                 "--name", \.names, .text("name"),
                 "A host name or IP address of the server; may be repeated. (default: localhost, 127.0.0.1, ::1)"),
             .option("--key", \.key, .choice("kind"), "The kind of the keys."),
             .flag("--force", \.force, "Replace files that exist."),
-            .flag("--expired", \.expired, "Make certificates that ended yesterday."),
-            .flag("--not-yet-valid", \.notYetValid, "Make certificates that begin in thirty days."),
-            .flag("--wrong-name", \.wrongName, "Name the server wrong.example and nothing else."),
+            .flag("--expired", \.expired, "Make certificates that expired yesterday."),
+            .flag("--not-yet-valid", \.notYetValid, "Make certificates that become valid in thirty days."),
+            .flag("--wrong-name", \.wrongName, "Issue the server's certificate for wrong.example only."),
             .option("--encrypted", \.password, .text("password"), "Encrypt the keys with this password."),
-            .flag("--json", \.json, "Print what was written as JSON."),
+            .flag("--json", \.json, "Print the result as JSON."),
         ]
 
         func validate() throws(UsageError) {

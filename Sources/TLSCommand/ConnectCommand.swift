@@ -18,9 +18,9 @@ struct Connect: Command, SpeaksJSON {
         name: "connect",
         abstract: "Connect to a server, and pass standard input and output through the connection.",
         discussion: """
-            The server's certificate is verified, chain and name, or the command says why not. When the input ends, the server \
-            is told so; the command ends when the server has finished too. With --packet, each line of the input is sent as \
-            one packet, and each packet received is printed as one line.
+            The command verifies the server's certificate chain and name, and explains a refusal. When the input ends, it sends \
+            close_notify; the command ends when the server has ended its stream too. With --packet, each line of the input is \
+            sent as one packet, and each received packet is printed as one line.
 
             Examples:
               tls connect example.org:443 --info </dev/null
@@ -28,14 +28,14 @@ struct Connect: Command, SpeaksJSON {
             """)
 
     static let arguments: ArgumentTable<Connect> = [
-        .required("host:port", \.target, .hostAndPort, "Where to connect to; IPv6 addresses in brackets."),
-        .option("--ca", \.ca, .text("file"), "Trust the certificates of this PEM file, and not the system's."),
+        .required("host:port", \.target, .hostAndPort, "The server's name or address, and port; IPv6 addresses in brackets."),
+        .option("--ca", \.ca, .text("file"), "Trust the certificates of this PEM file instead of the system's."),
         .group(\.identity),
         .group(\.leniency),
-        .flag("--insecure", \.insecure, "Verify nothing. Anybody on the way can read and change everything."),
-        .option("--server-name", \.serverName, .serverName, "The name to ask for and to verify, in place of the host."),
+        .flag("--insecure", \.insecure, "Verify nothing. An attacker on the path can read and modify all data."),
+        .option("--server-name", \.serverName, .serverName, "The name to request and to verify, in place of the host."),
         .group(\.stream),
-        .option("--timeout", \.timeout, .seconds, "How long name look-up, connecting and handshake may take together."),
+        .option("--timeout", \.timeout, .seconds, "The time limit for name look-up, connecting and handshake together."),
         .flag("--info", \.info, "Describe the connection on standard error."),
         .flag(
             "--json", \.json, "Describe the connection, and errors, as JSON, one object per line, on standard error."),
@@ -73,7 +73,7 @@ struct Connect: Command, SpeaksJSON {
         } catch let error as ToolError where error == .readerGone {
             throw error
         } catch {
-            // What the lines before the bad one said is still delivered, while the error is reported and when the program ends.
+            // The lines before the invalid one are still delivered, while the error is reported and when the program ends.
             socket.close()
             throw error
         }
@@ -82,7 +82,7 @@ struct Connect: Command, SpeaksJSON {
     }
 }
 
-/// A connection has been made.
+/// The report on an established connection.
 struct ConnectedReport: Report {
     static let event = "connected"
 
@@ -96,12 +96,12 @@ struct ConnectedReport: Report {
     func encode(to encoder: any Encoder) throws { try self.connection.encode(to: encoder) }
 }
 
-/// `--insecure` was asked for.
+/// The warning about `--insecure`.
 struct InsecureReport: Report {
     static let event = "warning"
 
     var target: String
-    var message: String { "--insecure: nobody verifies that this is \(self.target)" }
+    var message: String { "--insecure: the identity of \(self.target) is not verified" }
 
     private enum CodingKeys: CodingKey { case message }
 

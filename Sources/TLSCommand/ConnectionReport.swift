@@ -2,7 +2,7 @@ import Foundation
 import SecureSockets
 import TLSEngine
 
-/// What there is to know of a connection.
+/// The properties of a connection, for text and JSON.
 struct ConnectionReport: Encodable, Sendable {
     struct Certificate: Encodable, Sendable {
         var subject: String
@@ -49,10 +49,10 @@ struct ConnectionReport: Encodable, Sendable {
         self.certificates = information.peerCertificates.map(Certificate.init)
     }
 
-    /// The peer, for the beginning of a sentence.
+    /// The peer's address, or "the peer".
     var peer: String { self.remoteAddress ?? "the peer" }
 
-    /// A line for each thing that is known.
+    /// Returns a line for each known property.
     func lines(peer: String) -> [String] {
         var rows = [("version", self.version), ("cipher", self.cipher)]
         if let group { rows.append(("group", group)) }
@@ -73,8 +73,9 @@ struct ConnectionReport: Encodable, Sendable {
         return rows.map { name, value in name.padding(toLength: 13, withPad: " ", startingAt: 0) + value.escapedForDisplay }
     }
 
-    /// From the peer's own certificate upwards, as far as the chain was verified, or as far as the peer has shown it: what it shows
-    /// besides, in whatever order, is not part of the chain.
+    /// The issuers of the chain, from the peer's own certificate upwards, as far as the chain was verified or, if it was not, sent.
+    ///
+    /// Other certificates that the peer sent, in whatever order, are not part of the chain.
     private var issuers: [String] {
         guard var current = self.certificates.first else { return [] }
         var issuers: [String] = []
@@ -87,7 +88,7 @@ struct ConnectionReport: Encodable, Sendable {
         return issuers
     }
 
-    /// Everything on one line.
+    /// The main properties on one line.
     var summary: String {
         var parts = [self.version, self.cipher]
         if let group { parts.append(group) }

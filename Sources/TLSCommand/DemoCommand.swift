@@ -7,14 +7,14 @@ struct Demo: Command, SpeaksJSON {
 
     static let title = CommandTitle(
         name: "demo",
-        abstract: "Show a server, a client and a refusal on this machine, with certificates made for the occasion.",
+        abstract: "Show a server, a client and a refused certificate on this machine.",
         discussion: """
-            Needs no files, no network and no arguments. Everything is real: certificates, sockets, TLS. Exits with 0 if all \
-            went as it should, a refusal included.
+            Needs no files, network or arguments. Runs real TLS over real sockets, with newly made certificates. Exits with 0 if \
+            the connection succeeds and the refusal is the expected one.
             """)
 
     static let arguments: ArgumentTable<Demo> = [
-        .flag("--stay", \.stay, "Then go on serving until Ctrl-C, and print commands to try."),
+        .flag("--stay", \.stay, "Keep serving afterwards, until Ctrl-C, and print commands to try."),
         .flag("--json", \.json, "Print JSON, one object per line."),
     ]
 

@@ -1,9 +1,9 @@
 import SecureSockets
 import TLSEngine
 
-/// What `tls demo` tells, step by step.
+/// The reports of `tls demo`, step by step.
 enum DemoReports {
-    /// Certificates have been made.
+    /// The report on the certificates.
     struct Certificates: Report {
         static let event = "certificates"
 
@@ -21,7 +21,7 @@ enum DemoReports {
 
         var text: String {
             DemoReports.paragraph(
-                "An authority and a server's certificate, made in memory (\(DemoReports.time(self.milliseconds)))",
+                "An authority and a server certificate, made in memory (\(DemoReports.time(self.milliseconds)))",
                 [
                     "authority    \(self.authority)",
                     "server       \(self.server) for \(self.names.joined(separator: ", "))\n",
@@ -29,7 +29,7 @@ enum DemoReports {
         }
     }
 
-    /// The server is ready.
+    /// The report that the server listens.
     struct Listening: Report {
         static let event = "listening"
 
@@ -46,7 +46,7 @@ enum DemoReports {
         }
     }
 
-    /// The client has connected.
+    /// The report on the client's connection.
     struct Connected: Report {
         static let event = "connected"
 
@@ -57,7 +57,7 @@ enum DemoReports {
 
         var text: String {
             DemoReports.paragraph(
-                "A client connects, and verifies chain and name (\(DemoReports.time(self.milliseconds)))",
+                "A client connects and verifies the chain and the name (\(DemoReports.time(self.milliseconds)))",
                 self.connection.lines(peer: "server"))
         }
 
@@ -68,7 +68,7 @@ enum DemoReports {
         }
     }
 
-    /// A message has gone and come back.
+    /// The report on an echoed message.
     struct Echoed: Report {
         static let event = "echoed"
 
@@ -88,7 +88,7 @@ enum DemoReports {
         }
     }
 
-    /// Both ends have closed.
+    /// The report that both ends have closed.
     struct Closed: Report {
         static let event = "closed"
 
@@ -97,13 +97,13 @@ enum DemoReports {
         var text: String { "   both ends closed, nothing lost (\(DemoReports.time(self.milliseconds)))\n" }
     }
 
-    /// A client has refused the server.
+    /// The report on a client that refused the server.
     struct Refused: Report {
         static let event = "refused"
 
         var trusted: String
         var error: ErrorReport
-        /// What the server was told.
+        /// The server's error, which results from the client's alert.
         var serverSaw: ErrorReport?
 
         init(trusted: Certificate, error: ErrorReport, serverSaw: ErrorReport?) {
@@ -120,20 +120,21 @@ enum DemoReports {
                 lines.append("step, blame  \(step), \(blame)")
             }
             if let serverSaw { lines.append("server says  \(serverSaw.message.escapedForDisplay)") }
-            return DemoReports.paragraph("A client that trusts only \(self.trusted) refuses, as it should", lines) + "\n"
+            let title = "A client that trusts only \(self.trusted) refuses the server, as expected"
+            return DemoReports.paragraph(title, lines) + "\n"
         }
     }
 
-    /// All went as it should.
+    /// The report that the demonstration has succeeded.
     struct Done: Report {
         static let event = "done"
 
         var next = ["tls demo --stay", "tls certs dev certs", "tls --help"]
 
-        var text: String { "All went as it should. Try next:\n" + self.next.map { "  \($0)" }.joined(separator: "\n") }
+        var text: String { "Everything worked. Try next:\n" + self.next.map { "  \($0)" }.joined(separator: "\n") }
     }
 
-    /// The server goes on.
+    /// The report that the server keeps serving.
     struct Staying: Report {
         static let event = "staying"
 
@@ -152,7 +153,7 @@ enum DemoReports {
         }
 
         var text: String {
-            "All went as it should. The server stays, and sends back what it receives. Try, in another terminal:\n"
+            "Everything worked. The server keeps running and echoes what it receives. Try in another terminal:\n"
                 + self.next.map { "  \($0)" }.joined(separator: "\n") + "\nCtrl-C to stop."
         }
     }

@@ -4,19 +4,19 @@ import SecureSockets
 import SecureSocketsTesting
 import Synchronization
 
-/// A server and its clients in one process: what `tls demo` shows.
+/// The demonstration of `tls demo`: a server and its clients in one process.
 struct Demonstration: Sendable {
     private let authority: DevelopmentAuthority
     private let listener: SecureListener
     private let tell: @Sendable (any Report) throws -> Void
 
-    /// What the client asks for and verifies. It connects to the address, so that no resolver has a say.
+    /// The name that the client requests and verifies. It connects to the address, so that no resolver is involved.
     private static let serverName = "localhost"
     private static let timeout = Duration.seconds(10)
     private static let greetings = ["Hello, server.", "Здравствуй, 世界 🌍"]
     private static let largeMessage = 1 << 20
 
-    /// Makes certificates, and listens on a free port.
+    /// Makes the certificates and listens on a free port.
     init(tell: @escaping @Sendable (any Report) throws -> Void) async throws {
         self.tell = tell
         let ((authority, server), duration) = try await Self.timed {
@@ -30,10 +30,10 @@ struct Demonstration: Sendable {
         try tell(DemoReports.Listening(self.listener.localEndpoint))
     }
 
-    /// Shows everything, and then goes on serving while `stay` runs.
+    /// Runs the demonstration, and then keeps serving while `stay` runs.
     ///
-    /// - Parameter log: Is told of connections while the server stays.
-    /// - Throws: What did not go as it should.
+    /// - Parameter log: The function that gets reports on connections while `stay` runs.
+    /// - Throws: The error that made the demonstration fail.
     func run(
         log: @escaping @Sendable (any Report) -> Void = { _ in }, stay: (() async -> Void)? = nil
     ) async throws {
@@ -71,14 +71,14 @@ struct Demonstration: Sendable {
 
     private func showEcho(_ message: ByteBuffer, _ text: String?, on socket: SecureSocket) async throws {
         let (echo, duration) = try await Self.timed {
-            // A large message comes back before all of it has gone.
+            // The first bytes of a large message come back before the last ones are sent.
             async let sending: Void = socket.send(message, timeout: Self.timeout)
             let echo = try await socket.receive(exactly: message.readableBytes, timeout: Self.timeout)
             try await sending
             return echo
         }
         guard echo == message else {
-            throw ToolError.demonstration("the echo of \(message.readableBytes) bytes is another than what was sent")
+            throw ToolError.demonstration("the echo of \(message.readableBytes) bytes differs from what was sent")
         }
         try self.tell(DemoReports.Echoed(text: text, bytes: message.readableBytes, duration))
     }
@@ -91,7 +91,7 @@ struct Demonstration: Sendable {
             try await socket.waitUntilClosed()
             return rest
         }
-        guard rest == nil else { throw ToolError.demonstration("bytes came where the end was expected") }
+        guard rest == nil else { throw ToolError.demonstration("bytes arrived instead of the end of the stream") }
         try self.tell(DemoReports.Closed(milliseconds: duration.milliseconds))
     }
 
@@ -107,7 +107,7 @@ struct Demonstration: Sendable {
             return try self.tell(
                 DemoReports.Refused(trusted: stranger.certificate, error: ErrorReport(error), serverSaw: seen?.error))
         }
-        throw ToolError.demonstration("a client that does not trust the authority was content")
+        throw ToolError.demonstration("a client that does not trust the authority accepted the certificate")
     }
 
     private static func timed<Value>(_ body: () async throws -> Value) async throws -> (Value, Duration) {
@@ -118,7 +118,7 @@ struct Demonstration: Sendable {
 }
 
 extension Demonstration {
-    /// Hears of every connection: keeps refusals for the show, and hands everything on after it.
+    /// The receiver of the service's reports: keeps refusals during the demonstration, and logs all reports after it.
     private final class Observer: Sendable {
         private let refusals: AsyncStream<RefusedReport>
         private let refused: AsyncStream<RefusedReport>.Continuation
@@ -137,7 +137,7 @@ extension Demonstration {
 
         func beginLogging() { self.isLogging.store(true, ordering: .releasing) }
 
-        /// What the server was told when a client refused it; nil if it hears nothing in time.
+        /// Returns the server's report on a client's refusal; nil if there is none in time.
         func refusal(within timeout: Duration) async -> RefusedReport? {
             await withTaskGroup(of: RefusedReport?.self) { group in
                 group.addTask { await self.refusals.first { _ in true } }
@@ -151,7 +151,7 @@ extension Demonstration {
         }
     }
 
-    /// A folder of its own for the authority's certificate, so that other programs can trust it.
+    /// A temporary folder with the authority's certificate, so that other programs can trust it.
     private struct AuthorityFolder {
         private let folder: URL
 

@@ -2,7 +2,7 @@ import DevelopmentCertificates
 import Foundation
 import SecureSockets
 
-/// What `tls certs dev` says it did: the files, and the lines to try next.
+/// The report of `tls certs dev`: the files, and commands to try next.
 struct DevelopmentCertificatesReport: Report {
     static let event = "certificates"
 
@@ -12,7 +12,7 @@ struct DevelopmentCertificatesReport: Report {
     var options: DevelopmentCertificates.Options
     var encrypted: Bool
 
-    /// For people.
+    /// The report as text.
     var text: String {
         let width = self.files.map(\.path.count).max() ?? 0
         var lines = ["Wrote \(self.files.count) files:"]
@@ -30,7 +30,7 @@ struct DevelopmentCertificatesReport: Report {
         return lines.joined(separator: "\n")
     }
 
-    /// For programs.
+    /// Encodes the report as JSON.
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(self.directory, forKey: .directory)
@@ -53,13 +53,13 @@ struct DevelopmentCertificatesReport: Report {
         var isPrivate: Bool
     }
 
-    /// Three commands: a server, a foreign client, and ours.
+    /// Three commands to try: a server, curl as a client, and this tool's client.
     private var next: [String] {
         let server = self.path(.server)
         let key = self.path(.serverKey)
         let authority = self.path(.authority)
         let host = self.host
-        // Nobody's name server knows an invented name.
+        // An invented name is in no name server.
         let resolve = host == "localhost" || self.isAddress(host) ? "" : "--resolve \(host):8443:127.0.0.1 "
         return [
             "tls serve 8443 --cert \(server) --key \(key)" + (self.encrypted ? " --password PASSWORD" : ""),
@@ -68,7 +68,7 @@ struct DevelopmentCertificatesReport: Report {
         ]
     }
 
-    /// The name to reach the server by: one of its own, or, when its name is wrong on purpose, the one it should have.
+    /// The host name for the commands: one of the server's names or, with an intentionally wrong name, the correct one.
     private var host: String {
         let names = self.options.faults.contains(.wrongName) ? ["localhost"] : self.options.serverNames
         guard let first = names.first(where: { $0 == "localhost" }) ?? names.first else { return "localhost" }
@@ -87,7 +87,7 @@ struct DevelopmentCertificatesReport: Report {
             (.wrongName, "names another host"),
         ].filter { self.options.faults.contains($0.0) }.map(\.1)
         if reasons.isEmpty { return nil }
-        return "Wrong on purpose, so clients must refuse it: it \(reasons.joined(separator: " and "))."
+        return "Clients must refuse this certificate: it \(reasons.joined(separator: " and "))."
     }
 
     private var notBefore: String { self.validity.lowerBound.formatted(.iso8601) }
@@ -99,11 +99,11 @@ struct DevelopmentCertificatesReport: Report {
 
     private static func meaning(of role: DevelopmentCertificates.WrittenFile.Role) -> String {
         switch role {
-        case .authority: "the authority: what a peer is told to trust"
-        case .authorityKey: "the authority's key: keep it on this machine"
+        case .authority: "the authority, for peers to trust"
+        case .authorityKey: "the authority's key; keep it on this machine"
         case .server: "the server's certificate and the chain above it"
         case .serverKey: "the server's key"
-        case .client: "a client's certificate, for servers that ask for one"
+        case .client: "a client's certificate, for servers that request one"
         case .clientKey: "the client's key"
         }
     }

@@ -1,23 +1,23 @@
 import NIOCore
 import SecureSockets
 
-/// What `tls serve` and `tls demo` do with a connection: send back what arrives, or answer a browser.
+/// The service of `tls serve` and `tls demo`: echoes the received bytes, or answers an HTTP request.
 struct EchoService: Sendable {
-    /// Whether a stream that begins like an HTTP request gets an answer that HTTP clients understand.
+    /// Whether a stream that begins like an HTTP request gets an HTTP response.
     var answersHTTP: Bool
 
-    /// How a connection went.
+    /// The outcome of a connection.
     enum Outcome: Sendable, Equatable {
         case echoed(bytes: Int)
         case answeredHTTP
     }
 
-    /// A stream that begins with the letters of a method, and then says no more, is echoed after this time.
+    /// The time after which a stream that begins with the letters of an HTTP method, and then stays silent, is echoed.
     private static let patience = Duration.milliseconds(200)
-    /// How long the head of a request may take, after its first line.
+    /// The time limit for the head of a request, after its first line.
     private static let headTimeout = Duration.seconds(30)
 
-    /// Serves a connection until its peer has finished.
+    /// Serves a connection until its peer ends the stream.
     func serve(_ socket: SecureSocket) async throws -> Outcome {
         var first = ByteBuffer()
         if self.answersHTTP, let request = try await self.request(on: socket, &first) {
@@ -33,7 +33,7 @@ struct EchoService: Sendable {
         return .echoed(bytes: count)
     }
 
-    /// The request that the stream begins with; if there is none, what was read to find out is in `bytes`.
+    /// Returns the request at the start of the stream; nil if there is none. The bytes that were read are then in `bytes`.
     private func request(
         on socket: SecureSocket, _ bytes: inout ByteBuffer
     ) async throws(SecureSocketError) -> HTTPRequest? {
@@ -61,7 +61,7 @@ struct EchoService: Sendable {
     private func answer(_ request: HTTPRequest, on socket: SecureSocket) async throws {
         let lines = ConnectionReport(socket).lines(peer: "client")
         let text = "This is an echo server over TLS. It sees this of your connection:\n\n"
-        // The socket is closed then, and what the client still sends is discarded in the background.
+        // The socket is closed afterwards, and bytes that the client still sends are discarded in the background.
         try await socket.send(request.answer(text + lines.map { $0 + "\n" }.joined()))
     }
 }

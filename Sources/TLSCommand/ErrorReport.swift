@@ -2,11 +2,11 @@ import DevelopmentCertificates
 import SecureSockets
 import TLSEngine
 
-/// An error as the tool tells it: what happened, what to do next, and what to exit with.
+/// The report on an error: the message, the advice, and the exit status.
 struct ErrorReport: Report {
     static let event = "error"
 
-    /// What is wrong with a certificate.
+    /// The problem with a certificate.
     struct Problem: Encodable {
         var kind: String
         var code: Int32
@@ -28,7 +28,7 @@ struct ErrorReport: Report {
     var status: ExitStatus { ExitStatus(rawValue: self.exitStatus) ?? .failure }
     var isSilent: Bool { self.status == .success }
 
-    /// Nil for errors that are neither the library's nor this tool's.
+    /// Creates a report. The result is nil for errors that are neither the library's nor this tool's.
     init?(describing error: any Error) {
         switch error {
         case let error as SecureSocketError: self.init(error)
@@ -66,10 +66,10 @@ struct ErrorReport: Report {
         self.exitStatus = status.rawValue
     }
 
-    /// One line: message and advice.
+    /// The report on one line.
     var text: String { "tls: \(self.sentence)" }
 
-    /// Message and advice.
+    /// The message and the advice.
     var sentence: String {
         var message = self.message.escapedForDisplay
         guard let advice = self.advice?.escapedForDisplay else { return message }
@@ -80,7 +80,7 @@ struct ErrorReport: Report {
     }
 }
 
-/// A library's error with advice that knows the command line it came from.
+/// An error of the library, with advice in terms of the command line.
 struct AdvisedError: Error {
     var error: SecureSocketError
     var advice: String

@@ -1,13 +1,13 @@
 import Dispatch
 import Synchronization
 
-/// Prints reports in order, without making their senders wait: `add` returns at once, also on an event loop.
+/// A log that prints reports in order without blocking their senders: `add` returns at once, and can be called on an event loop.
 ///
-/// If the output is not read, at most `limit` reports wait for it. Further ones are dropped, and their number is printed when there is room.
+/// If the output is not read, at most `limit` reports are queued. Further ones are dropped, and their number is printed when there is room.
 final class EventLog: Sendable {
     private struct State {
         var waiting: [any Report] = []
-        /// Those that wait, and those that are being printed.
+        /// The reports that are queued or being printed.
         var pendingCount = 0
         var droppedCount = 0
         var isPrinting = false
@@ -16,7 +16,7 @@ final class EventLog: Sendable {
     private let reporter: Reporter
     private let limit: Int
     private let state = Mutex(State())
-    /// Blocked while the output is.
+    /// The queue that prints. It blocks while the output does.
     private let queue = DispatchQueue(label: "tls.log")
 
     init(_ reporter: Reporter, limit: Int = 4096) {
@@ -47,7 +47,7 @@ final class EventLog: Sendable {
                 defer { if reports.isEmpty { state.droppedCount = 0 } }
                 return (reports, reports.isEmpty ? state.droppedCount : 0)
             }
-            // A log that cannot be written is no reason to stop serving.
+            // The server continues even if its log cannot be written.
             if droppedCount > 0 { try? self.reporter.report(DroppedReport(count: droppedCount)) }
             if reports.isEmpty { return }
             for report in reports {
@@ -57,7 +57,7 @@ final class EventLog: Sendable {
         }
     }
 
-    /// Waits until all reports are printed, or until the time is over because the output is not read.
+    /// Waits until all reports are printed, for at most `limit` if the output is not read.
     func flush(within limit: Duration = .seconds(1)) async {
         let printing = DispatchGroup()
         self.queue.async(group: printing) {}
@@ -71,7 +71,7 @@ final class EventLog: Sendable {
 }
 
 extension EventLog {
-    /// Runs `body`, and then prints what it has added, also if it throws.
+    /// Runs `body`, and then prints the reports that it has added, even if it throws.
     func flushed(_ body: () async throws -> Void) async throws {
         do {
             try await body()
@@ -83,7 +83,7 @@ extension EventLog {
     }
 }
 
-/// Reports were dropped.
+/// The report on dropped reports.
 struct DroppedReport: Report {
     static let event = "dropped"
 

@@ -1,7 +1,7 @@
 import Logging
 import TLSEngine
 
-/// Passes what the library logs on to the tool's own log, which makes no event loop wait for standard error.
+/// A log handler that passes the library's messages to the tool's log, so that no event loop waits for standard error.
 struct EventLogHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.info
@@ -26,7 +26,7 @@ struct EventLogHandler: LogHandler {
     }
 }
 
-/// The library has logged something.
+/// The report of a message that the library logged.
 struct LogReport: Report {
     static let event = "log"
 

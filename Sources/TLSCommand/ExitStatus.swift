@@ -1,4 +1,4 @@
-/// What the process ends with; `tls --help` shows this table.
+/// The exit status of the process. `tls --help` prints the table.
 enum ExitStatus: Int32, CaseIterable {
     case success = 0
     case failure = 1
@@ -8,14 +8,14 @@ enum ExitStatus: Int32, CaseIterable {
 
     private var meaning: String {
         switch self {
-        case .success: "all went well; for serve and demo --stay also: stopped by Ctrl-C or SIGTERM"
+        case .success: "success; for serve and demo --stay, also a stop by Ctrl-C or SIGTERM"
         case .failure: "the network, the peer or TLS: refused, timed out, port taken, certificate not trusted"
         case .configuration: "a file, a setting or the input on this side: missing, unreadable, wrong password or key"
-        case .usage: "the command line makes no sense"
+        case .usage: "the command line is invalid"
         }
     }
 
-    /// The list for people.
+    /// The table as text.
     static var table: String {
         Self.allCases.map { status in
             let number = String(status.rawValue)

@@ -1,14 +1,14 @@
 import NIOCore
 
-/// Recognises a stream that begins like an HTTP/1 request (RFC 9112 §3), so that a browser or curl can look at an echo server.
+/// An HTTP/1 request (RFC 9112 §3) at the start of a stream, so that a browser or curl can connect to an echo server.
 struct HTTPRequest: Equatable {
     var isHead: Bool
 
-    /// What the first bytes of a stream tell.
+    /// The result of examining the first bytes of a stream.
     enum Verdict: Equatable {
-        /// Too little to tell.
+        /// There are too few bytes to decide.
         case undecided
-        /// The first line is a request's; the end of its head is missing.
+        /// The first line is a request line, and the end of the head has not arrived.
         case headUnderWay
         case request(HTTPRequest)
         case somethingElse
@@ -34,12 +34,12 @@ struct HTTPRequest: Equatable {
             ? .request(HTTPRequest(isHead: words[0] == "HEAD")) : .headUnderWay
     }
 
-    /// Whether one is the beginning of the other.
+    /// Returns whether one is a prefix of the other.
     private static func agree(_ bytes: ByteBufferView, _ word: [UInt8]) -> Bool {
         zip(bytes, word).allSatisfy { $0 == $1 }
     }
 
-    /// Whether a line without content follows; `rest` begins at the end of the first.
+    /// Returns whether an empty line follows. `rest` begins at the end of the first line.
     private static func hasEmptyLine(_ rest: ByteBufferView) -> Bool {
         var last: UInt8 = 0
         for byte in rest where byte != UInt8(ascii: "\r") {
@@ -49,7 +49,7 @@ struct HTTPRequest: Equatable {
         return false
     }
 
-    /// A complete answer, after which the connection ends.
+    /// Returns a complete response, after which the connection ends.
     func answer(_ text: String) -> ByteBuffer {
         ByteBuffer(
             string: "HTTP/1.1 200 OK\r\n"

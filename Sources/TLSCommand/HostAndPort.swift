@@ -1,7 +1,7 @@
 import SecureSockets
 import TLSEngine
 
-/// `HOST:PORT` of a command line; an IPv6 address stands in brackets.
+/// A `HOST:PORT` argument. IPv6 addresses are written in brackets.
 struct HostAndPort: Equatable {
     var host: String
     var port: Int
@@ -35,7 +35,7 @@ struct HostAndPort: Equatable {
             throw UsageError(
                 ErrorReport(error, advice: error.advice ?? "Write HOST:PORT, for example localhost:8443").sentence)
         } catch {
-            // A zone that this machine does not have; connecting fails with it.
+            // This machine does not have the zone. Connecting reports the error.
         }
     }
 }

@@ -3,12 +3,12 @@ import Foundation
 import NIOCore
 import Synchronization
 
-/// The bytes that come from a descriptor, read by a thread of their own: waiting for them holds up nobody.
+/// An asynchronous sequence of the bytes that are read from a descriptor, on a thread of its own.
 ///
-/// Nothing is read before it is asked for. Cancelling ends the iteration; a read that is under way is left behind.
+/// Bytes are read only on demand. Cancelling ends the iteration; a `read` in progress is abandoned.
 struct InputChunks: AsyncSequence, Sendable {
     private let descriptor: CInt
-    /// What it is, for errors.
+    /// The name for errors.
     private let name: String
     private let size: Int
 
@@ -48,7 +48,7 @@ struct InputChunks: AsyncSequence, Sendable {
         }
     }
 
-    /// What the reading thread waits for: somebody who wants a chunk.
+    /// The demand for chunks, for which the reading thread waits.
     fileprivate final class Demand: Sendable {
         private let semaphore = DispatchSemaphore(value: 0)
         private let isOver = Atomic(false)
@@ -60,7 +60,7 @@ struct InputChunks: AsyncSequence, Sendable {
             self.semaphore.signal()
         }
 
-        /// False if nobody will want any more.
+        /// Waits for a demand. Returns false if there will be none.
         func wait() -> Bool {
             self.semaphore.wait()
             return !self.isOver.load(ordering: .acquiring)

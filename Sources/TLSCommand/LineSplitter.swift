@@ -1,11 +1,11 @@
 import NIOCore
 
-/// Cuts bytes into lines, without their newlines.
+/// A splitter of bytes into lines without their newlines.
 struct LineSplitter {
-    /// The longest line that is taken.
+    /// The maximum length of a line.
     private let limit: Int
     private var pending = ByteBuffer()
-    /// How much of `pending` is known to have no newline.
+    /// The number of bytes of `pending` that are known to contain no newline.
     private var searched = 0
 
     init(limit: Int) { self.limit = limit }
@@ -14,7 +14,7 @@ struct LineSplitter {
         self.pending.writeImmutableBuffer(bytes)
     }
 
-    /// The next line that is complete.
+    /// Removes and returns the next complete line.
     mutating func next() throws(ToolError) -> ByteBuffer? {
         let view = self.pending.readableBytesView
         guard let newline = view.dropFirst(self.searched).firstIndex(of: UInt8(ascii: "\n")) else {
@@ -31,7 +31,7 @@ struct LineSplitter {
         return line
     }
 
-    /// What comes after the last newline; nil if there is nothing.
+    /// Removes and returns the bytes after the last newline; nil if there are none.
     mutating func rest() -> ByteBuffer? {
         self.searched = 0
         let rest = self.pending.readSlice(length: self.pending.readableBytes)

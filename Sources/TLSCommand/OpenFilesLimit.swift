@@ -8,16 +8,16 @@
     import Glibc
 #endif
 
-/// How many files this process may have open.
+/// The limit on the open files of this process.
 enum OpenFilesLimit {
-    /// Raises the limit to the highest that an unprivileged process may choose: the usual one, 1024, is low for a server, and is only kept for
-    /// programs that use `select(2)`.
+    /// Raises the soft limit to the hard limit. The usual soft limit, 1024, is low for a server, and exists only for programs that use
+    /// `select(2)`.
     static func raise() {
         var limit = rlimit()
         guard getrlimit(Self.resource, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
         limit.rlim_cur = limit.rlim_max
         #if canImport(Darwin)
-            // Greater values are refused (setrlimit(2)).
+            // Greater values are rejected (setrlimit(2)).
             limit.rlim_cur = min(limit.rlim_cur, rlim_t(OPEN_MAX))
         #endif
         _ = setrlimit(Self.resource, &limit)

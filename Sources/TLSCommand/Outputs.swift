@@ -2,7 +2,7 @@ import Dispatch
 import Foundation
 import NIOCore
 
-/// A place for lines: the standard output, the standard error, or a test's list.
+/// A destination of lines: standard output, standard error, or a test's list.
 struct LineOutput: Sendable {
     private let body: @Sendable (String) throws -> Void
 
@@ -11,7 +11,7 @@ struct LineOutput: Sendable {
 
     init(_ body: @escaping @Sendable (String) throws -> Void) { self.body = body }
 
-    /// Writes a line, or several, in one piece. Waits for a reader that is slow.
+    /// Writes one or more lines in one piece. Waits for a slow reader.
     func write(_ line: String) throws { try self.body(line) }
 
     private static func write(_ text: String, to descriptor: CInt) throws {
@@ -19,7 +19,7 @@ struct LineOutput: Sendable {
     }
 }
 
-/// The standard output for bytes. Writes happen on a thread of their own: a reader that is slow holds up its task only.
+/// Standard output for bytes. Writes run on a thread of their own, so that a slow reader blocks only the writing task.
 struct ByteOutput: Sendable {
     private let descriptor: CInt
     private let queue = DispatchQueue(label: "tls.output")
@@ -28,7 +28,7 @@ struct ByteOutput: Sendable {
 
     init(_ descriptor: CInt) { self.descriptor = descriptor }
 
-    /// Returns when the operating system has all of the bytes.
+    /// Writes the bytes. Returns when the operating system has accepted all of them.
     func write(_ bytes: ByteBuffer) async throws {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             self.queue.async {
@@ -39,7 +39,7 @@ struct ByteOutput: Sendable {
 }
 
 extension ToolError {
-    /// Writes, and puts a failure into this tool's words.
+    /// Writes the bytes and converts a failure to a tool error.
     fileprivate static func writing(_ bytes: some Sequence<UInt8>, to descriptor: CInt) throws(ToolError) {
         do {
             try BlockingIO.write(bytes, to: descriptor)

@@ -1,10 +1,10 @@
 import NIOCore
 import SecureSockets
 
-/// Copies an input to a connection and the connection to an output, both at the same time.
+/// A relay that copies an input to a connection and the connection to an output, concurrently.
 ///
-/// Ends when the peer has finished; what is left of the input is not sent then. When the input ends first, the peer is told so, and
-/// reading goes on until it has finished as well. On a framed connection a packet is a line, in both directions.
+/// It ends when the peer ends its stream; the rest of the input is then not sent. If the input ends first, it sends `close_notify` and
+/// keeps receiving until the peer ends its stream too. On a framed connection, each packet is a line, in both directions.
 struct Relay<Input: AsyncSequence & Sendable>: Sendable where Input.Element == ByteBuffer {
     var socket: SecureSocket
     var input: Input
@@ -23,7 +23,7 @@ struct Relay<Input: AsyncSequence & Sendable>: Sendable where Input.Element == B
             while let ended = try await group.next() {
                 switch ended {
                 case .input: break
-                // The peer may have said why before it went; its word is better than ours.
+                // The peer may have sent an alert before the connection ended. That error explains more than the failed `send`.
                 case .sending(let error): failure = error
                 case .peer:
                     group.cancelAll()
@@ -49,7 +49,7 @@ struct Relay<Input: AsyncSequence & Sendable>: Sendable where Input.Element == B
                 for try await bytes in self.input { try await self.socket.send(bytes) }
             case let framing: try await self.sendLines(framing)
             }
-            // Cancelling ends the input too, but then the peer has finished, and nothing is to be said.
+            // Cancelling ends the input too, but then the peer has ended its stream, and no end has to be sent.
             if !Task.isCancelled { try await self.socket.closeWriting() }
             return .input
         } catch let error as SecureSocketError where error.code != .packetTooLarge {
@@ -68,13 +68,13 @@ struct Relay<Input: AsyncSequence & Sendable>: Sendable where Input.Element == B
 }
 
 extension PacketFraming {
-    /// The most bytes that a packet may have.
+    /// Returns the maximum length of a packet.
     fileprivate func longestPacket(_ options: SocketOptions) -> Int {
         switch self {
         case .none: .max
         case .oneByteLength: 0xff
         case .twoByteLength: 0xffff
-        // Not what a header could say, but what a peer with the usual limit accepts.
+        // The limit is what a peer with default options accepts, not what a header can express.
         default: options.maximumPacketSize
         }
     }

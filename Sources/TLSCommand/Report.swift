@@ -1,19 +1,19 @@
 import Foundation
 import TLSEngine
 
-/// Something that a command has to tell: text for people, one JSON object for programs.
+/// A message of a command, as text for people or as one JSON object for programs.
 protocol Report: Encodable, Sendable {
-    /// What it is about: the value of `event` in JSON.
+    /// The kind of the report: the value of `event` in JSON.
     static var event: String { get }
-    /// For people; one line or several.
+    /// The report as text, one line or several.
     var text: String { get }
 }
 
-/// For whom the output is.
+/// The style of the output: text for people or JSON for programs.
 enum OutputStyle: Sendable {
     case text, json
 
-    /// A report as it is printed, without the newline at its end.
+    /// Returns a report as it is printed, without the final newline.
     func line(for report: some Report) throws -> String {
         switch self {
         case .text: return report.text
@@ -40,7 +40,7 @@ enum OutputStyle: Sendable {
         return result
     }
 
-    /// A report's own members, and `event` among them.
+    /// A report's members together with `event`.
     private struct Tagged<Content: Report>: Encodable {
         private enum CodingKeys: CodingKey { case event }
 
@@ -54,7 +54,7 @@ enum OutputStyle: Sendable {
     }
 }
 
-/// Prints reports in one style to one place.
+/// A printer of reports in one style to one destination.
 struct Reporter: Sendable {
     var style: OutputStyle
     var output: LineOutput
@@ -65,7 +65,7 @@ struct Reporter: Sendable {
 }
 
 extension Duration {
-    /// In milliseconds, to the microsecond.
+    /// The duration in milliseconds, to the microsecond.
     var milliseconds: Double {
         let (seconds, attoseconds) = self.components
         return Double(seconds) * 1000 + (Double(attoseconds) / 1e12).rounded() / 1000

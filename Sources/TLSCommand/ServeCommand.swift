@@ -14,13 +14,14 @@ struct Serve: Command, SpeaksJSON {
 
     static let title = CommandTitle(
         name: "serve",
-        abstract: "Listen on a port, and send back what clients send.",
+        abstract: "Listen on a port and echo what clients send.",
         discussion: """
-            Prints where it listens when it is ready, and a line for each connection on standard error: who came and what was \
-            agreed on, or why the handshake failed. A client that sends an HTTP/1 request gets an answer that describes its \
-            connection, so that curl and browsers can be used; not with --packet.
+            Prints the address when it is ready, and a line for each connection on standard error: the client and the negotiated \
+            parameters, or the reason for a failed handshake. A client that sends an HTTP/1 request gets a response that describes \
+            its connection, so that curl and browsers can be used; not with --packet.
 
-            Ctrl-C (or SIGTERM) stops accepting, lets open connections end, and exits with 0. A second one ends at once.
+            On Ctrl-C or SIGTERM, the command stops accepting, lets open connections end, and exits with 0. A second Ctrl-C ends it \
+            at once.
 
             Example:
               tls certs dev certs
@@ -29,25 +30,25 @@ struct Serve: Command, SpeaksJSON {
             """)
 
     static let arguments: ArgumentTable<Serve> = [
-        .required("port", \.port, .number(0...65_535), "The port to listen on; 0 picks a free one."),
+        .required("port", \.port, .number(0...65_535), "The port to listen on; with 0, the system chooses a free one."),
         .option("--host", \.host, .text("address"), "The local address to listen on. (default: all, IPv6 and IPv4)"),
         .group(\.identity),
         .option(
             "--client-ca", \.clientCA, .text("file"),
-            "Ask clients for certificates, and accept those of the authorities in this PEM file."),
+            "Request certificates from clients, and accept those of the authorities in this PEM file."),
         .flag(
             "--require-client-certificate", \.requireClientCertificate,
-            "Refuse clients that show no certificate. Needs --client-ca."),
+            "Refuse clients that send no certificate. Needs --client-ca."),
         .group(\.leniency),
         .group(\.stream),
-        .option("--grace", \.grace, .seconds, "How long open connections may take to end after Ctrl-C."),
+        .option("--grace", \.grace, .seconds, "The time that open connections may take to end after Ctrl-C."),
         .flag("--json", \.json, "Print JSON, one object per line, on the same streams."),
     ]
 
     func validate() throws(UsageError) {
         if self.identity.cert == nil { throw self.identityMissing }
         if self.requireClientCertificate, self.clientCA == nil {
-            throw UsageError("--require-client-certificate needs --client-ca FILE: whose certificates are accepted?")
+            throw UsageError("--require-client-certificate needs --client-ca FILE, which names the accepted authorities.")
         }
     }
 

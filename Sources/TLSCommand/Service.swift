@@ -1,22 +1,22 @@
 import SecureSockets
 
-/// A listener that echoes, until it is told to stop: then it accepts no more, and gives what is open a little time.
+/// An echo server. When it is stopped, it accepts no more connections, and gives open ones a grace period.
 struct Service: Sendable {
     var listener: SecureListener
     var echo: EchoService
-    /// How long open connections may take after the end. Then they are cancelled.
+    /// The grace period: the time after the stop at which open connections are cancelled.
     var grace: Duration
-    /// Is told of every connection, on its event loop: must return at once.
+    /// The function that gets the reports on connections. It is called on an event loop and must return at once.
     var log: @Sendable (any Report) -> Void
 
-    /// Serves while `body` runs, and then until all connections have ended.
+    /// Serves while `body` runs, and then until all connections have ended or the grace period is over.
     func run(while body: () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.serve() }
             try await body()
             self.listener.close()
             group.addTask { try? await Task.sleep(for: self.grace) }
-            // Whichever ends first, the connections or the grace, ends the other.
+            // The first to end, the connections or the grace period, ends the other.
             try await group.next()
             group.cancelAll()
         }
@@ -42,7 +42,7 @@ struct Service: Sendable {
     }
 }
 
-/// The listener is ready.
+/// The report that the listener is ready.
 struct ListeningReport: Report {
     static let event = "listening"
 
@@ -60,7 +60,7 @@ struct ListeningReport: Report {
     }
 }
 
-/// A client has connected.
+/// The report on a client that connected.
 struct AcceptedReport: Report {
     static let event = "accepted"
 
@@ -71,7 +71,7 @@ struct AcceptedReport: Report {
     func encode(to encoder: any Encoder) throws { try self.connection.encode(to: encoder) }
 }
 
-/// A client did not complete its handshake.
+/// The report on a failed handshake.
 struct RefusedReport: Report {
     static let event = "handshakeFailed"
 
@@ -81,7 +81,7 @@ struct RefusedReport: Report {
     var text: String { "handshake failed: \(self.error.sentence)" }
 }
 
-/// A client has left without a handshake.
+/// The report on a client that disconnected without a handshake.
 struct LeftReport: Report {
     static let event = "left"
 
@@ -91,7 +91,7 @@ struct LeftReport: Report {
     var text: String { self.error.message }
 }
 
-/// A connection has ended.
+/// The report on a connection that ended.
 struct EndedReport: Report {
     static let event = "ended"
 
@@ -123,7 +123,7 @@ struct EndedReport: Report {
     }
 }
 
-/// A signal has come.
+/// The report that a signal stops the server.
 struct StoppingReport: Report {
     static let event = "stopping"
 

@@ -4,7 +4,7 @@ import TLSEngine
 /// The tool `tls`.
 @main
 enum TLSCommand {
-    /// The version of the package, which `tls --version` prints and the changelog has a section for.
+    /// The version of the package. `tls --version` prints it, and the changelog has a section for it.
     static let version = "0.1.0"
 
     static let commands = CommandTree.group(
@@ -17,22 +17,22 @@ enum TLSCommand {
                 Exit statuses:
                 \(ExitStatus.table)
 
-                An error is one line on the standard error, with what to do next; one of the command line is followed by its \
-                usage. A second Ctrl-C ends serve at once, with 130. With --json, each line that a command prints about itself, \
-                on either stream, is one JSON object; "event" says which.
+                An error is one line on standard error, with advice on what to do next. An error in the command line is followed \
+                by the usage. A second Ctrl-C ends serve at once, with status 130. With --json, each line that a command prints \
+                about itself, on either stream, is one JSON object, whose "event" names its kind.
                 """),
         [.command(Demo.self), .command(Connect.self), .command(Serve.self), Certs.group])
 
     static func main() async {
-        // A reader that has gone is an error of the write, not the end of the process.
+        // Writing to a closed pipe is then an error of `write` and does not end the process.
         signal(SIGPIPE, SIG_IGN)
         Foundation.exit(await self.run(Array(CommandLine.arguments.dropFirst())).rawValue)
     }
 
     /// Runs a command line, reports an error if there is one, and returns the status to exit with.
     ///
-    /// Off the main thread, which starts Dispatch's threads now: later there may be no descriptor left for them, and Dispatch ends a process
-    /// that has none.
+    /// Concurrent, so that it leaves the main thread and Dispatch starts its threads now. Later there may be no descriptor left for them,
+    /// and Dispatch then ends the process.
     @concurrent private static func run(_ words: [String]) async -> ExitStatus {
         switch self.commands.interpret(words, version: self.version) {
         case .print(let text):

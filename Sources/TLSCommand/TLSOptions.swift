@@ -1,6 +1,6 @@
 import SecureSockets
 
-/// Who this side is.
+/// The options for this side's identity.
 struct IdentityOptions: ArgumentGroup {
     var cert: String?
     var key: String?
@@ -20,7 +20,7 @@ struct IdentityOptions: ArgumentGroup {
         if self.password != nil, self.key == nil { throw UsageError("--password is for --key; pass that as well.") }
     }
 
-    /// Nil if none was given.
+    /// Loads the identity; nil if none was given.
     func identity(_ leniency: LeniencyOptions) throws(SecureSocketError) -> TLSIdentity? {
         guard let cert, let key else { return nil }
         return try TLSIdentity(
@@ -28,7 +28,7 @@ struct IdentityOptions: ArgumentGroup {
     }
 }
 
-/// Which certificates are accepted that are refused by default.
+/// The options that accept certificates that are refused by default.
 struct LeniencyOptions: ArgumentGroup {
     var allowLegacyCertificates = false
     var partialChain = false
@@ -52,7 +52,7 @@ struct LeniencyOptions: ArgumentGroup {
     }
 }
 
-/// The number of bytes of the length before each packet.
+/// The number of bytes of the length that precedes each packet.
 enum LengthHeader: Int, Sendable, CaseIterable {
     case none = 0
     case oneByte = 1
@@ -69,7 +69,7 @@ enum LengthHeader: Int, Sendable, CaseIterable {
     }
 }
 
-/// How bytes travel.
+/// The options for framing and application protocols.
 struct StreamOptions: ArgumentGroup {
     var packet = LengthHeader.none
     var alpn: [String]?
@@ -95,7 +95,7 @@ struct StreamOptions: ArgumentGroup {
     }
 }
 
-/// A span of time in seconds, with a fraction if need be.
+/// A duration in seconds, which may have a fraction.
 struct Seconds: CustomStringConvertible {
     var duration: Duration
 
@@ -109,7 +109,7 @@ struct Seconds: CustomStringConvertible {
 
 extension ValueFormat<Seconds> {
     static var seconds: Self {
-        // A year is as good as for ever, and no sum overflows.
+        // The limit is a year, so that no sum overflows.
         let longest = 31_536_000
         return Self(
             placeholder: "seconds",
@@ -127,7 +127,7 @@ extension ValueFormat<Seconds> {
 }
 
 extension ValueFormat<[String]> {
-    /// The names of application protocols between commas.
+    /// Application protocol names, separated by commas.
     static var applicationProtocols: Self {
         Self(
             placeholder: "list",
@@ -142,7 +142,7 @@ extension ValueFormat<[String]> {
 }
 
 extension ValueFormat<String> {
-    /// A name that can be asked for and be in a certificate.
+    /// A server name that can be requested and verified.
     static var serverName: Self {
         Self(
             placeholder: "name",

@@ -1,12 +1,12 @@
-/// What goes wrong in the tool itself, beside the library's errors.
+/// An error of the tool itself, as opposed to one of the library.
 struct ToolError: Error, Hashable {
     var code: String
     var message: String
     var advice: String?
     var status: ExitStatus
 
-    /// The other end of the standard output has gone, as `head` does. There is nobody to tell.
-    static let readerGone = ToolError(code: "readerGone", message: "nobody reads the output any more", status: .success)
+    /// The reader of standard output has exited, as `head` does. The error is not reported.
+    static let readerGone = ToolError(code: "readerGone", message: "the reader of the output has exited", status: .success)
 
     static func inputUnusable(_ message: String) -> ToolError {
         ToolError(code: "inputUnusable", message: message, status: .configuration)
@@ -27,10 +27,10 @@ struct ToolError: Error, Hashable {
             code: "folderUnusable", message: message, advice: "Set TMPDIR to a folder you may write to", status: .configuration)
     }
 
-    /// The demonstration did not go as it should.
+    /// The demonstration failed.
     static func demonstration(_ message: String) -> ToolError {
         ToolError(
-            code: "unexpected", message: "the demonstration did not go as it should: \(message)",
+            code: "unexpected", message: "the demonstration failed: \(message)",
             advice: "This is a bug; please report it with this line", status: .failure)
     }
 }

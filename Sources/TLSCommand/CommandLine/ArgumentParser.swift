@@ -1,6 +1,6 @@
 import TLSEngine
 
-/// Parses the arguments of one command, from left to right.
+/// A parser of one command's arguments, from left to right.
 struct ArgumentParser<Root: Command> {
     /// The names that lead to the command, for messages.
     private let command: String
@@ -8,7 +8,7 @@ struct ArgumentParser<Root: Command> {
     private var positionals: ArraySlice<Argument<Root>>
     private var rest: ArraySlice<String> = []
     private var root = Root()
-    /// The options given so far that may be given once.
+    /// The options given so far that may be given only once.
     private var given: Set<String> = []
 
     init(command: String) {
@@ -18,7 +18,9 @@ struct ArgumentParser<Root: Command> {
         self.positionals = arguments.filter(\.form.isPositional)[...]
     }
 
-    /// - Throws: The first error of the words, or of the checks.
+    /// Parses the words.
+    ///
+    /// - Throws: The first error of the words or of the checks.
     mutating func parse(_ words: ArraySlice<String>) throws(UsageError) -> Root {
         self.rest = words
         while let word = self.rest.popFirst() {
@@ -31,7 +33,7 @@ struct ArgumentParser<Root: Command> {
                 try self.takePositional(word)
             }
         }
-        // What follows "--".
+        // The words after "--".
         while let word = self.rest.popFirst() { try self.takePositional(word) }
         if let missing = self.positionals.first?.form, missing.kind == .requiredPositional {
             throw UsageError("argument <\(missing.placeholder)> is missing: \(missing.help)")
@@ -41,7 +43,7 @@ struct ArgumentParser<Root: Command> {
         return self.root
     }
 
-    /// A hyphen alone stands for standard input in many tools, and "-5" is a number.
+    /// Returns whether a word looks like an option. A single hyphen, which means standard input in many tools, and "-5" do not.
     private static func looksLikeOption(_ word: String) -> Bool {
         guard word.hasPrefix("-"), let letter = word.dropFirst().first else { return false }
         return !(letter.isASCII && letter.isNumber)
@@ -49,16 +51,16 @@ struct ArgumentParser<Root: Command> {
 
     // MARK: Options
 
-    /// `--name`, `--name value` or `--name=value`.
+    /// Parses `--name`, `--name value` or `--name=value`.
     private mutating func takeLong(_ word: String) throws(UsageError) {
         let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard let option = self.options.first(where: { $0.form.name == parts[0] }) else { throw self.unknown(parts[0]) }
         try self.take(option, writtenAs: parts[0], attached: parts.count == 2 ? parts[1] : nil)
     }
 
-    /// `-a`, `-a value`, `-a=value` or `-avalue`, and several flags in one word.
+    /// Parses `-a`, `-a value`, `-a=value` or `-avalue`, or several flags in one word.
     private mutating func takeShort(_ word: String) throws(UsageError) {
-        // Not letters, but a name with a hyphen too few.
+        // A long name with one hyphen instead of two, not a group of letters.
         if self.options.contains(where: { $0.form.name == "-\(word)" }) { throw self.unknown(word) }
         var letters = word.dropFirst()
         while let letter = letters.popFirst() {
@@ -86,7 +88,7 @@ struct ArgumentParser<Root: Command> {
         try self.assign(value, to: option, labelled: name)
     }
 
-    /// The word after an option. A word that looks like an option is not taken: the value was probably forgotten.
+    /// Returns the word after an option. A word that is an option itself is not taken: the value is probably missing.
     private mutating func nextValue(of form: ArgumentForm, writtenAs name: String) throws(UsageError) -> String {
         if let next = self.rest.first, !Self.looksLikeOption(next) {
             self.rest.removeFirst()
@@ -97,7 +99,7 @@ struct ArgumentParser<Root: Command> {
         throw UsageError("\(missing); if \(next.quotedArgument) is the value, write \(name)=\(next.abbreviatedForDisplay)")
     }
 
-    /// Whether a word is an option of this command, with or without a value.
+    /// Returns whether a word is an option of this command, with or without a value.
     private func isDeclared(_ word: String) -> Bool {
         let name = word.prefix { $0 != "=" }
         return self.options.contains { $0.form.name == name || $0.form.short.map { "-\($0)" == name } == true }

@@ -1,13 +1,13 @@
-/// What the parser and help need to know of an argument.
+/// The description of an argument for the parser and for help.
 struct ArgumentForm: Sendable {
     enum Kind: Sendable { case flag, option, repeatableOption, requiredPositional, optionalPositional }
 
     var kind: Kind
-    /// With its hyphens if it is an option.
+    /// The name, with its hyphens if it is an option.
     var name: String
     /// The letter of the short option.
     var short: Character?
-    /// What stands for the value in help.
+    /// The placeholder for the value in help.
     var placeholder: String
     var help: String
     var possibleValues: [String] = []
@@ -17,7 +17,7 @@ struct ArgumentForm: Sendable {
     var takesValue: Bool { self.kind != .flag }
 }
 
-/// An argument, and where its value is stored.
+/// An argument and the function that stores its value.
 struct Argument<Root>: Sendable {
     var form: ArgumentForm
     /// Parses a value and stores it. A flag ignores the text.
@@ -60,7 +60,7 @@ struct ArgumentTable<Root: ArgumentGroup>: Sendable, ExpressibleByArrayLiteral {
         self.arguments = [Argument(form: form) { root, text throws(UsageError) in store(&root, try format.parse(text)) }]
     }
 
-    /// An option without a value. May be repeated: it says the same again.
+    /// An option without a value. Repeating it has no further effect.
     static func flag(_ name: String, short: Character? = nil, _ path: any Path<Bool>, _ help: String) -> Self {
         Self(.flag, name, short, .presence, help) { root, _ in root[keyPath: path] = true }
     }
@@ -91,7 +91,7 @@ struct ArgumentTable<Root: ArgumentGroup>: Sendable, ExpressibleByArrayLiteral {
         Self(.requiredPositional, name, nil, format, help) { $0[keyPath: path] = $1 }
     }
 
-    /// A positional argument that may be left out.
+    /// An optional positional argument.
     static func optional<Value>(_ name: String, _ path: any Path<Value?>, _ format: ValueFormat<Value>, _ help: String) -> Self {
         Self(.optionalPositional, name, nil, format, help) { $0[keyPath: path] = $1 }
     }

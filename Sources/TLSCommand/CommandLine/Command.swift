@@ -1,7 +1,7 @@
-/// What help says about a command or a group of commands.
+/// The name and the help texts of a command or a group of commands.
 struct CommandTitle: Sendable {
     var name: String
-    /// Other names that are accepted for it.
+    /// Other accepted names.
     var aliases: [String] = []
     /// One sentence.
     var abstract: String
@@ -17,10 +17,10 @@ struct CommandTitle: Sendable {
 protocol ArgumentGroup: Sendable {
     init()
 
-    /// In the order in which help lists them. Required positional arguments precede optional ones.
+    /// The arguments in the order of the help. Required positional arguments precede optional ones.
     static var arguments: ArgumentTable<Self> { get }
 
-    /// Checks what concerns several arguments, after all of them have been parsed.
+    /// Checks constraints between arguments, after all of them have been parsed.
     func validate() throws(UsageError)
 }
 

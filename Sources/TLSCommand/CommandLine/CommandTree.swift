@@ -1,13 +1,13 @@
 import TLSEngine
 
-/// A command, or a group of commands, and what a command line means to it.
+/// A command or a group of commands, and the interpretation of command lines.
 struct CommandTree: Sendable {
     enum Content: Sendable {
         case command(any Command.Type)
         case group([CommandTree])
     }
 
-    /// What is to be done about a command line.
+    /// The result of interpreting a command line.
     enum Interpretation: Sendable {
         case run(any Command)
         /// Help or the version, for standard output.
@@ -58,7 +58,7 @@ struct CommandTree: Sendable {
 
     private static let helpOptions = ["-h", "--help"]
 
-    /// A line with errors is no exception: help is what its author needs.
+    /// Returns whether the words ask for help. Help precedes errors in the rest of the command line.
     private static func asksForHelp(_ words: ArraySlice<String>) -> Bool {
         words.prefix { $0 != "--" }.contains { Self.helpOptions.contains($0) }
     }

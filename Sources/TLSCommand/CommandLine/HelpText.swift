@@ -1,4 +1,4 @@
-/// What is printed about a command: its help, and its usage after an error.
+/// The help of a command, and its usage after an error.
 struct HelpText {
     let node: CommandTree
     /// The names that lead to the command.
@@ -18,12 +18,12 @@ struct HelpText {
         return ([self.command, "[<options>]"] + self.forms.filter(\.isPositional).map(\.usage)).joined(separator: " ")
     }
 
-    /// The error, the usage, and where to read more.
+    /// Returns the error, the usage, and a reference to the help.
     func text(for error: UsageError) -> String {
         "\(self.path[0]): \(error.message)\nUsage: \(self.usage)\n  See '\(self.command) --help' for more information."
     }
 
-    /// The whole help.
+    /// The complete help.
     var text: String {
         let title = self.node.title
         var sections = ["Usage: \(self.usage)", Self.paragraphs(title.abstract)]
@@ -45,7 +45,7 @@ struct HelpText {
 
     // MARK: Layout
 
-    /// A label, and a text in a column beside it, or below it if the label is too wide.
+    /// Returns a label with a text in a column beside it, or below it if the label is too wide.
     static func row(_ label: String, _ text: String, column: Int = 26) -> String {
         var lines = Self.wrapped(text, to: Self.width - column).map { String(repeating: " ", count: column) + $0 }
         if label.count + 2 <= column {
@@ -56,14 +56,14 @@ struct HelpText {
         return lines.joined(separator: "\n")
     }
 
-    /// Lines that begin with a space are kept; others are wrapped.
+    /// Wraps the lines of a text, except those that begin with a space.
     private static func paragraphs(_ text: String) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
             line.hasPrefix(" ") ? String(line) : Self.wrapped(String(line), to: Self.width).joined(separator: "\n")
         }.joined(separator: "\n")
     }
 
-    /// At least one line. A word that is wider than a line has one of its own.
+    /// Wraps a text. Returns at least one line. A word that is wider than a line is placed on a line of its own.
     private static func wrapped(_ text: String, to width: Int) -> [String] {
         text.split(separator: " ").reduce(into: [""]) { lines, word in
             let last = lines[lines.count - 1]
@@ -86,7 +86,7 @@ extension ArgumentForm {
         (self.short.map { "-\($0), " } ?? "") + self.name + (self.takesValue ? " <\(self.placeholder)>" : "")
     }
 
-    /// The help with possible values and default.
+    /// The help with the possible values and the default.
     fileprivate var description: String {
         var notes: [String] = []
         if !self.possibleValues.isEmpty { notes.append("values: \(self.possibleValues.joined(separator: ", "))") }

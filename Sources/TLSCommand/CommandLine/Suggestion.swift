@@ -1,11 +1,11 @@
-/// The name that a mistyped word was meant to be.
+/// Suggestions for mistyped words.
 enum Suggestion {
-    /// Returns the nearest candidate, if it is near enough to be meant. Case and hyphens at the beginning do not count.
+    /// Returns the nearest candidate, if it is near enough. Case and leading hyphens are ignored.
     static func nearest(to word: String, among candidates: [String]) -> String? {
         let word = Self.letters(word)
-        // No name is that long, and the distance takes quadratic time.
+        // No name is longer, and computing the distance takes quadratic time.
         guard !word.isEmpty, word.count <= 64 else { return nil }
-        // An abbreviation is meant if it begins one name only.
+        // An abbreviation counts if it is a prefix of one name only.
         let continued = word.count >= 2 ? candidates.filter { Self.letters($0).starts(with: word) } : []
         if let only = continued.first, continued.count == 1 { return only }
         let limit = word.count < 5 ? 1 : word.count < 9 ? 2 : 3
@@ -16,9 +16,9 @@ enum Suggestion {
 
     private static func letters(_ name: String) -> [Character] { Array(name.lowercased().drop { $0 == "-" }) }
 
-    /// How many letters must be inserted, removed, replaced, or exchanged with their neighbours, to turn one word into the other.
+    /// Returns the number of letters to insert, remove, replace or exchange with their neighbours to turn one word into the other.
     private static func distance(_ first: [Character], _ second: [Character]) -> Int {
-        // Distances between beginnings: `rows[i][j]` is that of the first `i` and the first `j` letters.
+        // Distances between prefixes: `rows[i][j]` is that of the first `i` and the first `j` letters.
         var rows = (0...first.count).map { i in (0...second.count).map { j in i == 0 ? j : j == 0 ? i : 0 } }
         for i in first.indices {
             for j in second.indices {

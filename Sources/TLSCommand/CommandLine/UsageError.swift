@@ -1,8 +1,8 @@
 import TLSEngine
 
-/// A command line that cannot be interpreted: what is at fault, and what to write instead.
+/// An error in the command line: the cause, and what to write instead.
 ///
-/// What the message quotes of the command line is escaped (``Swift/String/quotedArgument``).
+/// The parts of the command line that the message quotes are escaped (``Swift/String/quotedArgument``).
 struct UsageError: Error, Equatable {
     var message: String
 
@@ -20,7 +20,7 @@ extension String {
 }
 
 extension [String] {
-    /// The texts as a list in a sentence, for example "a, b or c".
+    /// Returns the texts as a list in a sentence, for example "a, b or c".
     func listed(with conjunction: String) -> String {
         guard let last = self.last, self.count > 1 else { return self.first ?? "" }
         return "\(self.dropLast().joined(separator: ", ")) \(conjunction) \(last)"

@@ -1,17 +1,17 @@
-/// How a value is written on the command line.
+/// The format of a value on the command line.
 struct ValueFormat<Value: Sendable>: Sendable {
-    /// What stands for the value of an option in help.
+    /// The placeholder for the value in help.
     var placeholder: String
-    /// All values, if they are few.
+    /// The possible values, if they are few.
     var possibleValues: [String] = []
-    /// Throws what is wrong with the text. The parser prefixes the name of the argument.
+    /// Parses a text. Throws the error without the name of the argument, which the parser adds.
     var parse: @Sendable (String) throws(UsageError) -> Value
-    /// The text of a default in help; nil if help does not show it.
+    /// Returns the text of a default in help; nil if help does not show it.
     var print: @Sendable (Value) -> String? = { _ in nil }
 }
 
 extension ValueFormat<Bool> {
-    /// What a flag means by being there.
+    /// The format of a flag, whose presence means true.
     static var presence: Self { Self(placeholder: "", parse: { _ in true }) }
 }
 

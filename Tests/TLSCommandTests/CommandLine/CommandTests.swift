@@ -115,15 +115,14 @@ import Testing
             try Self.help(["certs", "dev"]) == """
                 Usage: tls certs dev [<options>] <dir>
 
-                Write an authority, and a server and a client certificate it signed, into a
-                directory.
+                Make an authority and the certificates of a server and a client, in a directory.
 
-                Writes ca.pem, server.pem and client.pem, and the key of each as ca-key.pem,
-                server-key.pem and client-key.pem. For development only: never let another
-                machine trust this authority.
+                Writes the certificates ca.pem, server.pem and client.pem, and their keys
+                ca-key.pem, server-key.pem and client-key.pem. For development only: never let
+                another machine trust this authority.
 
                 Arguments:
-                  <dir>                   Where to write; created when missing.
+                  <dir>                   The directory to write to; created if it is missing.
 
                 Options:
                   --name <name>           A host name or IP address of the server; may be
@@ -131,11 +130,11 @@ import Testing
                   --key <kind>            The kind of the keys. (values: p256, p384, rsa,
                                           ed25519; default: p256)
                   --force                 Replace files that exist.
-                  --expired               Make certificates that ended yesterday.
-                  --not-yet-valid         Make certificates that begin in thirty days.
-                  --wrong-name            Name the server wrong.example and nothing else.
+                  --expired               Make certificates that expired yesterday.
+                  --not-yet-valid         Make certificates that become valid in thirty days.
+                  --wrong-name            Issue the server's certificate for wrong.example only.
                   --encrypted <password>  Encrypt the keys with this password.
-                  --json                  Print what was written as JSON.
+                  --json                  Print the result as JSON.
                   -h, --help              Show this help.
                 """)
     }
