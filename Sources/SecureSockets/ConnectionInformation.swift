@@ -21,7 +21,7 @@ public struct ConnectionInformation: Sendable, Hashable {
     /// The server name that the client requested (SNI, RFC 6066 §3); nil if it requested none.
     public var serverName: String? { self.parameters.serverName }
 
-    /// Whether an earlier session was resumed. A resumed handshake sends no certificates and takes about half the computation.
+    /// Whether an earlier session was resumed. A resumed handshake transfers and verifies no certificates.
     public var isResumed: Bool { self.resumption == .resumed }
 
     /// Whether an earlier session was resumed and, if not, the reason.

@@ -27,8 +27,8 @@ public struct TLSParameters: Sendable, Hashable {
     /// The time after a full handshake during which its session may be resumed; zero disables resumption. Default: nil; two hours with TLS
     /// 1.2 and two days with TLS 1.3.
     ///
-    /// A resumed handshake sends no certificates and takes about half the computation. A session is resumed only under settings that would
-    /// accept the peer in a full handshake. A client resumes a session only with the same server and name.
+    /// A resumed handshake transfers and verifies no certificates. A session is resumed only under settings that would accept the peer in a
+    /// full handshake. A client resumes a session only with the same server and name.
     public var sessionLifetime: Duration?
 
     /// Creates the default settings.
