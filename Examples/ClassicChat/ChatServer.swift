@@ -1,10 +1,10 @@
 import ClassicSSL
 
-/// A chat server on the classic interface: `{packet, 4}`, active sockets, one process for each client, and one for the room.
+/// A chat server over the classic interface: `{packet, 4}`, active sockets, one process for each client, and one for the room.
 ///
-/// The first packet of a client is its name. Every further one is a line, which everybody else gets.
+/// The first packet of a client is its name. Every further packet is a line, which is sent to all other clients.
 enum ChatServer {
-    /// What the processes tell each other.
+    /// A message between the processes.
     enum Note: Sendable {
         case join(SSL.Process, name: String)
         case say(SSL.Process, String)
@@ -13,34 +13,34 @@ enum ChatServer {
         case line(String)
     }
 
-    /// Listens; the caller's process owns the listener.
+    /// Listens on a port. The caller's process owns the listener.
     static func listen(_ port: Int, certfile: String, keyfile: String) async throws(SSL.Reason) -> SSL.Socket {
         try await SSL.listen(port, [.certfile(certfile), .keyfile(keyfile), .packet(4), .active(true), .nodelay(true)])
     }
 
-    /// Accepts clients until the listener is closed; each gets a process of its own.
+    /// Accepts clients until the listener is closed. Each client gets its own process.
     static func serve(_ listener: SSL.Socket) async throws(SSL.Reason) {
         let room = SSL.spawn { try await Self.room() }
         defer { room.task.cancel() }
         while true {
             do throws(SSL.Reason) {
-                // Bounded, so that a client which connects and stays silent does not hold up the others for ever.
+                // With a timeout, so that a silent client does not block the others.
                 let socket = try await SSL.accept(listener, 10_000)
                 let client = SSL.spawn { try await Self.client(socket, room.process) }
-                // Its messages come with it, those that are here already first.
+                // Messages that have already arrived move with the socket.
                 try await SSL.controllingProcess(socket, client.process)
             } catch .timeout {
                 continue
             } catch .closed {
                 return
             } catch {
-                // One client's handshake failed; that is no concern of the others.
+                // A failed handshake does not affect other clients.
                 print("a client was not accepted: \(SSL.formatError(error))")
             }
         }
     }
 
-    /// The room: knows who is there, and passes on what they say.
+    /// Runs the room, which keeps the list of clients and forwards their lines.
     private static func room() async throws {
         var names: [SSL.Process: String] = [:]
         func tell(_ line: String, but speaker: SSL.Process) {
@@ -61,7 +61,7 @@ enum ChatServer {
         }
     }
 
-    /// One client. When this returns or throws, the process ends, and its socket with it.
+    /// Serves one client. When this function returns or throws, its process ends, and the socket is closed.
     private static func client(_ socket: SSL.Socket, _ room: SSL.Process) async throws {
         let me = SSL.Process.current
         defer { room.send(Note.leave(me)) }

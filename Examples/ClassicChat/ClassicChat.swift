@@ -1,7 +1,7 @@
 import ClassicSSL
 import Foundation
 
-/// `ClassicChat PORT CERTFILE KEYFILE` serves a chat; `ClassicChat --self-test` plays one by itself and ends.
+/// The program: `ClassicChat PORT CERTFILE KEYFILE` serves a chat, and `ClassicChat --self-test` runs one by itself and exits.
 @main struct ClassicChat {
     static func main() async throws {
         let arguments = Array(CommandLine.arguments.dropFirst())

@@ -2,7 +2,7 @@ import ClassicSSL
 import DevelopmentCertificates
 import Foundation
 
-/// A conversation of three clients with the server, over real TLS and with certificates made for the occasion.
+/// A conversation of three clients with the server, over real TLS with newly made certificates.
 enum SelfTest {
     static func run() async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("classic-chat-\(UUID().uuidString)").path
@@ -45,7 +45,7 @@ enum SelfTest {
         print("the chat works")
     }
 
-    /// Passive, so that each step of the conversation can be waited for.
+    /// A client with a passive socket, so that the test can wait for each step of the conversation.
     private struct Client {
         let name: String
         let socket: SSL.Socket

@@ -1,7 +1,7 @@
 // swift-tools-version:6.2
 import PackageDescription
 
-// A package that depends on SecureSockets beside packages that Swift servers and clients commonly use. CI resolves it, compiles the
+// A package that depends on SecureSockets and on packages that Swift servers and clients commonly use. CI resolves it, compiles the
 // examples of the documentation in it (`.ci/examples`), and builds the other targets. The settings are stricter than those of most
 // packages.
 let settings: [SwiftSetting] = [
@@ -15,7 +15,7 @@ let package = Package(
     name: "consumer",
     platforms: [.macOS(.v15)],
     dependencies: [
-        // The name is needed where the clone's folder has another.
+        // The name is needed if the clone's folder has a different one.
         .package(name: "secure-sockets", path: "../.."),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),

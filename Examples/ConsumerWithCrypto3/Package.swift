@@ -1,12 +1,12 @@
 // swift-tools-version:6.2
 import PackageDescription
 
-// A package that requires swift-crypto 3, as many still do, with SecureSockets and other packages that allow it. CI resolves it.
+// A package that requires swift-crypto 3, as many still do, beside SecureSockets and other packages that support it. CI resolves it.
 let package = Package(
     name: "consumer-with-crypto-3",
     platforms: [.macOS(.v15)],
     dependencies: [
-        // The name is needed where the clone's folder has another.
+        // The name is needed if the clone's folder has a different one.
         .package(name: "secure-sockets", path: "../.."),
         .package(url: "https://github.com/apple/swift-crypto.git", "3.12.3"..<"4.0.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),

@@ -170,8 +170,8 @@ package struct ClosingMachine: Sendable {
     /// Closes this side.
     ///
     /// - Parameters:
-    ///   - sendsCloseNotify: Whether the peer is told that the stream is complete.
-    ///   - timeout: How long closing waits without progress.
+    ///   - sendsCloseNotify: Whether to send `close_notify`, which tells the peer that the stream is complete.
+    ///   - timeout: The time without progress after which the connection is dropped.
     package mutating func close(sendsCloseNotify: Bool, timeout: TimeAmount) -> CloseDecision {
         switch self.state {
         case .handshaking: return .abandonHandshake

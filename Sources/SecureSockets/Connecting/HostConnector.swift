@@ -43,11 +43,12 @@ final class HostConnector: @unchecked Sendable {
         self.resolver = resolver
     }
 
-    /// Begins. Call it on the loop.
+    /// Begins to connect. Called on the loop.
     ///
     /// - Parameters:
-    ///   - attempting: Called before each address is tried.
-    ///   - completion: Called once, on the loop, unless `giveUp` is called before; possibly before this returns.
+    ///   - attempting: The function that is called before each address is tried.
+    ///   - completion: The function that is called once with the result, on the loop, unless `giveUp` is called before. It may be called
+    ///     before this function returns.
     func start(
         _ target: ConnectTarget, attempting: @escaping (SocketAddress) -> Void,
         completion: @escaping (Result<ConnectedTransport, any Error>) -> Void
@@ -177,7 +178,9 @@ final class HostConnector: @unchecked Sendable {
 /// Connects to one address. Used on the loop.
 protocol AddressConnector: AnyObject {
     /// Begins an attempt.
-    /// - Parameter completion: Called once, after this has returned, unless the attempt is closed before.
+    ///
+    /// - Parameter completion: The function that is called once with the result, after this function has returned, unless the attempt is
+    ///   closed before.
     func connect(
         to address: SocketAddress, from local: SocketAddress?,
         completion: @escaping (Result<ConnectedTransport, IOError>) -> Void

@@ -37,10 +37,10 @@ final class HostResolver: Sendable {
     private let spawn: @Sendable (@escaping @Sendable () -> Void) -> Int32
 
     /// - Parameters:
-    ///   - limits: How many look-ups run and wait.
+    ///   - limits: The limits on running and waiting look-ups.
     ///   - idleTime: The time without work after which a thread ends.
-    ///   - spawn: Starts a thread. Returns an error number, or 0.
-    ///   - resolve: Resolves one name and blocks its thread.
+    ///   - spawn: A function that starts a thread and returns an error number, or 0.
+    ///   - resolve: A function that resolves one name and blocks its thread.
     init(
         limits: LookupQueue.Limits = LookupQueue.Limits(),
         idleTime: DispatchTimeInterval = .seconds(10),
@@ -78,7 +78,7 @@ final class HostResolver: Sendable {
 
     /// Looks up the addresses of one family, without a port. The result is empty if the name has none of this family.
     ///
-    /// - Parameter completion: Called once, on another thread, if the reply is `pending`.
+    /// - Parameter completion: The function that is called once with the result, on another thread, if the reply is `pending`.
     func lookUp(_ name: HostName, _ family: IPFamily, completion: @escaping Completion) -> Reply {
         if name.isLoopback { return .answered(.success(family.loopbackAddresses)) }
         let (caller, decision) = self.state.withLock { state in

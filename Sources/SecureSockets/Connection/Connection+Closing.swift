@@ -6,7 +6,7 @@ import TLSEngine
 extension Connection {
     /// Closes this side. Data that has arrived is discarded, and waiting calls end with `closed`.
     ///
-    /// - Parameter sendsCloseNotify: Whether the peer is told that the stream is complete.
+    /// - Parameter sendsCloseNotify: Whether to send `close_notify`, which tells the peer that the stream is complete.
     func close(sendsCloseNotify: Bool = true) {
         self.perform(self.closing.close(sendsCloseNotify: sendsCloseNotify, timeout: TimeAmount(self.options.lingerTimeout)))
     }

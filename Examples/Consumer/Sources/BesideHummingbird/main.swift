@@ -1,7 +1,7 @@
 import Hummingbird
 import SecureSockets
 
-// A server with a protocol of its own over TLS, and a status page over HTTP beside it.
+// A server with its own protocol over TLS, and a status page over HTTP.
 
 actor Statistics {
     private(set) var connections = 0

@@ -71,7 +71,7 @@
         @exclusivity(unchecked) private var slots: ContiguousArray<Slot> = []
         @exclusivity(unchecked) private var freeSlots: [Int] = []
         @exclusivity(unchecked) private var unfinished: [any PolledDescriptor] = []
-        /// What runs in the next round, after the descriptors have been served; see `runInNextRound`.
+        /// The functions that run in the next round, after the descriptors have been served; see `runInNextRound`.
         @exclusivity(unchecked) private var nextRound: [() -> Void] = []
         /// Whether other threads may have left tasks.
         @exclusivity(unchecked) private var hasCrossThreadTasks: Bool

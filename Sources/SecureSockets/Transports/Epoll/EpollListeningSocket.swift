@@ -167,7 +167,7 @@
             }
         }
 
-        /// How long a loop may leave a connection untaken. After that it is considered blocked and another loop gets the connection.
+        /// The time after which a loop that has not taken a connection is considered blocked, and another loop gets the connection.
         private static let stalledAfter = TimeAmount.milliseconds(200)
 
         private func put(_ handOver: HandOver, to place: Int) {

@@ -25,7 +25,7 @@ package struct MemoryFault: Sendable, Hashable {
 
 /// The bytes of records that are not application data (RFC 8446 §5.2, RFC 5246 §6.2.3).
 struct RecordOverhead {
-    /// What precedes the application data: an explicit nonce.
+    /// The explicit nonce that precedes the application data.
     let prefix: Int
     /// All that is not application data, without the header.
     let total: Int
@@ -103,7 +103,7 @@ struct FaultLocator {
         self.content = self.header[0] == Self.applicationData ? max(self.remaining - self.overhead.total, 0) : 0
     }
 
-    /// How far away the fault is in this record; nil if it is in a later one.
+    /// The distance to the fault in this record; nil if it is in a later one.
     private var distance: Int? {
         guard self.fault.offset < self.passed + self.content else { return nil }
         let gone = self.content + self.overhead.total - self.remaining

@@ -194,12 +194,12 @@ extension MemoryTransport {
 }
 
 extension SecureSocket {
-    /// Makes two connected sockets in memory, for the public function of SecureSocketsTesting.
+    /// Creates two connected sockets in memory, for the public function of SecureSocketsTesting.
     ///
     /// - Parameters:
-    ///   - pieceLength: The longest piece in which bytes arrive; nil: as they were written.
-    ///   - clientFault: What happens to what the client sends after the handshake.
-    ///   - serverFault: What happens to what the server sends after the handshake.
+    ///   - pieceLength: The maximum length of a received piece; nil if bytes arrive as they were written.
+    ///   - clientFault: The fault of the data that the client sends after the handshake.
+    ///   - serverFault: The fault of the data that the server sends after the handshake.
     package static func connectedInMemory(
         client: TLSClientConfiguration,
         server: TLSServerConfiguration,
