@@ -1,7 +1,7 @@
 // swift-tools-version:6.2
 import PackageDescription
 
-/// Settings every target of this package shares.
+/// The settings of every target of this package.
 let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
@@ -19,10 +19,10 @@ let package = Package(
         .executable(name: "tls", targets: ["TLSCommand"]),
     ],
     dependencies: [
-        // Lower bounds are what the sources need: CONTRIBUTING.md, "Versions of dependencies".
+        // CONTRIBUTING.md, "Versions of dependencies", has the reasons for the lower bounds.
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.98.0"),
-        // `CNIOBoringSSL` is not a declared product and promises no stable interface, so CI builds and tests with the newest release. At 2.37.2
-        // and before, its functions have other names in Swift (`CNIOBoringSSL_SSL_new`).
+        // `CNIOBoringSSL` is not a declared product and has no stable interface, so CI builds and tests with the newest release. Up to 2.37.2,
+        // its functions have other names in Swift (`CNIOBoringSSL_SSL_new`).
         .package(url: "https://github.com/apple/swift-nio-ssl.git", "2.37.6"..<"3.0.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.11.0"),
