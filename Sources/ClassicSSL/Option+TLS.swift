@@ -5,7 +5,7 @@ extension SSL.Options {
     /// Loads the files that `connect` needs.
     func clientConfiguration() throws(SecureSocketError) -> TLSClientConfiguration {
         try TLSClientConfiguration(
-            settings: self.settings(.client), verification: self.verify == 0 ? .dangerouslyNone : .chainOnly)
+            settings: self.settings(.client), verification: self.verify == 0 ? .dangerouslyNone : .dangerouslyWithoutHostName)
     }
 
     /// Loads the files that `listen` needs.

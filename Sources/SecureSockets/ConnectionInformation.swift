@@ -30,7 +30,10 @@ public struct ConnectionInformation: Sendable, Hashable {
     /// The certificates that the peer sent, its own first. Empty if it sent none.
     ///
     /// They are verified only if the configuration requires it.
-    public var peerCertificates: [Certificate] { self.parameters.peerCertificates.map(Certificate.init) }
+    public var peerCertificates: [TLSCertificate] { self.parameters.peerCertificates.map(TLSCertificate.init) }
+
+    /// The peer's own certificate; nil if it sent none.
+    public var peerCertificate: TLSCertificate? { self.parameters.peerCertificates.first.map(TLSCertificate.init) }
 
     /// The number of certificates in the verified chain, from the peer's own to the trusted root; nil if this handshake verified no chain.
     public var verifiedChainLength: Int? { self.parameters.verifiedChainLength }

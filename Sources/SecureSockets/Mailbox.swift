@@ -24,7 +24,8 @@ public final class Mailbox: Sendable {
         case received(SecureSocket, ByteBuffer)
         /// The stream ended with an error. `ended` follows.
         case failed(SecureSocket, SecureSocketError)
-        /// The peer's stream ended. This is a socket's last message. A socket that is closed on this side delivers none.
+        /// The peer's stream ended. This is a socket's last message. A socket that is closed on this side delivers none. Close the socket:
+        /// until then, or until the mailbox is closed, the mailbox keeps it.
         case ended(SecureSocket)
         /// A value that the program added with ``Mailbox/post(_:)``.
         case posted(any Sendable)

@@ -30,7 +30,6 @@ public struct PacketFraming: Sendable, Hashable {
     /// to accept it as the end of a line lets attackers smuggle commands (RFC 5321 §2.3.8). A line to send must contain neither.
     public static let crlfLine = PacketFraming(.crlfLine)
 
-
     /// Returns a framing whose packets end in a delimiter. A packet to send must not contain the delimiter.
     ///
     /// - Parameter bytes: The delimiter, 1 to 8 bytes long.

@@ -99,7 +99,8 @@ public final class SecureListener: Sendable {
     /// Accepts one connection: waits for a client and completes the handshake with it.
     ///
     /// Any number of tasks may call this function at the same time. Clients are assigned to the calls in order, and a silent client delays
-    /// one call only. A failed handshake fails one call and does not affect the listener.
+    /// one call only. A failed handshake fails one call and does not affect the listener: a loop that accepts has to continue after the
+    /// errors of single clients, port scans among them. ``connections`` and ``serve(maximumConnections:handshakeFailed:_:)`` do that.
     ///
     /// When the timeout expires, a connection in its handshake is dropped, and one that still waits in the queue is left for the next call.
     /// With a timeout of zero, the call accepts no connection and fails with `timedOut`.
@@ -123,9 +124,20 @@ public final class SecureListener: Sendable {
     /// A sequence of the accepted connections, each with its handshake complete.
     ///
     /// ```swift
-    /// try await withThrowingDiscardingTaskGroup { group in
-    ///     for try await socket in listener.connections {
-    ///         group.addTask { try await handle(socket) }
+    /// await withDiscardingTaskGroup { group in
+    ///     do {
+    ///         for try await socket in listener.connections {
+    ///             group.addTask {
+    ///                 do {
+    ///                     for try await bytes in socket.incoming { try await socket.send(bytes) }
+    ///                     socket.close()
+    ///                 } catch {
+    ///                     socket.abort()          // One client's failure must not end the others.
+    ///                 }
+    ///             }
+    ///         }
+    ///     } catch {
+    ///         print(error)
     ///     }
     /// }
     /// ```
@@ -137,7 +149,7 @@ public final class SecureListener: Sendable {
     ///
     /// Prefer ``serve(maximumConnections:handshakeFailed:_:)`` where possible: it limits the number of connections, runs each handler on
     /// its connection's event loop, and supports graceful shutdown.
-    public var connections: IncomingConnections { IncomingConnections(listener: self) }
+    public var connections: Connections { Connections(listener: self) }
 
     /// Accepts connections and runs `handler` for each, as a task on the connection's event loop.
     ///
@@ -164,7 +176,7 @@ public final class SecureListener: Sendable {
     ///   - handshakeFailed: A function that is called on an event loop for each failed handshake, with the error and the client's address.
     ///     Without it, failed handshakes are logged.
     ///   - handler: The function that handles a connection. Errors that it throws are logged.
-    /// - Throws: ``SecureSocketError``: `closed` if the listener is already closed, `wrongMode` if `serve` or the iteration of
+    /// - Throws: ``SecureSocketError``: `closed` if the listener is already closed, unless by ``shutDown(deadline:)``; `wrongMode` if `serve` or the iteration of
     ///   ``connections`` has already begun.
     public func serve(
         maximumConnections: Int = .max,
@@ -217,8 +229,8 @@ public final class SecureListener: Sendable {
     /// Shuts down gracefully: closes the listener, lets handshakes in progress complete and handlers return, and cancels the handlers that
     /// have not returned by the deadline.
     ///
-    /// A handler can detect the shutdown in two ways: ``isShuttingDown`` is true, and sequences obtained from ``Incoming/untilShutdown`` or
-    /// ``IncomingLines/untilShutdown`` end when no further element has arrived. The function returns when all connections of `serve` have
+    /// A handler can detect the shutdown in two ways: ``isShuttingDown`` is true, and sequences obtained from ``SecureSocket/Incoming/untilShutdown`` or
+    /// ``SecureSocket/Lines/untilShutdown`` end when no further element has arrived. The function returns when all connections of `serve` have
     /// ended: the bytes that handlers sent have been delivered or discarded. `serve` then returns too.
     ///
     /// Further calls wait for the same shutdown; the earliest deadline applies. **Cancelling** the task cancels the handlers at once.
@@ -271,8 +283,8 @@ public final class SecureListener: Sendable {
     /// - Parameters:
     ///   - mailbox: The new owner.
     ///   - former: The required present owner; nil if any owner may be replaced.
-    /// - Throws: ``SecureSocketError``: `notOwner` if the present owner is another, `closed`.
-    public func setOwner(_ mailbox: Mailbox, from former: Mailbox? = nil) throws(SecureSocketError) {
+    /// - Throws: ``SecureSocketError``: `closed`.
+    package func setOwner(_ mailbox: Mailbox, from former: Mailbox? = nil) throws(SecureSocketError) {
         let storage = mailbox.storage
         let isAdopted = try self.owner.withLock { owner throws(SecureSocketError) in
             if self.isClosed { throw .closed(.listening) }

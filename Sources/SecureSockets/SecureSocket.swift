@@ -14,9 +14,11 @@ import TLSEngine
 /// socket.close()
 /// ```
 ///
-/// A socket is a handle. It can be passed to other tasks, compared, and used as a dictionary key, even after it is closed. It is closed
-/// when it is deallocated. Sending and receiving are independent. Any number of tasks may send or receive at the same time; their calls are
-/// served in order.
+/// A socket is a handle. It can be passed to other tasks, compared, and used as a dictionary key, even after it is closed. Sending and
+/// receiving are independent. Any number of tasks may send or receive at the same time; their calls are served in order.
+///
+/// Close a socket when its stream is complete (``close()``). A socket that is deallocated without that is closed as well, but without
+/// `close_notify`: its peer sees a truncated stream, because the program may have failed in the middle of it.
 ///
 /// **Cancelling** a task ends the call in which it waits with the code `cancelled`. No data is lost: bytes that have arrived stay for the
 /// next call, and bytes that were not accepted are not sent. A partially written `send` completes and succeeds.
@@ -125,8 +127,8 @@ public final class SecureSocket: Sendable {
     /// between two lines, so that other calls can receive what follows a line.
     ///
     /// - Parameter maximumLength: The maximum length of a line in bytes, without its line break. Default: 64 KiB.
-    public func lines(maximumLength: Int = 64 << 10) -> IncomingLines {
-        IncomingLines(socket: self, maximumLength: maximumLength)
+    public func lines(maximumLength: Int = 64 << 10) -> Lines {
+        Lines(socket: self, maximumLength: maximumLength)
     }
 
     /// A sequence of the received bytes up to the end of the stream: chunks of a plain stream, or packets of a framed one. A chunk may end
@@ -155,6 +157,11 @@ public final class SecureSocket: Sendable {
     /// Sends the UTF-8 encoding of a string. See ``send(_:timeout:)-(ByteBuffer,_)``.
     public func send(_ text: String, timeout: Duration? = nil) async throws(SecureSocketError) {
         try await self.connection.send(ByteBuffer(string: text), timeout: timeout)
+    }
+
+    /// Sends the UTF-8 encoding of a part of a string. See ``send(_:timeout:)-(ByteBuffer,_)``.
+    public func send(_ text: Substring, timeout: Duration? = nil) async throws(SecureSocketError) {
+        try await self.connection.send(ByteBuffer(substring: text), timeout: timeout)
     }
 
     /// Sends the bytes of a sequence. See ``send(_:timeout:)-(ByteBuffer,_)``.
@@ -189,8 +196,7 @@ public final class SecureSocket: Sendable {
     ///
     /// - Parameters:
     ///   - mailbox: The mailbox to deliver to.
-    ///   - count: The number of messages after which the socket is passive again; nil means no limit. (Known elsewhere as `{active, once}`
-    ///     and `{active, N}`.)
+    ///   - count: The number of messages after which the socket is passive again; nil means no limit.
     /// - Throws: ``SecureSocketError``: `closed`, `cancelled`, `invalidArgument` for a count below 1.
     public func deliver(to mailbox: Mailbox, count: Int? = nil) async throws(SecureSocketError) {
         if let count, count < 1 {
@@ -218,7 +224,7 @@ public final class SecureSocket: Sendable {
     ///   - mailbox: The new owner.
     ///   - former: The required present owner; nil if any owner may be replaced.
     /// - Throws: ``SecureSocketError``: `notOwner` if the present owner is another, `closed`, `cancelled`.
-    public func setOwner(
+    package func setOwner(
         _ mailbox: Mailbox, from former: Mailbox? = nil
     ) async throws(SecureSocketError) {
         let connection = self.connection

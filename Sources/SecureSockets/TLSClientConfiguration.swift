@@ -18,8 +18,9 @@ public struct TLSClientConfiguration: Sendable {
 
         /// The chain is verified, and the certificate must be for the requested host. The default.
         public static let full = Verification(level: .full)
-        /// Only the chain is verified: any server with a certificate from a trusted authority is accepted.
-        public static let chainOnly = Verification(level: .chainOnly)
+        /// **Dangerous** except with a private authority. Only the chain is verified: any server with a certificate from a trusted
+        /// authority is accepted as the requested host. With ``TLSTrust/system``, that is anyone who has any public certificate.
+        public static let dangerouslyWithoutHostName = Verification(level: .chainOnly)
         /// **Dangerous.** Nothing is verified: an attacker on the path can read and modify all data.
         public static let dangerouslyNone = Verification(level: .none)
     }

@@ -80,5 +80,5 @@ public struct TLSIdentity: Sendable {
     }
 
     /// The chain as loaded, this side's own certificate first.
-    public var certificates: [Certificate] { self.identity.certificates.map(Certificate.init) }
+    public var certificates: [TLSCertificate] { self.identity.certificates.map(TLSCertificate.init) }
 }

@@ -9,7 +9,7 @@ public struct TLSParameters: Sendable, Hashable {
     /// ChaCha20-Poly1305).
     ///
     /// A server with a list applies its own order of preference. The suites of TLS 1.3 cannot be configured and must not be listed.
-    public var cipherSuites: [TLSCipherSuite]?
+    public var tls12CipherSuites: [TLSCipherSuite]?
 
     /// The key exchange groups, in order of preference. Default: X25519MLKEM768, X25519, P-256, P-384.
     public var groups: [TLSNamedGroup] = [.x25519MLKEM768, .x25519, .secp256r1, .secp384r1]
@@ -58,7 +58,7 @@ extension TLSParameters {
 
     private var cipherList: String? {
         get throws(SecureSocketError) {
-            guard let suites = self.cipherSuites else { return nil }
+            guard let suites = self.tls12CipherSuites else { return nil }
             if let suite = suites.first(where: \.isOfTLS13) {
                 throw SecureSocketError(
                     .cipherSuitesUnusable, blame: .configuration, step: .configuring,
@@ -68,7 +68,7 @@ extension TLSParameters {
             guard !suites.isEmpty else {
                 throw SecureSocketError(
                     .cipherSuitesUnusable, blame: .configuration, step: .configuring, "the list of cipher suites is empty",
-                    advice: "Leave `cipherSuites` nil for the default, or set `versions` to `.tls13 ... .tls13`")
+                    advice: "Leave `tls12CipherSuites` nil for the default, or set `versions` to `.tls13 ... .tls13`")
             }
             return suites.compactMap { CipherSuites.openSSLName(of: $0.codePoint) }.joined(separator: ":")
         }

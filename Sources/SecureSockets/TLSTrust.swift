@@ -1,6 +1,6 @@
 package import TLSEngine
 
-/// The roots in which a peer's chain may end.
+/// The roots in which a peer's chain may end. Revocation is not checked.
 ///
 /// ```swift
 /// let trust = try TLSTrust.system.adding("company-ca.pem")
@@ -29,7 +29,7 @@ public struct TLSTrust: Sendable {
     /// Trusts these certificates, and no others; for example those of a ``TLSIdentity``.
     ///
     /// - Throws: ``SecureSocketError`` with the code `trustUnusable` if there is none.
-    public static func only(_ certificates: [Certificate]) throws(SecureSocketError) -> TLSTrust {
+    public static func only(_ certificates: [TLSCertificate]) throws(SecureSocketError) -> TLSTrust {
         try TLSTrust(includesSystem: false).adding(certificates)
     }
 
@@ -43,7 +43,7 @@ public struct TLSTrust: Sendable {
     /// Returns this trust with these certificates added.
     ///
     /// - Throws: ``SecureSocketError`` with the code `trustUnusable` if there is none.
-    public func adding(_ certificates: [Certificate]) throws(SecureSocketError) -> TLSTrust {
+    public func adding(_ certificates: [TLSCertificate]) throws(SecureSocketError) -> TLSTrust {
         try self.adding { () throws(CredentialError) in try TrustStore(der: certificates.map(\.derBytes)) }
     }
 

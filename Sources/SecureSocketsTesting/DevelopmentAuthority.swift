@@ -18,7 +18,7 @@ public struct DevelopmentAuthority: Sendable {
     /// Trust in the root of this authority's chains, and no other: for the peers of the identities that it issues.
     public let trust: TLSTrust
     /// This authority's own certificate.
-    public let certificate: Certificate
+    public let certificate: TLSCertificate
 
     private let authority: CertificateAuthority
     /// The number of authorities above this one.
@@ -27,7 +27,7 @@ public struct DevelopmentAuthority: Sendable {
     private init(_ authority: CertificateAuthority, depth: Int, trust: TLSTrust?) throws(SecureSocketError) {
         self.authority = authority
         self.depth = depth
-        self.certificate = try Certificate(authority.certificate)
+        self.certificate = try TLSCertificate(authority.certificate)
         if let trust { self.trust = trust } else { self.trust = try .only([self.certificate]) }
     }
 
@@ -145,7 +145,7 @@ public struct DevelopmentAuthority: Sendable {
     ///   - number: The number of the list. A later list has a higher one (RFC 5280 §5.2.3).
     /// - Throws: `SecureSocketError` with the code `invalidArgument` if another authority has issued one of the certificates.
     public func revocationList(
-        of certificates: [Certificate],
+        of certificates: [TLSCertificate],
         validity: DevelopmentIdentity.Validity = .valid,
         number: Int = 1
     ) throws(SecureSocketError) -> String {

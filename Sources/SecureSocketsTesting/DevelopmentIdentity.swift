@@ -8,7 +8,7 @@ public struct DevelopmentIdentity: Sendable {
     /// The identity for a configuration in this process.
     public let identity: TLSIdentity
     /// The certificate itself, without its chain.
-    public let certificate: Certificate
+    public let certificate: TLSCertificate
     /// The certificate and the intermediates above it in PEM, in the order of a chain file.
     public let certificateChainPEM: String
     /// The private key in PEM (PKCS#8, not encrypted).
@@ -19,7 +19,7 @@ public struct DevelopmentIdentity: Sendable {
         self.privateKeyPEM = key.privateKeyPEM
         self.identity = try TLSIdentity(
             certificateChain: .text(self.certificateChainPEM), privateKey: .text(self.privateKeyPEM))
-        self.certificate = try Certificate(key.certificate)
+        self.certificate = try TLSCertificate(key.certificate)
     }
 }
 

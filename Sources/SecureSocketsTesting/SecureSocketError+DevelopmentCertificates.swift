@@ -1,6 +1,5 @@
 import DevelopmentCertificates
 import SecureSockets
-import TLSEngine
 
 extension SecureSocketError {
     /// Runs `body` and converts its error to one of the public interface.
@@ -23,13 +22,8 @@ extension SecureSocketError {
     }
 }
 
-extension Certificate {
+extension TLSCertificate {
     init(_ certificate: DevelopmentCertificate) throws(SecureSocketError) {
-        guard let decoded = DecodedCertificate(der: certificate.derBytes) else {
-            throw SecureSocketError(
-                .certificateUnusable, blame: .system, step: .configuring,
-                "the certificate for '\(certificate.commonName)' cannot be decoded")
-        }
-        self.init(decoded)
+        try self.init(derBytes: certificate.derBytes)
     }
 }

@@ -11,7 +11,7 @@ struct ConnectionReport: Encodable, Sendable {
         var notBefore: String?
         var notAfter: String?
 
-        init(_ certificate: SecureSockets.Certificate) {
+        init(_ certificate: SecureSockets.TLSCertificate) {
             self.subject = certificate.subject
             self.issuer = certificate.issuer
             self.names = certificate.dnsNames + certificate.ipAddresses

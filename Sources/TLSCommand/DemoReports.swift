@@ -12,7 +12,7 @@ enum DemoReports {
         var names: [String]
         var milliseconds: Double
 
-        init(authority: Certificate, server: Certificate, _ duration: Duration) {
+        init(authority: TLSCertificate, server: TLSCertificate, _ duration: Duration) {
             self.authority = authority.subject
             self.server = server.subject
             self.names = server.alternativeNames.map(\.value)
@@ -106,7 +106,7 @@ enum DemoReports {
         /// The server's error, which results from the client's alert.
         var serverSaw: ErrorReport?
 
-        init(trusted: Certificate, error: ErrorReport, serverSaw: ErrorReport?) {
+        init(trusted: TLSCertificate, error: ErrorReport, serverSaw: ErrorReport?) {
             self.trusted = trusted.subject
             self.error = error
             self.serverSaw = serverSaw

@@ -44,10 +44,12 @@ package struct DecodedCertificate: Sendable, Hashable {
 }
 
 extension DecodedCertificate {
-    /// Decodes a certificate; nil if the bytes are not one.
-    package init?(der bytes: [UInt8]) {
-        guard let list = try? CertificateList(der: [bytes], as: .certificateChain), let pointer = list.pointers.first
-        else { return nil }
+    /// Decodes a certificate in DER.
+    package init(decoding der: [UInt8]) throws(CredentialError) {
+        let list = try CertificateList(der: [der], as: .certificateChain)
+        guard let pointer = list.pointers.first else {
+            throw CredentialError(item: .certificateChain, path: nil, problem: .nothingGiven)
+        }
         self = withExtendedLifetime(list) { DecodedCertificate(borrowing: pointer) }
     }
 

@@ -29,7 +29,8 @@ enum OurVerdict: Sendable, Equatable, CustomStringConvertible {
 
     /// The client that judges a server's chain.
     private static func client(judging chain: Chain, _ chainCase: ChainCase) throws -> TLSClientConfiguration {
-        try TLSClientConfiguration(trust: self.trust(of: chain), verification: chainCase.host == nil ? .chainOnly : .full)
+        try TLSClientConfiguration(
+            trust: self.trust(of: chain), verification: chainCase.host == nil ? .dangerouslyWithoutHostName : .full)
     }
 
     /// The server that judges a client's chain.

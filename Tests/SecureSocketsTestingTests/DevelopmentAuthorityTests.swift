@@ -42,13 +42,13 @@ import Testing
         }
     }
 
-    private static let keys: [(DevelopmentIdentity.Key, Certificate.PublicKeyKind)] = [
+    private static let keys: [(DevelopmentIdentity.Key, TLSCertificate.PublicKeyKind)] = [
         (.p256, .p256), (.p384, .p384), (.rsa2048, .rsa(bits: 2048)), (.ed25519, .ed25519),
     ]
 
     @Test(arguments: keys)
     func `certifies servers and clients with every kind of key`(
-        key: DevelopmentIdentity.Key, kind: Certificate.PublicKeyKind
+        key: DevelopmentIdentity.Key, kind: TLSCertificate.PublicKeyKind
     ) async throws {
         let authority = try DevelopmentAuthority(commonName: "Authority", key: key)
         let server = try authority.server(key: key)

@@ -32,7 +32,7 @@ import Testing
             let certificates = try TestCertificates.shared.get()
             var parameters = TLSParameters()
             parameters.versions = self.version...self.version
-            if let suites { parameters.cipherSuites = suites }
+            if let suites { parameters.tls12CipherSuites = suites }
             let pair = try await SecureSocket.connectedPair(
                 client: certificates.clientConfiguration(parameters: parameters),
                 server: certificates.serverConfiguration(parameters: parameters), options: options,

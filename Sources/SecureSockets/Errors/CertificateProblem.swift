@@ -58,7 +58,7 @@ public struct CertificateProblem: Sendable, Hashable {
     /// The depth of the certificate at fault in the chain: 0 is the peer's own certificate, 1 its issuer, and so on.
     public var depth: Int { self.refusal.depth }
     /// The certificate at fault, if there is one.
-    public var certificate: Certificate? { self.refusal.certificate.map(Certificate.init) }
+    public var certificate: TLSCertificate? { self.refusal.certificate.map(TLSCertificate.init) }
     /// The expected name or address, if the problem is that the certificate is for another.
     public var expectedName: String? { self.refusal.expectedName }
 
@@ -103,7 +103,7 @@ public struct CertificateProblem: Sendable, Hashable {
 
 extension CertificateProblem: CustomStringConvertible {
     /// A sentence that names the certificate and its problem. Text from the certificate is escaped and, if it is long, truncated;
-    /// ``Certificate`` has the original.
+    /// ``TLSCertificate`` has the original.
     public var description: String {
         "\(self.subjectText) \(self.problemText)"
     }

@@ -22,7 +22,7 @@ public struct SecureSocketError: Error, Sendable {
         /// for a number of bytes from a framed stream.
         public static let wrongMode = Code("wrongMode")
         /// Only the owner may perform this operation, and the caller is not the owner.
-        public static let notOwner = Code("notOwner")
+        package static let notOwner = Code("notOwner")
         /// The data to be sent is longer than the packet header can express, or the peer announced a packet that is larger than permitted.
         public static let packetTooLarge = Code("packetTooLarge")
         /// The task was cancelled while it waited.

@@ -228,7 +228,7 @@ struct OptionsTests {
         let certificates = try TestCertificates.shared.get()
         var parameters = TLSParameters()
         parameters.versions = .tls12 ... .tls12
-        parameters.cipherSuites = [.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]
+        parameters.tls12CipherSuites = [.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]
         let tls = try certificates.clientConfiguration(parameters: parameters)
         let inOurOrder = SSL.Option.ciphers("ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256")
         try await SSL.withProcess { _ in

@@ -39,4 +39,15 @@ import Testing
         let fingerprint = shown.last?.split(separator: "=").last?.filter { $0 != ":" }.lowercased()
         #expect(certificate.sha256Fingerprint == fingerprint)
     }
+
+    @Test func `is decoded from DER, and can be trusted`() async throws {
+        let identity = try TLSIdentity(CertifiedKey.selfSigned(names: ["127.0.0.1"]))
+        let decoded = try TLSCertificate(derBytes: #require(identity.certificates.first).derBytes)
+        #expect(decoded == identity.certificates.first)
+        let encounter = try await Encounter(
+            of: TLSClientConfiguration(trust: .only([decoded])), with: TLSServerConfiguration(identity: identity))
+        #expect(try encounter.client.get().information.peerCertificate == decoded)
+        let error = try #require(throws: SecureSocketError.self) { _ = try TLSCertificate(derBytes: [1, 2, 3]) }
+        #expect(error.code == .certificateUnusable)
+    }
 }

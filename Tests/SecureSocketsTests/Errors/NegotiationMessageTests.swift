@@ -87,7 +87,7 @@ import Testing
     @Test func `suites for another key`() throws {
         let texts = try self.errors {
             $0.versions = .tls12 ... .tls12
-            $0.cipherSuites = [.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]
+            $0.tls12CipherSuites = [.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]
         }
         let suites = try self.suites
         #expect(

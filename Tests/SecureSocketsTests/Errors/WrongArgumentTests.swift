@@ -216,7 +216,7 @@ import Testing
             ),
         ] {
             var parameters = TLSParameters()
-            parameters.cipherSuites = suites
+            parameters.tls12CipherSuites = suites
             let error = try #require(throws: SecureSocketError.self) {
                 try TLSServerConfiguration(identity: identity, parameters: parameters)
             }

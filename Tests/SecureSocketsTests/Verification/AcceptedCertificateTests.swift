@@ -96,12 +96,12 @@ import Testing
         let authority = try CertificateAuthority.root()
         let server = try TLSIdentity(authority.issue(commonName: "server", names: ["elsewhere.example"]))
         let encounter = try await Encounter(
-            of: TLSClientConfiguration(trust: authority.trust, verification: .chainOnly),
+            of: TLSClientConfiguration(trust: authority.trust, verification: .dangerouslyWithoutHostName),
             with: TLSServerConfiguration(identity: server))
         #expect(try encounter.client.get().information.verifiedChainLength == 2)
 
         let stranger = try await Encounter(
-            of: TLSClientConfiguration(trust: CertificateAuthority.root().trust, verification: .chainOnly),
+            of: TLSClientConfiguration(trust: CertificateAuthority.root().trust, verification: .dangerouslyWithoutHostName),
             with: TLSServerConfiguration(identity: server))
         #expect(await stranger.clientRefusal?.code == .certificateVerificationFailed)
     }

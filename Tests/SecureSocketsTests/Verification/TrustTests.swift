@@ -56,7 +56,7 @@ import Testing
         let encounter = try await Encounter(
             of: TLSClientConfiguration(trust: trust), with: TLSServerConfiguration(identity: identity))
         _ = try encounter.client.get()
-        let none = try #require(throws: SecureSocketError.self) { _ = try TLSTrust.only([Certificate]()) }
+        let none = try #require(throws: SecureSocketError.self) { _ = try TLSTrust.only([TLSCertificate]()) }
         #expect(none.code == .trustUnusable)
         #expect(none.message == "trusted certificates: there is none")
     }

@@ -1,10 +1,22 @@
 package import TLSEngine
 
 /// An X.509 certificate (RFC 5280), of a peer or of this side.
-public struct Certificate: Sendable, Hashable {
+public struct TLSCertificate: Sendable, Hashable {
     package let decoded: DecodedCertificate
 
     package init(_ decoded: DecodedCertificate) { self.decoded = decoded }
+
+    /// Decodes a certificate.
+    ///
+    /// - Parameter derBytes: The certificate in DER.
+    /// - Throws: ``SecureSocketError`` with the code `certificateUnusable`.
+    public init(derBytes: [UInt8]) throws(SecureSocketError) {
+        do {
+            self.decoded = try DecodedCertificate(decoding: derBytes)
+        } catch {
+            throw SecureSocketError(error)
+        }
+    }
 
     /// The certificate's DER encoding. `X509.Certificate(derEncoded:)` of swift-certificates decodes it in full.
     public var derBytes: [UInt8] { self.decoded.derBytes }
@@ -53,7 +65,7 @@ public struct Certificate: Sendable, Hashable {
     }
 }
 
-extension Certificate {
+extension TLSCertificate {
     /// A subject alternative name and its kind.
     public struct AlternativeName: Sendable, Hashable {
         fileprivate let name: DecodedCertificate.AlternativeName
@@ -96,7 +108,7 @@ extension Certificate {
     }
 }
 
-extension Certificate.AlternativeName: CustomStringConvertible {
+extension TLSCertificate.AlternativeName: CustomStringConvertible {
     /// The kind and the name in OpenSSL's notation, for example `DNS:example.org`. Special characters are escaped.
     public var description: String {
         let prefix =
@@ -110,7 +122,7 @@ extension Certificate.AlternativeName: CustomStringConvertible {
     }
 }
 
-extension Certificate.PublicKeyKind: CustomStringConvertible {
+extension TLSCertificate.PublicKeyKind: CustomStringConvertible {
     /// The kind and, for RSA, the size, for example `RSA 2048`, `P-256` or `Ed25519`.
     public var description: String {
         switch self.kind {
