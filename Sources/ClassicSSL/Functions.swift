@@ -60,7 +60,7 @@ extension SSL {
                 Self.logger.warning("connecting without verification", metadata: ["host": "\(host)", "port": "\(port)"])
             }
             let socket = try await SecureSocket.connect(
-                to: host, port: port, tls: tls, options: options.socketOptions, connecting: options.connectOptions,
+                to: host, port: port, tls: tls, socketOptions: options.socketOptions, options: options.connectOptions,
                 timeout: duration)
             return try await Self.own(socket)
         } catch {
@@ -102,7 +102,7 @@ extension SSL {
         do {
             let tls = try await Self.load { () throws(SecureSocketError) in try options.serverConfiguration() }
             let listener = try await SecureListener.bind(
-                host: options.ip, port: port, tls: tls, options: options.socketOptions, listening: options.listenerOptions)
+                host: options.ip, port: port, tls: tls, socketOptions: options.socketOptions, options: options.listenerOptions)
             try listener.setOwner(Process.current.mailbox)
             return Socket(listener)
         } catch {

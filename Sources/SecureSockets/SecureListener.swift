@@ -45,8 +45,8 @@ public final class SecureListener: Sendable {
     ///   - host: The local address to listen on, for example `127.0.0.1`. Default: nil; all addresses of this machine, IPv6 and IPv4.
     ///   - port: The port, 0 to 65535. With 0, the operating system chooses a free one; see ``localEndpoint``.
     ///   - tls: The server's identity and TLS settings.
-    ///   - options: The options of the accepted sockets.
-    ///   - listening: The options of the listener itself.
+    ///   - socketOptions: The options of the accepted sockets.
+    ///   - options: The options of the listener itself.
     ///   - group: The event loops over which connections are distributed. Shut down a group of SwiftNIO's only after its sockets are
     ///     closed: calls made afterwards never return.
     ///   - logger: The logger for failures of `serve`, with at most ten lines of a kind in ten seconds. Failed handshakes and handlers are
@@ -57,8 +57,8 @@ public final class SecureListener: Sendable {
         host: String? = nil,
         port: Int,
         tls: TLSServerConfiguration,
-        options: SocketOptions = SocketOptions(),
-        listening: ListenerOptions = ListenerOptions(),
+        socketOptions: SocketOptions = SocketOptions(),
+        options: ListenerOptions = ListenerOptions(),
         on group: any EventLoopGroup = SocketEventLoopGroup.shared,
         logger: Logger = Logger(label: "SecureSockets")
     ) async throws(SecureSocketError) -> SecureListener {
@@ -66,8 +66,8 @@ public final class SecureListener: Sendable {
             throw SecureSocketError(
                 .invalidArgument, blame: .caller, step: .listening, "\(port) is not a port; 0 to 65535 are")
         }
-        let options = try options.validated()
-        let listening = try listening.validated()
+        let listening = try options.validated()
+        let options = try socketOptions.validated()
         if let host {
             return try await self.bind(to: SocketEndpoint(host: host, port: port), tls, options, listening, group, logger)
         }

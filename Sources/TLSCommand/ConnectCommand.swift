@@ -50,7 +50,8 @@ struct Connect: Command, SpeaksJSON {
         if self.insecure { try reporter.report(InsecureReport(target: self.target.host)) }
         try await Advice.given(by: Advice.forConnecting) {
             let socket = try await SecureSocket.connect(
-                to: self.target.host, port: self.target.port, tls: try self.configuration(), options: self.stream.socketOptions,
+                to: self.target.host, port: self.target.port, tls: try self.configuration(),
+                socketOptions: self.stream.socketOptions,
                 timeout: self.timeout.duration)
             if self.info { try reporter.report(ConnectedReport(connection: ConnectionReport(socket))) }
             try await self.pass(through: socket)

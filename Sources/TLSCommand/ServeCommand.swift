@@ -58,7 +58,7 @@ struct Serve: Command, SpeaksJSON {
         try await log.flushed {
             try await Advice.given(by: Advice.forServing) {
                 let listener = try await SecureListener.bind(
-                    host: self.host, port: self.port, tls: try self.configuration(), options: self.stream.socketOptions,
+                    host: self.host, port: self.port, tls: try self.configuration(), socketOptions: self.stream.socketOptions,
                     logger: EventLogHandler.logger(for: log))
                 let stop = await StopSignals()
                 let service = Service(

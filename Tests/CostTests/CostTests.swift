@@ -34,7 +34,7 @@ struct `The cost of` {
         let certificates = try TestCertificates.shared.get()
         let group = try SocketEventLoopGroup(numberOfLoops: 1)
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: options, on: group)
+            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), socketOptions: options, on: group)
         let serving = Task {
             try await listener.serve { socket in for try await bytes in socket.incoming { try await socket.send(bytes) } }
         }
@@ -42,7 +42,7 @@ struct `The cost of` {
         let client = try certificates.clientConfiguration()
         try await body {
             try await SecureSocket.connect(
-                to: "127.0.0.1", port: port, tls: client, options: options, timeout: Encounter.patience)
+                to: "127.0.0.1", port: port, tls: client, socketOptions: options, timeout: Encounter.patience)
         } _: {
             try await group.next().submit { call_counts_of_this_thread() }.get()
         }

@@ -28,7 +28,8 @@ final class TestServer: Sendable {
         parameters.applicationProtocols = protocols
         let tls = try TLSServerConfiguration(
             identity: identity, clients: clients.map { .required(trust: $0) } ?? .none, parameters: parameters)
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient, listening: .patient)
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: tls, socketOptions: .patient, options: .patient)
         let encountered = Box()
         self.listener = listener
         self.encountered = encountered

@@ -33,7 +33,7 @@ enum InterfaceServer {
         options.framing = interface.header
         let listener = try await SecureListener.bind(
             // On the loops of the program, as the classic interface: more loops wake more often for the same messages.
-            host: settings.host, port: settings.port, tls: TLSServerConfiguration(identity: identity), options: options)
+            host: settings.host, port: settings.port, tls: TLSServerConfiguration(identity: identity), socketOptions: options)
         ready(listener.localEndpoint.port)
         try await listener.serve { socket in
             switch interface {

@@ -111,7 +111,7 @@ private struct InstructionCounter {
         var options = SocketOptions()
         options.framing = interface.header
         let socket = try await SecureSocket.connect(
-            to: "127.0.0.1", port: port, tls: self.identity.client, options: options, timeout: .seconds(60))
+            to: "127.0.0.1", port: port, tls: self.identity.client, socketOptions: options, timeout: .seconds(60))
         let message = ByteBuffer(repeating: 7, count: 128)
         for _ in 0..<times {
             try await socket.send(message)

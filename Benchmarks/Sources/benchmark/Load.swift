@@ -29,7 +29,7 @@ struct Load: Sendable {
             connecting.localEndpoint = number.map { SocketEndpoint(host: "127.0.0.\(1 + $0 % 4)", port: 0) }
         #endif
         return try await SecureSocket.connect(
-            to: "127.0.0.1", port: self.port, tls: self.tls, options: options, connecting: connecting)
+            to: "127.0.0.1", port: self.port, tls: self.tls, socketOptions: options, options: connecting)
     }
 
     /// What a connection to the server settles on.

@@ -15,7 +15,7 @@ enum SecureSocketsServer {
         var listeners: [SecureListener] = []
         for _ in 0..<settings.listeners {
             let listener = try await SecureListener.bind(
-                host: settings.host, port: port, tls: TLSServerConfiguration(identity: identity), listening: options,
+                host: settings.host, port: port, tls: TLSServerConfiguration(identity: identity), options: options,
                 on: SocketEventLoopGroup(numberOfLoops: settings.loops))
             port = listener.localEndpoint.port
             listeners.append(listener)

@@ -289,8 +289,8 @@ extension SecureSocket {
     ///     ASCII; an internationalized name is written with A-labels (`xn--…`).
     ///   - port: The port, 1 to 65535.
     ///   - tls: The TLS settings. Default: nil; chain and name are verified, with the system's trust.
-    ///   - options: The options of the socket.
-    ///   - connecting: The local endpoint and the address family.
+    ///   - socketOptions: The options of the socket.
+    ///   - options: The local endpoint and the address family.
     ///   - timeout: The time limit for all steps together; nil means no limit. Default: 30 seconds.
     ///   - group: The event loops from which one is chosen. Shut down a group of SwiftNIO's only after its sockets are closed: calls made
     ///     afterwards never return.
@@ -301,8 +301,8 @@ extension SecureSocket {
         to host: String,
         port: Int,
         tls: TLSClientConfiguration? = nil,
-        options: SocketOptions = SocketOptions(),
-        connecting: ConnectOptions = ConnectOptions(),
+        socketOptions: SocketOptions = SocketOptions(),
+        options: ConnectOptions = ConnectOptions(),
         timeout: Duration? = .seconds(30),
         on group: any EventLoopGroup = SocketEventLoopGroup.shared
     ) async throws(SecureSocketError) -> SecureSocket {
@@ -311,13 +311,13 @@ extension SecureSocket {
                 .invalidArgument, blame: .caller, step: .connecting, "\(port) is not a port; 1 to 65535 are")
         }
         let address = try ConnectTarget.Host(host, port: port)
-        let options = try options.validated()
+        let socketOptions = try socketOptions.validated()
         let tls = if let tls { tls } else { try TLSClientConfiguration.standard() }
-        let target = ConnectTarget(host: address, port: port, local: try connecting.localEndpoint?.socketAddress())
+        let target = ConnectTarget(host: address, port: port, local: try options.localEndpoint?.socketAddress())
         // A task that runs on one of these loops keeps its sockets there.
         let loop = try group.started(for: .connecting).any()
         let attempt = ConnectAttempt(
-            host: host, target: target, tls: tls, options: options, family: connecting.addressFamily, loop: loop)
+            host: host, target: target, tls: tls, options: socketOptions, family: options.addressFamily, loop: loop)
         return try await attempt.run(timeout: timeout)
     }
 
@@ -333,20 +333,24 @@ extension SecureSocket {
     /// When `body` returns, the socket is closed as by ``close()``: the bytes that `send` accepted are still delivered. When it throws,
     /// they are delivered too, but without `close_notify`: the peer detects that the stream is incomplete.
     ///
+    /// - Parameters:
+    ///   - connectTimeout: The time limit for connecting; nil means no limit. It does not limit `body`. Default: 30 seconds.
+    ///   - body: The use of the socket. The other parameters are those of
+    ///     ``connect(to:port:tls:socketOptions:options:timeout:on:)``.
     /// - Returns: The result of `body`.
-    /// - Throws: The errors of ``connect(to:port:tls:options:connecting:timeout:on:)`` and of `body`.
+    /// - Throws: The errors of ``connect(to:port:tls:socketOptions:options:timeout:on:)`` and of `body`.
     public static func withConnection<Value>(
         to host: String,
         port: Int,
         tls: TLSClientConfiguration? = nil,
-        options: SocketOptions = SocketOptions(),
-        connecting: ConnectOptions = ConnectOptions(),
-        timeout: Duration? = .seconds(30),
+        socketOptions: SocketOptions = SocketOptions(),
+        options: ConnectOptions = ConnectOptions(),
+        connectTimeout: Duration? = .seconds(30),
         on group: any EventLoopGroup = SocketEventLoopGroup.shared,
         _ body: (SecureSocket) async throws -> Value
     ) async throws -> Value {
         let socket = try await self.connect(
-            to: host, port: port, tls: tls, options: options, connecting: connecting, timeout: timeout, on: group)
+            to: host, port: port, tls: tls, socketOptions: socketOptions, options: options, timeout: connectTimeout, on: group)
         do {
             let value = try await body(socket)
             socket.close()

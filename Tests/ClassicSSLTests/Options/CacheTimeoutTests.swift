@@ -127,7 +127,7 @@ struct CacheTimeoutTests {
     func `3 cachetimeout: TLS 1_2, client`(_ lifetime: Int?, _ isResumed: Bool) async throws {
         let server = try self.configuration { try $0.serverConfiguration(parameters: $1) }
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: server, options: .patient, listening: .patient)
+            host: "127.0.0.1", port: 0, tls: server, socketOptions: .patient, options: .patient)
         try await SSL.withProcess { _ in
             for round in 0..<2 {
                 async let accepting = listener.accept(timeout: Encounter.patience)

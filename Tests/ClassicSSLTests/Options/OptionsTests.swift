@@ -185,7 +185,8 @@ struct OptionsTests {
         var parameters = TLSParameters()
         parameters.versions = .tls12 ... .tls12
         let tls = try TestCertificates.shared.get().serverConfiguration(parameters: parameters)
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient, listening: .patient)
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: tls, socketOptions: .patient, options: .patient)
         let names = ["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"]
         let standard: [TLSCipherSuite] = [
             .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,

@@ -91,7 +91,7 @@ import Testing
         options.sendHighWaterMark = 8 << 20
         let socket = try await SecureSocket.connect(
             to: "127.0.0.1", port: port, tls: TLSClientConfiguration(trust: .only(.file(CertificateFiles.shared.ca))),
-            options: options,
+            socketOptions: options,
             timeout: Encounter.patience, on: group)
         #expect(try await socket.receive(exactly: 8) == ByteBuffer(string: "\u{7}welcome"))
         return socket

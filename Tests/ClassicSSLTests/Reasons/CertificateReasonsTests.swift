@@ -86,7 +86,7 @@ struct CertificateReasonsTests {
         let files = try CertificateFiles.shared
         let forged = try OddCertificate.forged(of: files.authority, purpose: .server)
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: TLSServerConfiguration(identity: forged), options: .patient, listening: .patient)
+            host: "127.0.0.1", port: 0, tls: TLSServerConfiguration(identity: forged), socketOptions: .patient, options: .patient)
         async let accepted = try? listener.accept(timeout: Encounter.patience)
         await #expect(throws: SSL.Reason.epeercert) {
             try await SSL.connect(

@@ -47,7 +47,8 @@ struct HandshakeReasonsTests {
         var parameters = TLSParameters()
         parameters.versions = .tls12 ... .tls12
         let tls = try TestCertificates.shared.get().serverConfiguration(parameters: parameters)
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient, listening: .patient)
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: tls, socketOptions: .patient, options: .patient)
         async let accepted = Self.code { _ = try await listener.accept(timeout: Encounter.patience) }
         // The server's key is of another kind.
         await #expect(throws: SSL.Reason.esslerrssl) {

@@ -60,7 +60,7 @@ import Testing
         // The other family's look-up stays blocked.
         self.names.answer("server.test", .v4, .success([try SocketAddress(ipAddress: "127.0.0.1", port: 0)]))
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: .patient)
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), socketOptions: .patient, options: .patient)
         async let accepted = listener.accept(timeout: Encounter.patience)
         let socket = try await self.attempt("server.test", port: listener.localEndpoint.port, on: loops.group, with: resolver)
             .run(timeout: Encounter.patience)
@@ -72,7 +72,7 @@ import Testing
     @Test(arguments: ["localhost", "LocalHost", "localhost.", "[127.0.0.1]"])
     func `verifies the name in whatever form it is given`(_ host: String) async throws {
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: .patient)
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), socketOptions: .patient, options: .patient)
         async let accepted = listener.accept(timeout: Encounter.patience)
         _ = try await SecureSocket.connect(
             to: host, port: listener.localEndpoint.port, tls: self.certificates.clientConfiguration(), timeout: Encounter.patience
@@ -85,7 +85,7 @@ import Testing
     func `tries the next address when one refuses`(_ loops: Loops) async throws {
         let resolver = self.names.hostResolver()
         let listener = try await SecureListener.bind(
-            host: "127.0.0.2", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: .patient)
+            host: "127.0.0.2", port: 0, tls: self.certificates.serverConfiguration(), socketOptions: .patient, options: .patient)
         try self.names.answer("server.test", "127.0.0.1", "127.0.0.2")
         async let accepted = listener.accept(timeout: Encounter.patience)
         let socket = try await self.attempt("server.test", port: listener.localEndpoint.port, on: loops.group, with: resolver)
@@ -106,7 +106,7 @@ import Testing
         #expect(resolver.counts.callers == 0)
         #expect(resolver.counts.waiting == 0)
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: .patient)
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), socketOptions: .patient, options: .patient)
         async let accepted = listener.accept(timeout: Encounter.patience)
         _ = try await self.attempt("localhost", port: listener.localEndpoint.port, on: loops.group, with: resolver)
             .run(timeout: Encounter.patience)
@@ -177,7 +177,8 @@ import Testing
                 tasks.append(
                     Task {
                         try await SecureSocket.connect(
-                            to: "localhost", port: listener.port, tls: tls, options: .patient, timeout: nil, on: loops.group)
+                            to: "localhost", port: listener.port, tls: tls, socketOptions: .patient, timeout: nil, on: loops.group
+                        )
                     })
             }
             while OpenDescriptors.count < before + 50 { await Task.yield() }

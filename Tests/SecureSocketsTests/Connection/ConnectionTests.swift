@@ -51,7 +51,7 @@ import Testing
         var options = SocketOptions()
         options.readAhead = 1000
         let client = try await SecureSocket.connect(
-            to: "127.0.0.1", port: listener.port, tls: certificates.clientConfiguration(), options: options)
+            to: "127.0.0.1", port: listener.port, tls: certificates.clientConfiguration(), socketOptions: options)
         #expect(try await client.receive(exactly: 1) == ByteBuffer(string: "m"))
         // The write comes first, before the loop hears of the reset.
         let connection = client.connection

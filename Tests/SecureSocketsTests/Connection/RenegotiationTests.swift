@@ -29,8 +29,8 @@ struct `Renegotiation` {
 
     @Test func `begun by a client is refused by name`() async throws {
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: TestCertificates.shared.get().serverConfiguration(), options: .patient,
-            listening: .patient)
+            host: "127.0.0.1", port: 0, tls: TestCertificates.shared.get().serverConfiguration(), socketOptions: .patient,
+            options: .patient)
         async let accepted = listener.accept(timeout: Encounter.patience)
         let client = try await OpenSSLPeer.client(to: listener.localEndpoint.port, "-tls1_2")
         let socket = try await accepted

@@ -191,7 +191,7 @@ import Testing
         var options = SocketOptions()
         options.framing = .oneByteLength
         let socket = try await SecureSocket.connect(
-            to: "127.0.0.1", port: server.port, tls: self.certificates.clientConfiguration(), options: options,
+            to: "127.0.0.1", port: server.port, tls: self.certificates.clientConfiguration(), socketOptions: options,
             timeout: Encounter.patience)
         #expect(try await socket.receive() == ByteBuffer(string: "whole"))
         for _ in 0..<2 {

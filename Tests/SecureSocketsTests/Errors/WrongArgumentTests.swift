@@ -112,7 +112,7 @@ import Testing
         var options = ConnectOptions()
         options.localEndpoint = SocketEndpoint(host: "127.0.0.1\0", port: 0)
         let connecting = try await #require(throws: SecureSocketError.self) {
-            _ = try await SecureSocket.connect(to: "127.0.0.1", port: 443, tls: self.client, connecting: options)
+            _ = try await SecureSocket.connect(to: "127.0.0.1", port: 443, tls: self.client, options: options)
         }
         self.expect(connecting, .configuring, "127.0.0.1\\u{0} is not an internet address")
 
@@ -151,11 +151,11 @@ import Testing
     @Test(arguments: BadOption.all)
     func `options are checked at both ends`(_ bad: BadOption) async throws {
         let connecting = try await #require(throws: SecureSocketError.self) {
-            _ = try await SecureSocket.connect(to: "localhost", port: 443, tls: self.client, options: bad.options)
+            _ = try await SecureSocket.connect(to: "localhost", port: 443, tls: self.client, socketOptions: bad.options)
         }
         self.expect(connecting, .configuring, bad.testDescription)
         let listening = try await #require(throws: SecureSocketError.self) {
-            _ = try await SecureListener.bind(port: 0, tls: self.server, options: bad.options)
+            _ = try await SecureListener.bind(port: 0, tls: self.server, socketOptions: bad.options)
         }
         #expect(listening == connecting)
     }
@@ -183,7 +183,7 @@ import Testing
     @Test(arguments: BadListenerOption.all)
     func `a listener's options are checked`(_ bad: BadListenerOption) async throws {
         let error = try await #require(throws: SecureSocketError.self) {
-            _ = try await SecureListener.bind(port: 0, tls: self.server, listening: bad.options)
+            _ = try await SecureListener.bind(port: 0, tls: self.server, options: bad.options)
         }
         self.expect(error, .configuring, bad.testDescription)
     }
@@ -192,7 +192,7 @@ import Testing
         var options = ConnectOptions()
         options.localEndpoint = SocketEndpoint(host: "localhost", port: 0)
         let error = try await #require(throws: SecureSocketError.self) {
-            _ = try await SecureSocket.connect(to: "127.0.0.1", port: 443, tls: self.client, connecting: options)
+            _ = try await SecureSocket.connect(to: "127.0.0.1", port: 443, tls: self.client, options: options)
         }
         self.expect(error, .configuring, "localhost is not an internet address")
     }

@@ -13,7 +13,7 @@ import Testing
 
     private func listener(_ listening: ListenerOptions = .patient) async throws -> SecureListener {
         try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: listening)
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), socketOptions: .patient, options: listening)
     }
 
     private func connect(to listener: SecureListener) async throws -> SecureSocket {

@@ -21,7 +21,7 @@ import Testing
     ) async throws -> [SecureSocketError.Code] {
         let group = try SocketEventLoopGroup(numberOfLoops: loops)
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: listening,
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), socketOptions: .patient, options: listening,
             on: group)
         let failures = Mutex<[SecureSocketError.Code]>([])
         let serving = Task {
@@ -166,7 +166,7 @@ import Testing
     @Test func `that were connected before the listener was closed are served`() async throws {
         let group = try SocketEventLoopGroup(numberOfLoops: 1)
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: .patient,
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), socketOptions: .patient, options: .patient,
             on: group)
         let serving = Task { try await listener.serve { try await $0.send("hello") } }
         let (port, tls) = (listener.localEndpoint.port, try self.certificates.clientConfiguration())

@@ -12,7 +12,7 @@ import Testing
     {
         let certificates = try TestCertificates.shared.get()
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: .patient, listening: .patient)
+            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), socketOptions: .patient, options: .patient)
         let serving = Task { try await listener.serve(handler) }
         let client = try await SecureSocket.connect(
             to: "127.0.0.1", port: listener.localEndpoint.port, tls: certificates.clientConfiguration(),

@@ -34,7 +34,7 @@ import Testing
     ) async throws {
         let group = try loops.group()
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: .patient,
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), socketOptions: .patient, options: .patient,
             on: group)
         let serving = Task { try await listener.serve(handler) }
         let client = try await SecureSocket.connect(

@@ -16,8 +16,8 @@ import Testing
     ) async throws -> [LogCapture.Line] {
         let log = LogCapture()
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: TestCertificates.shared.get().serverConfiguration(), options: .patient,
-            listening: .patient,
+            host: "127.0.0.1", port: 0, tls: TestCertificates.shared.get().serverConfiguration(), socketOptions: .patient,
+            options: .patient,
             logger: log.logger)
         let serving = Task { try await listener.serve(handler) }
         try await dialogue(listener.localEndpoint.port)
@@ -93,8 +93,8 @@ import Testing
         await #expect(processExitsWith: .success) {
             let log = LogCapture()
             let listener = try await SecureListener.bind(
-                host: "127.0.0.1", port: 0, tls: TestCertificates.shared.get().serverConfiguration(), options: .patient,
-                listening: .patient,
+                host: "127.0.0.1", port: 0, tls: TestCertificates.shared.get().serverConfiguration(), socketOptions: .patient,
+                options: .patient,
                 logger: log.logger)
             let port = listener.localEndpoint.port
             let tls = try TestCertificates.shared.get().clientConfiguration()

@@ -14,7 +14,7 @@ import Testing
 
     private func listener(_ listening: ListenerOptions = .patient) async throws -> SecureListener {
         try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: listening)
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), socketOptions: .patient, options: listening)
     }
 
     private func connect(to listener: SecureListener) async throws -> SecureSocket {
@@ -154,9 +154,9 @@ import Testing
         var options = ListenerOptions.patient
         options.reusePort = true
         let tls = try self.certificates.serverConfiguration()
-        let one = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, listening: options, on: group)
+        let one = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: options, on: group)
         let port = one.localEndpoint.port
-        let other = try await SecureListener.bind(host: "127.0.0.1", port: port, tls: tls, listening: options, on: group)
+        let other = try await SecureListener.bind(host: "127.0.0.1", port: port, tls: tls, options: options, on: group)
         #expect(other.localEndpoint.port == port)
         let error = await #expect(throws: SecureSocketError.self) {
             _ = try await SecureListener.bind(host: "127.0.0.1", port: port, tls: tls, on: group)
@@ -209,7 +209,7 @@ import Testing
     @Test(arguments: ["127.0.0.1", "0.0.0.0", "::ffff:0.0.0.0"])
     func `tells the addresses of its connections, wherever it listens`(host: String) async throws {
         let listener = try await SecureListener.bind(
-            host: host, port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: .patient)
+            host: host, port: 0, tls: self.certificates.serverConfiguration(), socketOptions: .patient, options: .patient)
         async let accepting = listener.accept(timeout: Encounter.patience)
         let client = try await self.connect(to: listener)
         let accepted = try await accepting
@@ -247,7 +247,7 @@ import Testing
         // On one loop, where a client could be taken before the time is looked at.
         let group = try SocketEventLoopGroup(numberOfLoops: 1)
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: .patient, listening: .patient,
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), socketOptions: .patient, options: .patient,
             on: group)
         let client = try RawSocket.connect(to: listener.localEndpoint.port)
         defer { client.close() }

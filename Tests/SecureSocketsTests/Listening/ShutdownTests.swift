@@ -22,7 +22,7 @@ import Testing
         var options = SocketOptions.patient
         options.framing = framing
         return try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), options: options, listening: .patient,
+            host: "127.0.0.1", port: 0, tls: self.certificates.serverConfiguration(), socketOptions: options, options: .patient,
             on: loops.group)
     }
 
@@ -30,7 +30,8 @@ import Testing
         var options = SocketOptions.patient
         options.framing = framing
         return try await SecureSocket.connect(
-            to: "127.0.0.1", port: listener.localEndpoint.port, tls: self.certificates.clientConfiguration(), options: options,
+            to: "127.0.0.1", port: listener.localEndpoint.port, tls: self.certificates.clientConfiguration(),
+            socketOptions: options,
             timeout: Encounter.patience)
     }
 

@@ -132,7 +132,7 @@ import Testing
         private static func forgetListener() async throws {
             let certificates = try TestCertificates.shared.get()
             let listener = try await SecureListener.bind(
-                host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: .patient, listening: .patient)
+                host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), socketOptions: .patient, options: .patient)
             let client = try RawSocket.connect(to: listener.localEndpoint.port)
             client.close()
         }

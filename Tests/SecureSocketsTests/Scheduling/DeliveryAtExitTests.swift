@@ -18,7 +18,8 @@ import Testing
         var options = SocketOptions()
         options.sendHighWaterMark = 2 * Self.size
         return try await SecureSocket.connect(
-            to: "127.0.0.1", port: port, tls: TLSClientConfiguration(verification: .dangerouslyNone), options: options, on: group)
+            to: "127.0.0.1", port: port, tls: TLSClientConfiguration(verification: .dangerouslyNone), socketOptions: options,
+            on: group)
     }
 
     private static func group(isOurs: Bool) -> any EventLoopGroup {
@@ -104,7 +105,7 @@ import Testing
             var options = SocketOptions()
             options.sendHighWaterMark = 2 * Self.size
             let listener = try await SecureListener.bind(
-                host: "127.0.0.1", port: 0, tls: TestCertificates.shared.get().serverConfiguration(), options: options)
+                host: "127.0.0.1", port: 0, tls: TestCertificates.shared.get().serverConfiguration(), socketOptions: options)
             let control = try RawSocket.connect(to: port)
             try control.send(String(format: "%05d", listener.localEndpoint.port))
             try await listener.serve { socket in

@@ -74,7 +74,7 @@ import Testing
         packets.framing = .oneByteLength
         packets.mailboxHighWaterMark = 64 << 20
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: packets, on: group)
+            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), socketOptions: packets, on: group)
         let score = Score()
         let serving = Task {
             try await listener.serve { socket in
@@ -90,7 +90,8 @@ import Testing
         }
         func connect(as name: String, _ options: SocketOptions) async throws -> SecureSocket {
             let socket = try await SecureSocket.connect(
-                to: "127.0.0.1", port: listener.localEndpoint.port, tls: certificates.clientConfiguration(), options: options,
+                to: "127.0.0.1", port: listener.localEndpoint.port, tls: certificates.clientConfiguration(),
+                socketOptions: options,
                 timeout: Encounter.patience)
             // A plain client writes the header itself.
             var greeting = options.framing == .none ? ByteBuffer(integer: UInt8(name.utf8.count)) : ByteBuffer()

@@ -61,7 +61,8 @@ import Testing
         let certificates = try TestCertificates.shared.get()
         let group = try SocketEventLoopGroup(numberOfLoops: 2)
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: .patient, listening: .patient, on: group
+            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), socketOptions: .patient, options: .patient,
+            on: group
         )
         async let accepted = listener.accept()
         let client = try await SecureSocket.connect(
@@ -81,7 +82,8 @@ import Testing
                 loop = group.next() as? EpollEventLoop
                 #expect(loop != nil)
                 let listener = try await SecureListener.bind(
-                    host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: .patient, listening: .patient,
+                    host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), socketOptions: .patient,
+                    options: .patient,
                     on: group)
                 let serving = Task {
                     try await listener.serve { socket in for try await bytes in socket.incoming { try await socket.send(bytes) } }
@@ -116,7 +118,7 @@ import Testing
         let (server, client) = (try certificates.serverConfiguration(), try certificates.clientConfiguration())
         let group = try SocketEventLoopGroup(numberOfLoops: 2)
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: server, options: .patient, listening: .patient, on: group)
+            host: "127.0.0.1", port: 0, tls: server, socketOptions: .patient, options: .patient, on: group)
         let port = listener.localEndpoint.port
         async let accepted = listener.accept()
         let socket = try await SecureSocket.connect(to: "127.0.0.1", port: port, tls: client, on: group)
@@ -139,7 +141,7 @@ import Testing
         }
         await #expect(throws: SecureSocketError.self) {
             _ = try await SecureListener.bind(
-                host: "127.0.0.1", port: 0, tls: server, options: .patient, listening: .patient, on: group)
+                host: "127.0.0.1", port: 0, tls: server, socketOptions: .patient, options: .patient, on: group)
         }
         #expect(try await group.next().submit { 42 }.get() == 42)
     }
@@ -167,7 +169,8 @@ import Testing
         let certificates = try TestCertificates.shared.get()
         let group = try SocketEventLoopGroup(numberOfLoops: 2)
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: .patient, listening: .patient, on: group
+            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), socketOptions: .patient, options: .patient,
+            on: group
         )
         let serving = Task {
             try await listener.serve { socket in for try await bytes in socket.incoming { try await socket.send(bytes) } }
@@ -286,7 +289,7 @@ import Testing
                 // Nor does a loop that has ended keep what it cannot use.
                 let tls = try TestCertificates.shared.get()
                 let listener = try await SecureListener.bind(
-                    host: "127.0.0.1", port: 0, tls: tls.serverConfiguration(), options: .patient, listening: .patient)
+                    host: "127.0.0.1", port: 0, tls: tls.serverConfiguration(), socketOptions: .patient, options: .patient)
                 let group = try SocketEventLoopGroup(numberOfLoops: 1)
                 try await group.shutdownGracefully()
                 await #expect(throws: SecureSocketError.self) {

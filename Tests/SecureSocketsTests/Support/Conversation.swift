@@ -9,7 +9,7 @@ enum Conversation {
     static func play() async throws {
         let certificates = try TestCertificates.shared.get()
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: .patient, listening: .patient)
+            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), socketOptions: .patient, options: .patient)
         async let serving: Void = listener.serve { socket in
             for try await message in socket.incoming { try await socket.send(message) }
         }

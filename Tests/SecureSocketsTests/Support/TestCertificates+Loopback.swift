@@ -6,7 +6,7 @@ import Testing
 extension TestCertificates {
     func listen(_ listening: ListenerOptions = .patient) async throws -> SecureListener {
         try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: self.serverConfiguration(), options: .patient, listening: listening)
+            host: "127.0.0.1", port: 0, tls: self.serverConfiguration(), socketOptions: .patient, options: listening)
     }
 
     func connect(to port: Int) async throws -> SecureSocket {

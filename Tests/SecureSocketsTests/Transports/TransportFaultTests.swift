@@ -43,7 +43,7 @@ import Testing
     func `an urgent byte is a byte of the stream, and what follows it is not overlooked`(group: Int) async throws {
         let certificates = try TestCertificates.shared.get()
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: .patient, listening: .patient,
+            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), socketOptions: .patient, options: .patient,
             on: Self.groups[group])
         let tls = try certificates.clientConfiguration()
         let port = listener.localEndpoint.port

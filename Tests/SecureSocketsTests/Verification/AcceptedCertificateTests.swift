@@ -55,7 +55,7 @@ import Testing
     @Test func `the name that was connected to is the one that is checked`() async throws {
         let certificates = try TestCertificates.shared.get()
         let listener = try await SecureListener.bind(
-            port: 0, tls: certificates.serverConfiguration(), options: .patient, listening: .patient)
+            port: 0, tls: certificates.serverConfiguration(), socketOptions: .patient, options: .patient)
         async let accepted = listener.accept(timeout: Encounter.patience)
         let socket = try await SecureSocket.connect(
             to: "localhost", port: listener.localEndpoint.port, tls: certificates.clientConfiguration())

@@ -33,7 +33,7 @@ import Testing
         let listener = try await SecureListener.bind(
             host: "127.0.0.1", port: 0,
             tls: TLSServerConfiguration(identity: certificates.serverIdentity, clients: .required(trust: certificates.trust)),
-            options: .patient)
+            socketOptions: .patient)
         let (failures, continuation) = AsyncStream.makeStream(of: SecureSocketError.self)
         async let serving: Void = listener.serve(handshakeFailed: { error, _ in continuation.yield(error) }) { _ in
             Issue.record("a client was served that should not have been")

@@ -9,7 +9,7 @@ package struct Encounter: Sendable {
     package init(
         of client: TLSClientConfiguration, with server: TLSServerConfiguration, at host: String = "127.0.0.1"
     ) async throws {
-        let listener = try await SecureListener.bind(host: host, port: 0, tls: server, options: .patient, listening: .patient)
+        let listener = try await SecureListener.bind(host: host, port: 0, tls: server, socketOptions: .patient, options: .patient)
         async let accepted = Self.outcome { () async throws(SecureSocketError) in
             try await listener.accept(timeout: Self.patience)
         }

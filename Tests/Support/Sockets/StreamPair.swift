@@ -21,10 +21,10 @@ package struct StreamPair: Sendable {
         client: TLSClientConfiguration, server: TLSServerConfiguration, options: SocketOptions = .patient,
         clientOptions: SocketOptions? = nil, on group: any EventLoopGroup = SocketEventLoopGroup.shared
     ) async throws -> StreamPair {
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server, options: options, on: group)
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: server, socketOptions: options, on: group)
         async let accepted = listener.accept(timeout: Encounter.patience)
         let connected = try await SecureSocket.connect(
-            to: "127.0.0.1", port: listener.localEndpoint.port, tls: client, options: clientOptions ?? options,
+            to: "127.0.0.1", port: listener.localEndpoint.port, tls: client, socketOptions: clientOptions ?? options,
             timeout: Encounter.patience,
             on: group)
         defer { listener.close() }

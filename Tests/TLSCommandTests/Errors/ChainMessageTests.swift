@@ -17,7 +17,8 @@ import Testing
             certificateChain: .text(chain.sent.joined()), privateKey: .text(chain.key),
             allowing: [.sha1Signatures, .rsaKeysUnder2048Bits])
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: TLSServerConfiguration(identity: identity), options: .patient, listening: .patient)
+            host: "127.0.0.1", port: 0, tls: TLSServerConfiguration(identity: identity), socketOptions: .patient,
+            options: .patient)
         async let serving: Void = listener.serve(handshakeFailed: { _, _ in }) { _ = try await $0.receive() }
         let tool = try Tool(
             [

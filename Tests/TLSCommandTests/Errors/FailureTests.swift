@@ -88,7 +88,8 @@ import Testing
         let (identity, pem) = try OddCertificate.withControlCharacters()
         let folder = try TemporaryDirectory()
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: TLSServerConfiguration(identity: identity), options: .patient, listening: .patient)
+            host: "127.0.0.1", port: 0, tls: TLSServerConfiguration(identity: identity), socketOptions: .patient,
+            options: .patient)
         async let refused: Void = { _ = try? await listener.accept() }()
         let tool = try Tool(
             ["connect", "127.0.0.1:\(listener.localEndpoint.port)", "--ca", folder.write(pem, to: "ca.pem")]
@@ -159,6 +160,6 @@ import Testing
     private func listener() async throws -> SecureListener {
         let certificates = try TestCertificates.shared.get()
         return try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), options: .patient, listening: .patient)
+            host: "127.0.0.1", port: 0, tls: certificates.serverConfiguration(), socketOptions: .patient, options: .patient)
     }
 }

@@ -258,7 +258,8 @@ import Testing
 
     /// What `tls connect` says of a server with these settings, after which it ends.
     private func outcome(of tls: TLSServerConfiguration, _ options: [String] = []) async throws -> String {
-        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: tls, options: .patient, listening: .patient)
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: tls, socketOptions: .patient, options: .patient)
         async let serving: Void = listener.serve(handshakeFailed: { _, _ in }) { _ = try await $0.receive() }
         let port = listener.localEndpoint.port
         let outcome = await (try self.connect(to: port, options)).outcome()
