@@ -1,6 +1,7 @@
 package import NIOCore
 
 /// The state of one connection after its handshake: which calls are permitted, what they return, and where received bytes go.
+/// `ClosingMachine` has its life from the handshake to the release of its descriptor.
 ///
 /// Events arrive as method calls and decisions are returned as values; the connection that owns the machine performs them. The two sides
 /// end independently and permanently: reading (open, then ended in one of four ways, then reported) and writing (open, then closing, closed

@@ -4,7 +4,8 @@ internal import CNIOBoringSSL
 ///
 /// Every BEGIN line yields a block or an error with its line number, so that no certificate is skipped silently. Accepted are LF, CRLF
 /// and CR line breaks, blanks around lines, blank lines, a UTF-8 byte order mark before a line, and text between blocks, as written by
-/// `openssl x509 -text`. BoringSSL decodes the blocks.
+/// `openssl x509 -text`. BoringSSL decodes the blocks. `CredentialMessage` in SecureSockets has the
+/// sentences for the errors.
 struct PEMText {
     private(set) var blocks: [PEMBlock] = []
 

@@ -1,6 +1,7 @@
 internal import CNIOBoringSSL
 
-/// The paths from a peer's certificate to a trusted one: all of them, the likeliest first (RFC 4158).
+/// The paths from a peer's certificate to a trusted one: all of them, the likeliest first (RFC 4158). `PeerVerification` tries them
+/// where BoringSSL's own path fails, and `ChainRules` judges each.
 ///
 /// BoringSSL follows one path only, and the order of the files determines which. It then fails on an authority's expired certificate next
 /// to its renewal, on an intermediate that is trusted as well as its root, or on a cross certificate.

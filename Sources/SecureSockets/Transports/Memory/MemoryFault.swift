@@ -1,6 +1,7 @@
 import NIOCore
 
-/// A fault of a connection in memory: what happens to the bytes that one end sends, and where.
+/// A fault of a connection in memory: what happens to the bytes that one end sends, and where. `MemoryTransport`
+/// performs it.
 package struct MemoryFault: Sendable, Hashable {
     package enum Effect: Sendable, Hashable {
         /// The connection is reset, at both ends.

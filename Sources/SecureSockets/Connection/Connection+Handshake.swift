@@ -1,0 +1,76 @@
+import NIOCore
+import SocketCore
+import TLSEngine
+
+/// The handshake and its time limit: `ListenerOptions.handshakeTimeout` for an accepted connection. The limit of `connect` includes the
+/// handshake, and is a timer of `ConnectAttempt`.
+extension Connection {
+    /// Begins the handshake. `completion` is called once, on the loop, with its outcome.
+    func start(timeout: Duration?, completion: @escaping (Result<Void, SecureSocketError>) -> Void) {
+        guard self.isHandshaking else {
+            // Closed on this side, or lost before the handshake could begin.
+            return completion(.failure(self.machine.isClosedHere ? .closed(.handshake) : self.connectionLost(.handshake)))
+        }
+        self.established = completion
+        if let timeout {
+            self.handshakeTimer = self.executor.after(TimeAmount(timeout)) { self.handshakeTimedOut(after: timeout) }
+        }
+        self.executor.runTick {
+            self.updateReading()
+            self.continueHandshake()
+        }
+    }
+
+    func continueHandshake() {
+        switch self.engine.handshake() {
+        case .waiting: self.noteOutput()
+        case .complete:
+            self.closing.handshakeCompleted()
+            self.handshakeTimer?.cancel()
+            self.handshakeTimer = nil
+            self.noteOutput()
+            self.report(.success(()))
+            self.decrypt()
+        case .failed(let failure):
+            // A reset explains an end during the handshake better than the end itself.
+            if failure.kind == .endedInHandshake, let end = self.closing.peerEnd, end != .truncated {
+                self.handshakeFailed(self.connectionLost(.handshake))
+            } else if failure.kind == .endedInHandshake, !self.hasSpoken, self.engine.context.settings.role == .server {
+                self.handshakeFailed(.endedBeforeHandshake(self.peerText))
+            } else {
+                self.handshakeFailed(
+                    SecureSocketError(failure, role: self.engine.context.settings.role, step: .handshake, peer: self.peerText))
+            }
+        }
+    }
+
+    func handshakeFailed(_ error: SecureSocketError) {
+        // The order matters: the observer of the failure gives the connection up, and a connection that has not begun to close is then
+        // dropped at once. The alert that tells the peer the reason must still be sent.
+        self.perform(self.closing.handshakeFailed(timeout: TimeAmount(self.options.lingerTimeout)))
+        self.report(.failure(error))
+    }
+
+    private func handshakeTimedOut(after timeout: Duration) {
+        guard self.isHandshaking else { return }
+        self.report(
+            .failure(
+                .timedOut(.handshake, "\(self.peerText) did not complete the handshake within \(timeout)")))
+        self.drop()
+    }
+
+    /// Abandons the handshake, for a caller that no longer waits for it.
+    func abandonHandshake(_ error: SecureSocketError) {
+        guard self.isHandshaking else { return }
+        self.report(.failure(error))
+        self.drop()
+    }
+
+    func report(_ outcome: Result<Void, SecureSocketError>) {
+        self.handshakeTimer?.cancel()
+        self.handshakeTimer = nil
+        let established = self.established
+        self.established = nil
+        established?(outcome)
+    }
+}
