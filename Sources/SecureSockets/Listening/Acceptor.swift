@@ -201,7 +201,7 @@ final class Acceptor: Sendable {
     func ranShort(place: Int, _ error: any Error) {
         let failure = SecureSocketError.transport(error, step: .accepting, "cannot accept a connection")
         let now = NIODeadline.now()
-        let canMakeRoom = LingeringConnections.total.load(ordering: .relaxed) > 0
+        let canMakeRoom = LingeringLimits.total.load(ordering: .relaxed) > 0
         let work: [Work] = self.state.withLock { state in
             let connections = state.connections
             let (effects, refused) = state.machine.ranShort(

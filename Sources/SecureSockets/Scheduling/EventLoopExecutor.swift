@@ -299,7 +299,7 @@ final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
 
     // MARK: Lingering
 
-    @exclusivity(unchecked) private var lingering = LingeringConnections()
+    @exclusivity(unchecked) private var lingering = LingeringLimits()
 
     /// Adds a connection that is closed on this side and waits for its peer.
     func beginLingering(_ connection: Connection, bytes: Int) {

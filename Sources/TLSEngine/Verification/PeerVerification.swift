@@ -3,7 +3,7 @@ internal import CNIOBoringSSL
 /// Verifies the peer's chain in place of BoringSSL's default, which calls this during the handshake, at most once per connection.
 ///
 /// BoringSSL verifies one chain, in the order trust, purpose, name, dates and constraints, and does not keep which certificate was at
-/// fault. Here every chain that can be built from the certificates sent and trusted is tried (`PathBuilder`), a good chain must also follow
+/// fault. Here every chain that can be built from the certificates sent and trusted is tried (`AlternativePaths`), a good chain must also follow
 /// the rules that BoringSSL does not have (`ChainRules`), and a refusal gives the reason that applies to the chain.
 func verifyPeerCertificate(store: OpaquePointer?, argument: UnsafeMutableRawPointer?) -> Int32 {
     guard
@@ -111,7 +111,7 @@ private struct PeerVerification {
     private func explore(from leaf: OpaquePointer, after first: CertificateRefusal) -> Verdict {
         let untrusted = X509_STORE_CTX_get0_untrusted(self.store)
         let sent = (0..<(untrusted.map { sk_X509_num($0) } ?? 0)).compactMap { sk_X509_value(untrusted, $0) }
-        var builder = PathBuilder(
+        var builder = AlternativePaths(
             sent: sent, trusted: self.trusted, acceptsPartialPaths: self.settings.acceptsPartialChains,
             budget: self.budget)
         var good: [OpaquePointer]?
@@ -167,7 +167,7 @@ private struct PeerVerification {
     }
 
     private func refusal(
-        at deadEnd: (depth: Int, certificate: OpaquePointer, why: PathBuilder.DeadEnd), _ builder: PathBuilder
+        at deadEnd: (depth: Int, certificate: OpaquePointer, why: AlternativePaths.DeadEnd), _ builder: AlternativePaths
     ) -> CertificateRefusal {
         func refusal(_ code: Int32, _ detail: CertificateRefusal.Detail? = nil) -> CertificateRefusal {
             CertificateRefusal(code, detail, depth: deadEnd.depth, of: deadEnd.certificate)

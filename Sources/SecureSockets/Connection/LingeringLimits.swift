@@ -3,7 +3,7 @@ import Synchronization
 
 /// The connections of one event loop that are closed on this side and wait for their peers. Their number and their undelivered bytes are
 /// bounded; above a bound, the oldest are dropped. How long each lingers is decided by `ClosingMachine`.
-struct LingeringConnections {
+struct LingeringLimits {
     /// The limit for one loop. A peer decides how long its connection lingers, and can have many.
     private static let most = 1024
     /// The limit of undelivered bytes on one loop, for all connections together.

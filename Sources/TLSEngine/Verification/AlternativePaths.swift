@@ -8,7 +8,7 @@ internal import CNIOBoringSSL
 ///
 /// The peer decides how many certificates there are, so the work is bounded: the length of a path is limited, and signatures are verified
 /// as far as the budget allows.
-struct PathBuilder {
+struct AlternativePaths {
     private static let longestPath = 12
 
     /// The reason for which a path could not be continued.
