@@ -6,7 +6,8 @@ import DequeModule
 /// after that the families alternate. The next address is tried when the previous one has failed or has not connected for a while. The
 /// first connection is used.
 ///
-/// Events arrive as method calls and actions are returned as values. The caller keeps the time, and stops when an attempt has connected.
+/// Events arrive as method calls and actions are returned as values. The caller (`HostConnector`) keeps the time, and stops when an attempt
+/// has connected.
 package struct HappyEyeballs<Address> {
     package typealias Family = IPFamily
 
