@@ -235,6 +235,8 @@ public final class SecureListener: Sendable {
     ///
     /// Further calls wait for the same shutdown; the earliest deadline applies. **Cancelling** the task cancels the handlers at once.
     ///
+    /// A handler that ignores its cancellation delays this call until it returns.
+    ///
     /// - Parameter deadline: The time that handlers may take, counted from this call. Zero cancels them at once. Default: 20 seconds.
     public func shutDown(deadline: Duration = .seconds(20)) async {
         self.shuttingDown.store(true, ordering: .sequentiallyConsistent)
@@ -297,7 +299,7 @@ public final class SecureListener: Sendable {
         if !isAdopted { self.close() }
     }
 
-    /// Waits until the listener is closed and its port is free.
+    /// Waits until the listener is closed and its port is free. Cancelling does not end this wait: call ``close()``.
     public func waitUntilClosed() async {
         await self.acceptor.waitUntilPortIsFree()
     }

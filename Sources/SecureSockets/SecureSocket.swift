@@ -57,7 +57,8 @@ public final class SecureSocket: Sendable {
     /// - Parameter timeout: The maximum time to wait; nil means no limit, and zero means not to wait.
     /// - Returns: The bytes; nil if the peer has ended its stream (`close_notify`), and nil from every later call.
     /// - Throws: ``SecureSocketError``: `truncated` if the connection ended without `close_notify`, `connectionReset` if it was reset,
-    ///   `timedOut`, `cancelled`, `closed`, `wrongMode` while the socket delivers to a mailbox.
+    ///   `protocolError` or `alertReceived` if the peer broke the protocol or refused the connection, `packetTooLarge` for a packet longer
+    ///   than ``SocketOptions/maximumPacketSize``, `timedOut`, `cancelled`, `closed`, `wrongMode` while the socket delivers to a mailbox.
     public func receive(timeout: Duration? = nil) async throws(SecureSocketError) -> ByteBuffer? {
         try await self.connection.receive(.next, timeout: timeout)
     }
@@ -149,7 +150,8 @@ public final class SecureSocket: Sendable {
     ///   - timeout: The maximum time to wait; nil means no limit. If it expires before the first byte of this call is written, nothing is
     ///     sent.
     /// - Throws: ``SecureSocketError``: `connectionReset` or `writingEnded` if nothing more can be sent, `packetTooLarge` if the header
-    ///   cannot express the length, `timedOut`, `cancelled`, `closed`.
+    ///   cannot express the length, `invalidArgument` if a packet contains its own terminator (``SocketOptions/framing``), `timedOut`,
+    ///   `cancelled`, `closed`.
     public func send(_ bytes: ByteBuffer, timeout: Duration? = nil) async throws(SecureSocketError) {
         try await self.connection.send(bytes, timeout: timeout)
     }
