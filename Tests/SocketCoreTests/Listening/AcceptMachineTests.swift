@@ -23,6 +23,24 @@ import Testing
         return machine.arrived(loop: loop, now: self.at(time), hasSpoken: self.silent)
     }
 
+    // MARK: Connections that the program takes
+
+    @Test func `counts an established connection until the program takes it, also if it has gone meanwhile`() {
+        var machine = self.machine()
+        _ = machine.serve(maximumConnections: 1, now: self.at(0))
+        #expect(self.arrive(&machine).arrival == .handshake(1))
+        #expect(self.arrive(&machine).arrival == .handshake(2))
+        #expect(machine.handshakeCompleted(1).contains(.run(1)))
+        #expect(!machine.handshakeCompleted(2).contains(.run(2)))
+        #expect(self.admit(&machine) == .refuse(until: nil))
+        _ = machine.gone(1)
+        #expect(self.admit(&machine) == .refuse(until: nil))
+        #expect(machine.taken(1).contains(.run(2)))
+        _ = machine.taken(2)
+        #expect(self.admit(&machine) == .take(loop: 0))
+        #expect(machine.isDeserted)
+    }
+
     // MARK: Accept
 
     @Test func `takes as many connections as calls wait for`() {
