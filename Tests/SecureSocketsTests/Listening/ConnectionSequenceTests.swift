@@ -67,7 +67,7 @@ import Testing
         #expect(try await iterator.next() == nil)
     }
 
-    @Test func `are lost to nobody when an iteration is cancelled`() async throws {
+    @Test func `are not lost when an iteration is cancelled`() async throws {
         let listener = try await self.listener()
         let waiting = Task { () -> SecureSocketError.Code? in
             do {

@@ -3,7 +3,7 @@ import SocketCore
 import Testing
 
 @Suite struct `A connection that closes` {
-    /// A machine with a clock, and the delivery as it goes on.
+    /// A machine with a clock, and the state of the delivery.
     private struct Scene {
         var machine = ClosingMachine()
         var now = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
@@ -187,7 +187,7 @@ import Testing
         #expect(scene.wait(.hours(24 * 365)) == nil)
     }
 
-    // MARK: A peer that goes on sending
+    // MARK: A peer that continues to send
 
     @Test func `discards 16 MiB, and no more`() {
         var scene = Scene()
@@ -197,7 +197,7 @@ import Testing
         #expect(scene.machine.discard(1) == .nothing)
     }
 
-    @Test func `takes what the peer goes on sending for no progress`() {
+    @Test func `does not count what the peer continues to send as progress`() {
         var scene = Scene()
         _ = scene.close()
         for _ in 0..<9 {

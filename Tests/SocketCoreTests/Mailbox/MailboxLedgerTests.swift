@@ -3,7 +3,7 @@ import SocketCore
 import Testing
 
 @Suite struct `What a mailbox owes its sockets` {
-    @Test func `a socket pauses above its mark and goes on at half of it`() {
+    @Test func `a socket pauses above its mark and resumes at half of it`() {
         var ledger = MailboxLedger<Int>()
         #expect(ledger.posted(6000, by: 1, highWater: 10_000) == .none)
         #expect(ledger.posted(4000, by: 1, highWater: 10_000) == .pause)

@@ -2,7 +2,7 @@ import SocketCore
 import Testing
 
 @Suite struct `The life of an event loop` {
-    @Test func `goes on until somebody stops it`() {
+    @Test func `runs until it is stopped`() {
         var life = EventLoopLife.running
         for _ in 0..<1000 { #expect(life.nextRound(hasWork: false) == .run) }
         #expect(life == .running)
