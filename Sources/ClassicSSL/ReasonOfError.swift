@@ -28,6 +28,7 @@ extension SSL.Reason {
     ///     invalidArgument                               eoptions while configuring, nxdomain for a host, otherwise einval
     ///     certificateVerificationFailed                 by the certificate problem's kind (§6.2)
     ///     alertReceived, protocolError                  esslerrssl
+    ///     rejected, unrecognizedName                    esslerrssl (the classic interface does not cause them)
     ///     endedInHandshake, endedBeforeHandshake        esslconnect, or esslaccept in `accept`
     ///     closed, cancelled, writingEnded               closed
     ///     truncated, endOfStream                        closed
@@ -53,7 +54,7 @@ extension SSL.Reason {
             default: self = .einval
             }
         case .certificateVerificationFailed: self = error.certificateProblem.map(Self.init) ?? .epeercert
-        case .alertReceived, .protocolError: self = .esslerrssl
+        case .alertReceived, .protocolError, .rejected, .unrecognizedName: self = .esslerrssl
         case .endedInHandshake, .endedBeforeHandshake: self = call == .accept ? .esslaccept : .esslconnect
         case .closed, .cancelled, .writingEnded, .truncated, .endOfStream: self = .closed
         case .timedOut: self = .timeout

@@ -24,6 +24,16 @@ public struct ListenerOptions: Sendable, Hashable {
     /// oldest is dropped. Default: 1024. A lower `maximumConnections` lowers the limit too, but not below 64.
     public var maximumLingering: Int = 1024
 
+    /// The maximum number of decisions about hellos and peers that are under way at the same time: calls of `selectIdentity` and of a
+    /// ``PeerRule``. Further handshakes wait. Default: 256.
+    ///
+    /// A call that is cancelled, because its handshake has ended, counts until it returns.
+    public var maximumDecisions: Int = 256
+
+    /// The keys that protect session tickets. Listeners with the same keys resume each other's sessions, as far as their configurations
+    /// accept the same clients. Default: nil; the listener has keys of its own.
+    public var ticketKeys: TicketKeys?
+
     /// Creates the default options.
     public init() {}
 }
@@ -33,6 +43,7 @@ extension ListenerOptions {
     func validated() throws(SecureSocketError) -> ListenerOptions {
         try OptionError.check(self.maximumHandshakes > 0, "maximumHandshakes is \(self.maximumHandshakes); it must be positive")
         try OptionError.check(self.maximumLingering > 0, "maximumLingering is \(self.maximumLingering); it must be positive")
+        try OptionError.check(self.maximumDecisions > 0, "maximumDecisions is \(self.maximumDecisions); it must be positive")
         try OptionError.check(self.backlog >= 0, "backlog is \(self.backlog); it must not be negative")
         if let handshakeTimeout {
             try OptionError.check(handshakeTimeout > .zero, "handshakeTimeout is \(handshakeTimeout); it must be positive")

@@ -94,6 +94,23 @@ public final class SecureListener: Sendable {
         }
     }
 
+    // MARK: The TLS policy
+
+    /// Replaces the TLS settings while the listener runs, for example after a certificate was renewed.
+    ///
+    /// A handshake uses the settings that are present when its ClientHello has arrived, to its end. Connections and handshakes under way
+    /// are not affected. Sessions remain valid unless the new settings would refuse the client: the session tickets' keys remain, and a
+    /// client whose certificate was verified by other rules is verified again.
+    ///
+    /// - Parameter tls: The new settings. They were loaded and checked when they were created; here it is also checked that the default
+    ///   identity's certificate is valid today.
+    /// - Throws: ``SecureSocketError`` with the code `certificateUnusable` if the certificate has expired or is not valid yet. The former
+    ///   settings remain then.
+    public func update(tls: TLSServerConfiguration) async throws(SecureSocketError) {
+        try tls.checkDates()
+        self.acceptor.policy.replace(with: tls.context)
+    }
+
     // MARK: Accepting
 
     /// Accepts one connection: waits for a client and completes the handshake with it.

@@ -26,6 +26,10 @@ public struct TLSCertificate: Sendable, Hashable {
     /// `openssl x509 -fingerprint -sha256` prints the same digest in uppercase, with colons.
     public var sha256Fingerprint: String { self.decoded.sha256Fingerprint }
 
+    /// The SHA-256 digest of the `SubjectPublicKeyInfo`, in base64 (RFC 7469 §2.4). It stays the same when the certificate is renewed with
+    /// the same key.
+    public var publicKeyPin: String { self.decoded.publicKeyPin }
+
     /// The serial number: a positive integer, most significant byte first. An issuer uses each number once.
     public var serialNumber: [UInt8] { self.decoded.serialNumber }
 

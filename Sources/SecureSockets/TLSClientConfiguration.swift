@@ -25,16 +25,36 @@ public struct TLSClientConfiguration: Sendable {
         public static let dangerouslyNone = Verification(level: .none)
     }
 
-    package let context: TLSContext
-    let verification: Verification
-    let serverName: String?
+    struct Settings: Sendable {
+        let context: TLSContext
+        let verification: Verification
+        let serverName: String?
+    }
+
+    private enum Source {
+        case fixed(Settings)
+        case live(LiveClientConfiguration)
+    }
+
+    private let source: Source
+
+    /// The present settings.
+    var settings: Settings {
+        switch self.source {
+        case .fixed(let settings): settings
+        case .live(let configuration): configuration.present
+        }
+    }
+
+    package var context: TLSContext { self.settings.context }
+
+    init(_ live: LiveClientConfiguration) { self.source = .live(live) }
 
     package init(
         settings: TLSSettings, verification: Verification, serverName: String? = nil
     ) throws(SecureSocketError) {
-        self.context = try TLSContext(checking: settings)
-        self.verification = verification
-        self.serverName = serverName
+        self.source = .fixed(
+            Settings(context: try TLSContext(checking: settings), verification: verification, serverName: serverName))
     }
 
     /// Creates the settings of a client.
@@ -42,6 +62,8 @@ public struct TLSClientConfiguration: Sendable {
     /// - Parameters:
     ///   - trust: The roots in which a server's chain may end. Default: the system's.
     ///   - verification: The extent of verification. Default: chain and host name.
+    ///   - rule: The rule that admits servers whose certificate verifies. Sessions are not resumed with a rule. Default: nil; all are
+    ///     admitted.
     ///   - identity: The certificate chain and key for servers that request a client certificate. Default: none.
     ///   - serverName: The name to request and to verify, in place of the host that is connected to. Default: that host. The name is in
     ///     ASCII; an internationalized name is written with A-labels (`xn--…`).
@@ -50,6 +72,7 @@ public struct TLSClientConfiguration: Sendable {
     public init(
         trust: TLSTrust = .system,
         verification: Verification = .full,
+        allow rule: PeerRule? = nil,
         identity: TLSIdentity? = nil,
         serverName: String? = nil,
         parameters: TLSParameters = TLSParameters()
@@ -57,6 +80,7 @@ public struct TLSClientConfiguration: Sendable {
         if let serverName { try SecureSocketError.check(serverName: serverName) }
         var settings = try parameters.settings(.client)
         settings.identity = identity?.identity
+        settings.peerDecision = rule?.decision
         if verification == .dangerouslyNone {
             settings.verification = .none
         } else {

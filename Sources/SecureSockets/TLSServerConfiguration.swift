@@ -14,22 +14,28 @@ public struct TLSServerConfiguration: Sendable {
     public struct ClientAuthentication: Sendable {
         package let verification: TLSSettings.PeerVerification
         package let trust: TLSTrust?
+        let rule: PeerRule?
 
         /// The server does not request client certificates. The default.
-        public static let none = ClientAuthentication(verification: .none, trust: nil)
+        public static let none = ClientAuthentication(verification: .none, trust: nil, rule: nil)
 
         /// Requests a client certificate. If the client sends one, it must verify.
         ///
-        /// - Parameter trust: The roots in which a client's chain may end. Their names are sent to clients.
-        public static func optional(trust: TLSTrust) -> ClientAuthentication {
-            ClientAuthentication(verification: .ifGiven, trust: trust)
+        /// - Parameters:
+        ///   - trust: The roots in which a client's chain may end. Their names are sent to clients.
+        ///   - rule: The rule that admits clients whose certificate verifies. It does not apply to clients without a certificate. Default:
+        ///     nil; all are admitted.
+        public static func optional(trust: TLSTrust, allow rule: PeerRule? = nil) -> ClientAuthentication {
+            ClientAuthentication(verification: .ifGiven, trust: trust, rule: rule)
         }
 
         /// Requires a client certificate, which must verify.
         ///
-        /// - Parameter trust: The roots in which a client's chain may end. Their names are sent to clients.
-        public static func required(trust: TLSTrust) -> ClientAuthentication {
-            ClientAuthentication(verification: .required, trust: trust)
+        /// - Parameters:
+        ///   - trust: The roots in which a client's chain may end. Their names are sent to clients.
+        ///   - rule: The rule that admits clients whose certificate verifies. Default: nil; all are admitted.
+        public static func required(trust: TLSTrust, allow rule: PeerRule? = nil) -> ClientAuthentication {
+            ClientAuthentication(verification: .required, trust: trust, rule: rule)
         }
     }
 
@@ -51,15 +57,128 @@ public struct TLSServerConfiguration: Sendable {
         clients: ClientAuthentication = .none,
         parameters: TLSParameters = TLSParameters()
     ) throws(SecureSocketError) {
+        try self.init(identities: [ServerIdentity(for: [], identity)], clients: clients, parameters: parameters)
+    }
+
+    /// The treatment of clients that request a server name for which a server has no identity.
+    public struct UnknownServerNames: Sendable, Hashable {
+        let areRefused: Bool
+
+        /// The server appears with its default identity, which the client then refuses or not. The default.
+        public static let useDefault = UnknownServerNames(areRefused: false)
+        /// The handshake fails with the alert `unrecognized_name` (RFC 6066 §3). A client that requests no name gets the default identity.
+        public static let refused = UnknownServerNames(areRefused: true)
+    }
+
+    /// Creates the settings of a server with several identities.
+    ///
+    /// Sessions are not resumed across identities: a client that has a session with one of them makes a full handshake with another.
+    ///
+    /// - Parameters:
+    ///   - identities: The identities by server name. An exact name takes precedence over a wildcard. The first element is the default,
+    ///     which clients get that request no name.
+    ///   - unknownServerNames: The treatment of clients that request another name. Default: the default identity.
+    ///   - selectIdentity: A function that selects the identity for a client whose name is none of `identities`, or that requests none. If
+    ///     it returns nil, `unknownServerNames` applies. If it throws, the handshake fails with the alert of a ``TLSRejection``, or with
+    ///     `internal_error`. The handshake waits for it, for at most its own time limit. Return the same ``TLSIdentity`` for the same
+    ///     certificate: up to 64 are kept prepared.
+    ///   - clients: The authentication of clients. Default: none.
+    ///   - parameters: The versions, cipher suites, groups, application protocols, chain depth and session lifetime.
+    /// - Throws: ``SecureSocketError`` that names the file, name or setting at fault.
+    public init(
+        identities: [ServerIdentity],
+        unknownServerNames: UnknownServerNames = .useDefault,
+        selectIdentity: (@Sendable (ClientHello) async throws -> TLSIdentity?)? = nil,
+        clients: ClientAuthentication = .none,
+        parameters: TLSParameters = TLSParameters()
+    ) throws(SecureSocketError) {
         var settings = try parameters.settings(.server)
-        settings.identity = identity.identity
         settings.verification = clients.verification
+        settings.peerDecision = clients.rule?.decision
         if let trust = clients.trust { try settings.set(trust) }
-        try self.init(settings: settings)
+        try self.init(
+            settings: settings, identities: identities, refusesOthers: unknownServerNames.areRefused,
+            selectIdentity: selectIdentity)
         if let trust = settings.trust, trust.canBeNamed, !self.context.namesAuthorities {
             Logger(label: "SecureSockets").warning(
                 "there are too many client authorities to name them to clients, which choose a certificate without that help",
                 metadata: ["authorities": "\(trust.count)"])
+        }
+    }
+
+    private init(
+        settings: TLSSettings, identities: [ServerIdentity], refusesOthers: Bool,
+        selectIdentity: (@Sendable (ClientHello) async throws -> TLSIdentity?)?
+    ) throws(SecureSocketError) {
+        var standard: TLSSettings?
+        var names = ServerNames(refusesOthers: refusesOthers)
+        for identity in identities {
+            let own = try settings.with(identity)
+            if standard == nil { standard = own }
+            guard !identity.names.isEmpty else { continue }
+            let context = try TLSContext(checking: own)
+            for name in identity.names {
+                try Self.check(serverName: name)
+                if !names.add(name, context) {
+                    throw SecureSocketError(
+                        .invalidConfiguration, blame: .configuration, step: .configuring,
+                        "two server identities have the name \(name.escapedForDisplay)", advice: "Give every name to one of them")
+                }
+            }
+        }
+        guard var standard else {
+            throw SecureSocketError(
+                .identityMissing, blame: .configuration, step: .configuring, "the list of server identities is empty",
+                advice: "Give the server an identity, which is the default for clients that request no name")
+        }
+        if let selectIdentity { standard.identitySelector = PreparedIdentities(settings).selector(selectIdentity) }
+        do {
+            let isByName = identities.contains { !$0.names.isEmpty }
+            self.context = try TLSContext(standard, serverNames: isByName ? names : nil)
+        } catch {
+            throw SecureSocketError(error)
+        }
+    }
+
+    /// Checks a host name, whose first label may be a wildcard.
+    private static func check(serverName name: String) throws(SecureSocketError) {
+        try SecureSocketError.check(serverName: name.hasPrefix("*.") ? String(name.dropFirst(2)) : name)
+    }
+}
+
+extension TLSSettings {
+    /// Returns the settings with these identities.
+    fileprivate func with(_ server: ServerIdentity) throws(SecureSocketError) -> TLSSettings {
+        var settings = self
+        guard let first = server.identities.first else {
+            throw SecureSocketError(
+                .identityMissing, blame: .configuration, step: .configuring,
+                "the server identity for \(server.names.joined(separator: ", ").escapedForDisplay) has no certificate",
+                advice: "Give it at least one TLSIdentity")
+        }
+        settings.identity = first.identity
+        settings.furtherIdentities = server.identities.dropFirst().map(\.identity)
+        return settings
+    }
+}
+
+extension TLSServerConfiguration {
+    /// Throws if the default identity's certificate is not valid at this time.
+    func checkDates() throws(SecureSocketError) {
+        guard let certificate = self.context.settings.identity?.certificates.first else { return }
+        let now = self.context.settings.currentTime
+        func failure(_ text: String, _ advice: String) -> SecureSocketError {
+            SecureSocketError(
+                .certificateUnusable, blame: .configuration, step: .configuring,
+                "the certificate \"\(certificate.subject.escapedForDisplay)\" \(text)", advice: advice)
+        }
+        if let end = certificate.notAfter, end < now {
+            throw failure("has expired: its validity ended \(now - end) seconds ago", "Install a renewed certificate")
+        }
+        if let start = certificate.notBefore, start > now {
+            throw failure(
+                "is not valid yet: its validity begins in \(start - now) seconds",
+                "Check this machine's clock, or wait until then")
         }
     }
 }

@@ -44,6 +44,26 @@ package struct DecodedCertificate: Sendable, Hashable {
 }
 
 extension DecodedCertificate {
+    /// The SHA-256 digest of the encoded public key (RFC 7469 §2.4), in base64.
+    package var publicKeyPin: String {
+        var start: UnsafePointer<UInt8>?
+        return self.derBytes.withUnsafeBufferPointer { bytes in
+            start = bytes.baseAddress
+            guard let certificate = d2i_X509(nil, &start, bytes.count) else {
+                ErrorQueue.clear()
+                return ""
+            }
+            defer { X509_free(certificate) }
+            let key = withOutputBytes { i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), $0) }
+            var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
+            SHA256(key, key.count, &digest)
+            // Four characters for every three bytes, and a terminating zero.
+            var encoded = [UInt8](repeating: 0, count: (digest.count + 2) / 3 * 4 + 1)
+            let length = EVP_EncodeBlock(&encoded, digest, digest.count)
+            return String(decoding: encoded.prefix(length), as: UTF8.self)
+        }
+    }
+
     /// Decodes a certificate in DER.
     package init(decoding der: [UInt8]) throws(CredentialError) {
         let list = try CertificateList(der: [der], as: .certificateChain)

@@ -15,13 +15,22 @@ package final class TLSContext: @unchecked Sendable {
         }
     }
 
-    /// A digest of what sessions of this context are bound to: identity, trust, verification and all other settings that decide whether a
-    /// peer is accepted.
+    /// A digest of what sessions of this context are bound to, and offered or declined by. A client's sessions are bound to all settings
+    /// that decide whether a peer is accepted. A server's are not bound to those of `binding`.
     let digest: [UInt8]
+    /// A digest of the settings by which a server verifies its clients: trust and what a chain may look like. A ticket that was issued under
+    /// another binding is accepted if the client's certificates are accepted by the present settings as well.
+    let binding: UInt64
+    /// The digest for a connection that was created for a context with another binding.
+    var digestOfChanged: [UInt8] { sha256(self.digest + Array("changed".utf8)) }
+    /// The contexts of further names; nil if the server has one identity.
+    package let serverNames: ServerNames?
+    /// The keys for tickets of engines that have no others.
+    let ticketKeys = TicketKeyRing()
     /// The protocol names in the encoding of the extension, each preceded by its length.
     let encodedApplicationProtocols: [UInt8]
 
-    package init(_ settings: TLSSettings) throws(TLSSettingsError) {
+    package init(_ settings: TLSSettings, serverNames: ServerNames? = nil) throws(TLSSettingsError) {
         ErrorQueue.clear()
         guard let pointer = SSL_CTX_new(TLS_method()) else {
             throw .library(ErrorQueue.drain().first)
@@ -38,7 +47,10 @@ package final class TLSContext: @unchecked Sendable {
             encoded.append(contentsOf: name.utf8)
         }
         self.encodedApplicationProtocols = encoded
-        self.digest = Self.digest(of: settings)
+        self.serverNames = serverNames
+        let verification = Self.digest(ofVerificationBy: settings)
+        self.digest = Self.digest(of: settings, boundTo: settings.role == .client ? verification : [])
+        self.binding = verification.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
 
         // If a later step throws, `deinit` frees the context.
         try self.setProtocol()
@@ -107,6 +119,8 @@ package final class TLSContext: @unchecked Sendable {
         // BoringSSL would search the trust store for issuers in every handshake; `issuersFromTrust` does so once.
         SSL_CTX_set_mode(self.pointer, UInt32(SSL_MODE_NO_AUTO_CHAIN))
         if self.settings.role == .client { SSL_CTX_set_cert_cb(self.pointer, noteCertificateRequest, nil) }
+        if self.choosesIdentity { SSL_CTX_set_tlsext_servername_callback(self.pointer, answerServerName) }
+        if !self.settings.furtherIdentities.isEmpty { return try self.setIdentities() }
         guard let identity = self.settings.identity else { return }
         if let chain = identity.chain, let leaf = chain.pointers.first {
             guard SSL_CTX_use_certificate(self.pointer, leaf) == 1 else {
@@ -124,6 +138,26 @@ package final class TLSContext: @unchecked Sendable {
                 CredentialError(item: .privateKey, path: nil, problem: .refused(ErrorQueue.drain().first)))
         }
     }
+
+    /// Sets several identities, of which BoringSSL uses the first one that the client can verify.
+    private func setIdentities() throws(TLSSettingsError) {
+        for identity in [self.settings.identity].compactMap(\.self) + self.settings.furtherIdentities {
+            guard let chain = identity.chain, let key = identity.key else { continue }
+            guard let credential = SSL_CREDENTIAL_new_x509() else { throw .library(ErrorQueue.drain().first) }
+            defer { SSL_CREDENTIAL_free(credential) }
+            let buffers = (chain.pointers + self.issuersFromTrust(of: chain.pointers)).map { certificate in
+                let bytes = withOutputBytes { i2d_X509(certificate, $0) }
+                return CRYPTO_BUFFER_new(bytes, bytes.count, nil)
+            }
+            defer { for buffer in buffers { CRYPTO_BUFFER_free(buffer) } }
+            try self.check(SSL_CREDENTIAL_set1_cert_chain(credential, buffers, buffers.count))
+            try self.check(SSL_CREDENTIAL_set1_private_key(credential, key.pointer))
+            try self.check(SSL_CTX_add1_credential(self.pointer, credential))
+        }
+    }
+
+    /// Whether the identity depends on the ClientHello.
+    var choosesIdentity: Bool { self.serverNames != nil || self.settings.identitySelector != nil }
 
     /// Completes a chain whose issuers are missing with intermediates from the trusted certificates.
     ///
@@ -158,15 +192,7 @@ package final class TLSContext: @unchecked Sendable {
             X509_STORE_up_ref(trust.pointer)
             SSL_CTX_set_cert_store(self.pointer, trust.pointer)
         }
-        switch self.settings.verification {
-        case .none:
-            SSL_CTX_set_verify(self.pointer, SSL_VERIFY_NONE, nil)
-        case .ifGiven:
-            SSL_CTX_set_verify(self.pointer, SSL_VERIFY_PEER, nil)
-        case .required:
-            SSL_CTX_set_verify(self.pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
-        }
-        SSL_CTX_set_cert_verify_callback(self.pointer, verifyPeerCertificate, nil)
+        SSL_CTX_set_custom_verify(self.pointer, self.settings.verification.mode, verifyPeerCertificate)
         if self.settings.role == .server, self.settings.verification != .none, self.namesAuthorities {
             for authority in self.settings.trust?.authoritiesToName ?? [] { SSL_CTX_add_client_CA(self.pointer, authority) }
         }
@@ -204,7 +230,12 @@ package final class TLSContext: @unchecked Sendable {
         switch self.settings.role {
         case .server:
             SSL_CTX_set_session_cache_mode(self.pointer, SSL_SESS_CACHE_SERVER)
+            if self.settings.peerDecision != nil {
+                // Sessions without tickets would be resumed without asking the program again.
+                SSL_CTX_set_session_cache_mode(self.pointer, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL)
+            }
             SSL_CTX_sess_set_cache_size(self.pointer, Self.sessionsOfServer)
+            SSL_CTX_set_ticket_aead_method(self.pointer, TicketSealing.method)
             try self.check(SSL_CTX_set_num_tickets(self.pointer, self.settings.ticketsGiven))
         case .client:
             SSL_CTX_set_session_cache_mode(self.pointer, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL)
@@ -216,24 +247,72 @@ package final class TLSContext: @unchecked Sendable {
     /// BoringSSL's default is 20,480.
     private static let sessionsOfServer: UInt = 1024
 
-    /// Returns a digest of everything that decides which peers are accepted and as whom this side appears.
-    private static func digest(of settings: TLSSettings) -> [UInt8] {
-        var text: [UInt8] = []
-        func add(_ bytes: [UInt8]) {
-            // Lengths keep the end of one field from being taken for the beginning of another.
-            withUnsafeBytes(of: UInt64(bytes.count).bigEndian) { text.append(contentsOf: $0) }
-            text.append(contentsOf: bytes)
+    /// Returns a digest of everything that decides as whom this side appears, and to whom.
+    private static func digest(of settings: TLSSettings, boundTo verification: [UInt8]) -> [UInt8] {
+        var text = FieldList()
+        text.add("\(settings.role) \(settings.verification) \(settings.versions) \(settings.cipherSuites)")
+        text.add(settings.applicationProtocols.joined(separator: ","))
+        text.add(verification)
+        switch settings.role {
+        case .client: text.add(settings.identity?.chain?.digest ?? [])
+        case .server:
+            // A renewed certificate for the same names is the same identity.
+            for identity in [settings.identity].compactMap(\.self) + settings.furtherIdentities {
+                let certificate = identity.certificates.first
+                text.add(certificate?.subject ?? "")
+                for name in certificate?.alternativeNames ?? [] { text.add("\(name.kind) \(name.value)") }
+                text.add("")
+            }
         }
-        add(Array("\(settings.role) \(settings.verification) \(settings.depth)".utf8))
-        add(Array("\(settings.versions) \(settings.cipherSuites)".utf8))
-        add(Array("\(settings.acceptsPartialChains) \(settings.legacyCertificates.rawValue)".utf8))
-        add(Array(settings.applicationProtocols.joined(separator: ",").utf8))
-        add(settings.identity?.chain?.digest ?? [])
-        add(settings.verification == .none ? [] : settings.trust?.digest ?? [])
-        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
-        SHA256(text, text.count, &digest)
-        return digest
+        return sha256(text.bytes)
     }
+
+    /// Returns a digest of everything that decides whether a peer's certificates are accepted.
+    private static func digest(ofVerificationBy settings: TLSSettings) -> [UInt8] {
+        guard settings.verification != .none else { return sha256([]) }
+        var text = FieldList()
+        text.add("\(settings.depth) \(settings.acceptsPartialChains) \(settings.legacyCertificates.rawValue)")
+        text.add(settings.trust?.digest ?? [])
+        return sha256(text.bytes)
+    }
+}
+
+/// Fields of a digest. Their lengths keep the end of one from being taken for the beginning of another.
+private struct FieldList {
+    private(set) var bytes: [UInt8] = []
+
+    mutating func add(_ field: [UInt8]) {
+        withUnsafeBytes(of: UInt64(field.count).bigEndian) { self.bytes.append(contentsOf: $0) }
+        self.bytes.append(contentsOf: field)
+    }
+
+    mutating func add(_ field: String) { self.add(Array(field.utf8)) }
+}
+
+private func sha256(_ bytes: [UInt8]) -> [UInt8] {
+    var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
+    SHA256(bytes, bytes.count, &digest)
+    return digest
+}
+
+extension TLSSettings.PeerVerification {
+    /// BoringSSL's flags for this requirement.
+    var mode: Int32 {
+        switch self {
+        case .none: SSL_VERIFY_NONE
+        case .ifGiven: SSL_VERIFY_PEER
+        case .required: SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+        }
+    }
+}
+
+/// Answers the server name of a client whose identity has been chosen: with an alert if it is refused.
+private func answerServerName(
+    ssl: OpaquePointer?, alert: UnsafeMutablePointer<Int32>?, argument: UnsafeMutableRawPointer?
+) -> Int32 {
+    guard let ssl, let engine = TLSEngine.of(ssl), let refusal = engine.refusalOfServerName else { return SSL_TLSEXT_ERR_NOACK }
+    alert?.pointee = Int32(refusal.code)
+    return SSL_TLSEXT_ERR_ALERT_FATAL
 }
 
 private func isSelfIssued(_ certificate: OpaquePointer) -> Bool {

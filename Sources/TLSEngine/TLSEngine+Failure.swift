@@ -104,6 +104,10 @@ extension TLSEngine {
 
     private func unexplainedFailure(_ code: Int32) -> TLSFailure {
         let reasons = ErrorQueue.drain()
+        if let refusal = self.programRefusal { return TLSFailure(.refusedByProgram(refusal), reason: reasons.first) }
+        if self.refusalOfServerName == .unrecognizedName {
+            return TLSFailure(.serverNameNotServed(self.requestedServerName ?? ""), reason: reasons.first)
+        }
         if let refusal = self.refusal { return TLSFailure(.certificateVerificationFailed(refusal), reason: reasons.first) }
         switch code {
         case SSL_ERROR_SSL:

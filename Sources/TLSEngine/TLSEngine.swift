@@ -24,6 +24,8 @@ package final class TLSEngine {
         case waiting
         case complete
         case failed(TLSFailure)
+        /// The program has to make a decision (`pendingDecision`). There may be output to send first.
+        case deciding
     }
 
     package enum ReadProgress: Equatable {
@@ -40,8 +42,13 @@ package final class TLSEngine {
         case failed(TLSFailure)
     }
 
-    package let context: TLSContext
+    /// The context in use. A server's is chosen when the ClientHello has arrived.
+    package private(set) var context: TLSContext
     let ssl: OpaquePointer
+    /// The present policy of the server's listener, with its ticket keys; nil if the context is fixed.
+    let liveContext: LiveServerContext?
+    /// The decisions of this handshake, if it has asked for any; nil once it is complete.
+    var decisions: HandshakeDecisions?
     /// The name or address that a client expects of its server; nil if no name is checked.
     let expectedPeer: PeerName?
     let sentServerName: String?
@@ -62,7 +69,6 @@ package final class TLSEngine {
     package var ticketsKept: Int { min(self.ticketsReceived, SessionCache.ticketsPerConnection) }
 
     func countReceivedTicket() { self.ticketsReceived += 1 }
-    private var hasCounted = false
 
     // Unchecked exclusivity is sound: an engine is confined to one loop, and no access to these properties calls code that accesses them
     // again.
@@ -83,14 +89,15 @@ package final class TLSEngine {
     /// - Parameters:
     ///   - serverName: The name to send in the server name extension; nil sends none. An address is never sent (RFC 6066 §3).
     ///   - expecting: The name or address for which the certificate must be valid; nil checks none.
-    ///   - endpoint: The server's endpoint, under which its sessions are kept and resumed; nil neither keeps nor resumes one.
+    ///   - server: A text that identifies the server and the requested name, under which its sessions are kept and resumed; nil neither
+    ///     keeps nor resumes one.
     package convenience init(
         client context: TLSContext,
         serverName: String?,
         expecting peer: PeerName?,
-        at endpoint: String? = nil
+        sessionsOf server: String? = nil
     ) throws(TLSFailure) {
-        try self.init(context, serverName: serverName, expecting: peer, at: endpoint)
+        try self.init(context, live: nil, serverName: serverName, expecting: peer, sessionsOf: server)
         SSL_set_connect_state(self.ssl)
         guard let key = self.sessionKey else { return }
         if let session = context.settings.sessionCache.session(for: key, now: context.settings.now()) {
@@ -98,14 +105,21 @@ package final class TLSEngine {
         }
     }
 
-    /// Creates a server's engine.
+    /// Creates a server's engine with a fixed context.
     package convenience init(server context: TLSContext) throws(TLSFailure) {
-        try self.init(context, serverName: nil, expecting: nil, at: nil)
+        try self.init(context, live: nil, serverName: nil, expecting: nil, sessionsOf: nil)
+        SSL_set_accept_state(self.ssl)
+    }
+
+    /// Creates an engine for a server that uses the context that is present when the ClientHello has arrived.
+    package convenience init(server live: LiveServerContext) throws(TLSFailure) {
+        try self.init(live.current, live: live, serverName: nil, expecting: nil, sessionsOf: nil)
         SSL_set_accept_state(self.ssl)
     }
 
     private init(
-        _ context: TLSContext, serverName: String?, expecting peer: PeerName?, at endpoint: String?
+        _ context: TLSContext, live: LiveServerContext?, serverName: String?, expecting peer: PeerName?,
+        sessionsOf server: String?
     ) throws(TLSFailure) {
         ErrorQueue.clear()
         guard let ssl = SSL_new(context.pointer) else {
@@ -113,12 +127,14 @@ package final class TLSEngine {
         }
         self.context = context
         self.ssl = ssl
+        self.liveContext = live
         self.expectedPeer = peer
         self.sentServerName = serverName
-        self.sessionKey =
-            if let endpoint, context.settings.sessionLifetime.allowsResumption {
+        self.sessionKey  // A session would be resumed without asking the program about the server again.
+        =
+            if let server, context.settings.sessionLifetime.allowsResumption, context.settings.peerDecision == nil {
                 SessionCache.Key(
-                    configuration: context.digest, server: "\(endpoint) \(serverName ?? "")", expected: peer?.description)
+                    configuration: context.digest, server: server, expected: peer?.description)
             } else {
                 nil
             }
@@ -243,16 +259,78 @@ package final class TLSEngine {
         if result == 1 {
             self.isInHandshake = false
             self.clientHello = []
-            if !self.hasCounted {
-                self.hasCounted = true
-            }
+            self.decisions = nil
             return .complete
         }
         switch SSL_get_error(self.ssl, result) {
         case SSL_ERROR_WANT_READ: return .waiting
+        case SSL_ERROR_PENDING_CERTIFICATE, SSL_ERROR_PENDING_TICKET, SSL_ERROR_WANT_CERTIFICATE_VERIFY: return .deciding
         case let code: return .failed(self.failure(code))
         }
     }
+
+    // MARK: The context of a server
+
+    /// Chooses the context for the ClientHello, which has arrived.
+    func chooseContext() -> ssl_select_cert_result_t {
+        switch self.identityDecision {
+        case .pending: return ssl_select_cert_retry
+        case .made(let decision):
+            if case .use(let context) = decision { self.useIdentity(of: context) }
+            return ssl_select_cert_success
+        case .open: break
+        }
+        if let live = self.liveContext {
+            let current = live.current
+            if current !== self.context, !self.adopt(current) { return ssl_select_cert_error }
+        }
+        guard self.context.choosesIdentity else { return ssl_select_cert_success }
+        if let name = self.requestedServerName, let context = self.context.serverNames?.context(for: name) {
+            self.useIdentity(of: context)
+        } else if let select = self.context.settings.identitySelector {
+            self.askForIdentity(select)
+            return ssl_select_cert_retry
+        }
+        return ssl_select_cert_success
+    }
+
+    /// The server name that the client requests, normalized.
+    var requestedServerName: String? {
+        SSL_get_servername(self.ssl, TLSEXT_NAMETYPE_host_name).map { ServerNames.normalized(String(cString: $0)) }
+    }
+
+    /// Uses the certificates of another context with otherwise equal settings.
+    private func useIdentity(of context: TLSContext) {
+        guard context !== self.context, SSL_set_SSL_CTX(self.ssl, context.pointer) != nil else { return }
+        self.context = context
+    }
+
+    /// Uses another context, which became present after this connection was created.
+    ///
+    /// BoringSSL copies these settings when it creates a connection. The others it reads from the context.
+    private func adopt(_ context: TLSContext) -> Bool {
+        let settings = context.settings
+        let groups = settings.groups.map(\.rawValue)
+        // Sessions that BoringSSL keeps for clients without tickets are those of the former context. They may have been verified otherwise.
+        let sessions = context.binding == self.context.binding ? context.digest : context.digestOfChanged
+        guard SSL_set_SSL_CTX(self.ssl, context.pointer) != nil,
+            SSL_set_min_proto_version(self.ssl, settings.versions.lowerBound.rawValue) == 1,
+            SSL_set_max_proto_version(self.ssl, settings.versions.upperBound.rawValue) == 1,
+            SSL_set1_group_ids(self.ssl, groups, groups.count) == 1,
+            SSL_set_session_id_context(self.ssl, sessions, sessions.count) == 1
+        else { return false }
+        SSL_set_custom_verify(self.ssl, settings.verification.mode, verifyPeerCertificate)
+        if settings.sessionLifetime.allowsResumption {
+            SSL_clear_options(self.ssl, UInt32(SSL_OP_NO_TICKET))
+        } else {
+            SSL_set_options(self.ssl, UInt32(SSL_OP_NO_TICKET))
+        }
+        self.context = context
+        return true
+    }
+
+    /// The keys for session tickets.
+    var ticketKeys: TicketKeyRing { self.liveContext?.ticketKeys ?? self.context.ticketKeys }
 
     /// Whether the handshake resumed a session. Valid only once the handshake is complete.
     var resumption: ResumptionOutcome {

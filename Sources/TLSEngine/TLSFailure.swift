@@ -5,6 +5,10 @@ package struct TLSFailure: Error, Sendable, Equatable {
     package enum Kind: Sendable, Equatable {
         /// This side has refused the peer's certificate chain.
         case certificateVerificationFailed(CertificateRefusal)
+        /// The program has refused the peer or its ClientHello.
+        case refusedByProgram(ProgramRefusal)
+        /// The client requests a server name that this server does not serve.
+        case serverNameNotServed(String)
         /// The peer has ended the connection with a fatal alert (RFC 8446 §6.2).
         case alertReceived(AlertDescription)
         /// The peer ended the connection before the handshake was complete.
@@ -59,6 +63,8 @@ package struct AlertDescription: Sendable, Hashable, CustomStringConvertible {
     package let code: UInt8
 
     package init(code: UInt8) { self.code = code }
+
+    package static let unrecognizedName = AlertDescription(code: 112)
 
     /// Whether the alert is about the receiver's certificate or its absence: an alert about the certificate itself, `access_denied` or
     /// `certificate_required`.

@@ -48,17 +48,40 @@ extension TLSOffer {
         var reader = VectorReader(bytes)
         var values: [UInt16] = []
         while let value = reader.uint16() {
-            if value & 0x0f0f != 0x0a0a || value >> 8 != value & 0xff { values.append(value) }
+            if !value.isGREASE { values.append(value) }
         }
         return values
     }
 }
 
+extension UInt16 {
+    /// Whether a peer must ignore this value, which clients send to keep servers tolerant (RFC 8701 §2).
+    var isGREASE: Bool { self & 0x0f0f == 0x0a0a && self >> 8 == self & 0xff }
+}
+
 /// A cursor over TLS vectors, each of which is preceded by its length (RFC 8446 §3.4).
-private struct VectorReader {
+struct VectorReader {
     private var rest: ArraySlice<UInt8>
 
     init(_ bytes: ArraySlice<UInt8>) { self.rest = bytes }
+
+    /// Reads the extensions of a ClientHello without its header; empty if there are none.
+    init(extensionsOf bytes: [UInt8]) {
+        var hello = VectorReader(bytes[...])
+        let precedes = hello.take(2 + 32) != nil && hello.vector8() != nil && hello.vector16() != nil && hello.vector8() != nil
+        self.init(precedes ? hello.vector16() ?? [] : [])
+    }
+
+    /// The cipher suites of a ClientHello without its header, signals included (RFC 5746 §3.3), without those of GREASE.
+    static func cipherSuites(of bytes: [UInt8]) -> [UInt16] {
+        var hello = VectorReader(bytes[...])
+        guard hello.take(2 + 32) != nil, hello.vector8() != nil, var suites = hello.vector16().map(VectorReader.init) else {
+            return []
+        }
+        var numbers: [UInt16] = []
+        while let number = suites.uint16() { if !number.isGREASE { numbers.append(number) } }
+        return numbers
+    }
 
     mutating func take(_ count: Int) -> ArraySlice<UInt8>? {
         guard self.rest.count >= count else { return nil }

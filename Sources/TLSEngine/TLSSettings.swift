@@ -57,6 +57,12 @@ package struct TLSSettings: Sendable {
 
     package var role: Role
     package var identity: Identity?
+    /// Further identities for the same names, with keys of other kinds, in order of preference after `identity`. Of a server only.
+    package var furtherIdentities: [Identity] = []
+    /// Selects the identity for a ClientHello whose server name has none. Of a server only.
+    package var identitySelector: IdentitySelector?
+    /// Judges peers that have sent certificates, after their chain was verified.
+    package var peerDecision: PeerDecision?
     package var trust: TrustStore?
     package var verification: PeerVerification
     /// The greatest permitted depth of the trusted certificate. The peer's own certificate has depth 0.
@@ -83,6 +89,9 @@ package struct TLSSettings: Sendable {
     func now() -> UInt64 {
         self.hasOwnClock ? ManualClock.time.load(ordering: .relaxed) : UInt64(max(time(nil), 0))
     }
+
+    /// The current time in seconds since 1970.
+    package var currentTime: Int64 { Int64(clamping: self.now()) }
 
     package init(role: Role) {
         self.role = role

@@ -91,7 +91,7 @@ enum OurVerdict: Sendable, Equatable, CustomStringConvertible {
                 }
                 let problem = CertificateProblem(refusal)
                 return .refused(problem.kind, text: problem.description)
-            case .waiting:
+            case .waiting, .deciding:
                 let sent = engine.takeOutput().map { Array($0.readableBytesView) } ?? []
                 engine.receive(ByteBuffer(bytes: presenter.step(sent)))
             }

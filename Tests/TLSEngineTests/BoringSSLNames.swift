@@ -41,7 +41,9 @@ let boringSSLNames = """
     BN_set_word
     CBS_init
     CRYPTO_BUFFER_data
+    CRYPTO_BUFFER_free
     CRYPTO_BUFFER_len
+    CRYPTO_BUFFER_new
     EC_KEY_free
     EC_KEY_generate_key
     EC_KEY_new_by_curve_name
@@ -57,8 +59,14 @@ let boringSSLNames = """
     ERR_clear_error
     ERR_get_error
     ERR_reason_error_string
+    EVP_AEAD_CTX
+    EVP_AEAD_CTX_free
+    EVP_AEAD_CTX_new
+    EVP_AEAD_CTX_open
+    EVP_AEAD_CTX_seal
     EVP_DigestSign
     EVP_DigestSignInit
+    EVP_EncodeBlock
     EVP_MD_CTX_free
     EVP_MD_CTX_new
     EVP_PKEY_CTX_set_rsa_padding
@@ -77,6 +85,7 @@ let boringSSLNames = """
     EVP_PKEY_set1_EC_KEY
     EVP_PKEY_set1_RSA
     EVP_R_UNSUPPORTED_ALGORITHM
+    EVP_aead_aes_256_gcm_siv
     EVP_aes_256_cbc
     EVP_sha1
     EVP_sha256
@@ -136,6 +145,7 @@ let boringSSLNames = """
     PKCS8_R_UNSUPPORTED_KEYLENGTH
     PKCS8_R_UNSUPPORTED_KEY_DERIVATION_FUNCTION
     PKCS8_R_UNSUPPORTED_PRF
+    RAND_bytes
     RSA_F4
     RSA_PKCS1_PSS_PADDING
     RSA_PSS_SALTLEN_DIGEST
@@ -165,9 +175,15 @@ let boringSSLNames = """
     SSL_CIPHER_get_protocol_id
     SSL_CIPHER_standard_name
     SSL_CLIENT_HELLO
+    SSL_CREDENTIAL_free
+    SSL_CREDENTIAL_new_x509
+    SSL_CREDENTIAL_set1_cert_chain
+    SSL_CREDENTIAL_set1_private_key
     SSL_CTX_add1_chain_cert
+    SSL_CTX_add1_credential
     SSL_CTX_add_client_CA
     SSL_CTX_free
+    SSL_CTX_get_cert_store
     SSL_CTX_get_ciphers
     SSL_CTX_new
     SSL_CTX_sess_set_cache_size
@@ -177,9 +193,9 @@ let boringSSLNames = """
     SSL_CTX_set_alpn_select_cb
     SSL_CTX_set_cert_cb
     SSL_CTX_set_cert_store
-    SSL_CTX_set_cert_verify_callback
     SSL_CTX_set_cipher_list
     SSL_CTX_set_current_time_cb
+    SSL_CTX_set_custom_verify
     SSL_CTX_set_max_proto_version
     SSL_CTX_set_min_proto_version
     SSL_CTX_set_mode
@@ -190,13 +206,17 @@ let boringSSLNames = """
     SSL_CTX_set_session_id_context
     SSL_CTX_set_session_psk_dhe_timeout
     SSL_CTX_set_strict_cipher_list
+    SSL_CTX_set_ticket_aead_method
     SSL_CTX_set_timeout
-    SSL_CTX_set_verify
+    SSL_CTX_set_tlsext_servername_callback
     SSL_CTX_set_verify_algorithm_prefs
     SSL_CTX_use_PrivateKey
     SSL_CTX_use_certificate
+    SSL_ERROR_PENDING_CERTIFICATE
+    SSL_ERROR_PENDING_TICKET
     SSL_ERROR_SSL
     SSL_ERROR_SYSCALL
+    SSL_ERROR_WANT_CERTIFICATE_VERIFY
     SSL_ERROR_WANT_READ
     SSL_ERROR_ZERO_RETURN
     SSL_MODE_NO_AUTO_CHAIN
@@ -215,6 +235,8 @@ let boringSSLNames = """
     SSL_R_WRONG_CURVE
     SSL_R_WRONG_VERSION_NUMBER
     SSL_SESSION_free
+    SSL_SESSION_from_bytes
+    SSL_SESSION_get0_peer_certificates
     SSL_SESSION_get_timeout
     SSL_SESSION_is_resumable
     SSL_SESSION_set_timeout
@@ -233,11 +255,15 @@ let boringSSLNames = """
     SSL_SIGN_RSA_PSS_RSAE_SHA256
     SSL_SIGN_RSA_PSS_RSAE_SHA384
     SSL_SIGN_RSA_PSS_RSAE_SHA512
+    SSL_TICKET_AEAD_METHOD
     SSL_TLSEXT_ERR_ALERT_FATAL
+    SSL_TLSEXT_ERR_NOACK
     SSL_TLSEXT_ERR_OK
     SSL_VERIFY_FAIL_IF_NO_PEER_CERT
     SSL_VERIFY_NONE
     SSL_VERIFY_PEER
+    SSL_alert_from_verify_result
+    SSL_clear_options
     SSL_do_handshake
     SSL_early_callback_ctx_extension_get
     SSL_export_keying_material
@@ -265,10 +291,17 @@ let boringSSLNames = """
     SSL_pending
     SSL_read
     SSL_session_reused
+    SSL_set1_group_ids
+    SSL_set_SSL_CTX
     SSL_set_accept_state
     SSL_set_bio
     SSL_set_connect_state
+    SSL_set_custom_verify
+    SSL_set_max_proto_version
+    SSL_set_min_proto_version
+    SSL_set_options
     SSL_set_session
+    SSL_set_session_id_context
     SSL_set_shed_handshake_config
     SSL_set_tlsext_host_name
     SSL_shutdown
@@ -278,6 +311,7 @@ let boringSSLNames = """
     TLSEXT_NAMETYPE_host_name
     TLSEXT_TYPE_application_layer_protocol_negotiation
     TLSEXT_TYPE_pre_shared_key
+    TLSEXT_TYPE_server_name
     TLSEXT_TYPE_session_ticket
     TLSEXT_TYPE_signature_algorithms
     TLSEXT_TYPE_supported_groups
@@ -306,7 +340,7 @@ let boringSSLNames = """
     X509_STORE_CTX_init
     X509_STORE_CTX_new
     X509_STORE_CTX_set0_trusted_stack
-    X509_STORE_CTX_set_error
+    X509_STORE_CTX_set_default
     X509_STORE_CTX_set_ex_data
     X509_STORE_CTX_set_flags
     X509_STORE_CTX_set_verify_cb
@@ -371,6 +405,7 @@ let boringSSLNames = """
     X509_get_pathlen
     X509_get_signature_nid
     X509_get_subject_name
+    X509_parse_from_buffer
     X509_up_ref
     X509_verify
     X509_verify_cert
@@ -397,6 +432,7 @@ let boringSSLNames = """
     i2d_X509
     i2d_X509_NAME
     i2d_X509_PUBKEY
+    max_overhead
     session_id_len
     sk_CRYPTO_BUFFER_num
     sk_CRYPTO_BUFFER_value
@@ -409,6 +445,16 @@ let boringSSLNames = """
     sk_X509_num
     sk_X509_push
     sk_X509_value
+    ssl_select_cert_error
     ssl_select_cert_result_t
+    ssl_select_cert_retry
     ssl_select_cert_success
+    ssl_ticket_aead_ignore_ticket
+    ssl_ticket_aead_result_t
+    ssl_ticket_aead_retry
+    ssl_ticket_aead_success
+    ssl_verify_invalid
+    ssl_verify_ok
+    ssl_verify_result_t
+    ssl_verify_retry
     """.split(separator: "\n").map(String.init)

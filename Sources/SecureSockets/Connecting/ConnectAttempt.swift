@@ -144,9 +144,7 @@ final class ConnectAttempt: @unchecked Sendable {
         self.step = .handshake
         if let address = transport.remoteAddress { self.tried = TriedAddresses(address) }
         do {
-            let engine = try TLSEngine(
-                client: self.tls.context, for: self.host, verification: self.tls.verification, serverName: self.tls.serverName,
-                at: self.peer)
+            let engine = try TLSEngine(client: self.tls.settings, for: self.host, at: self.peer)
             let connection = Connection(transport: transport, engine: engine, options: self.options, peerName: self.peer)
             self.connection = connection
             // The deadline of the whole call applies, not one for the handshake.
@@ -248,14 +246,17 @@ struct TriedAddresses: CustomStringConvertible {
 }
 
 extension TLSEngine {
-    /// Creates a client's engine for a host: requests its name, and expects its certificate as far as `verification` requires.
+    /// Creates a client's engine for a host: requests its name, and expects its certificate as far as the settings require.
+    ///
+    /// - Parameter endpoint: The server's endpoint, whose sessions are kept and resumed; nil neither keeps nor resumes one.
     convenience init(
-        client context: TLSContext, for host: String, verification: TLSClientConfiguration.Verification, serverName: String?,
-        at endpoint: String?
+        client settings: TLSClientConfiguration.Settings, for host: String, at endpoint: String?
     ) throws(TLSFailure) {
-        let name = PeerName(serverName ?? host)
+        let name = PeerName(settings.serverName ?? host)
         let asked: String? = if case .dns(let name) = name { name } else { nil }
-        try self.init(client: context, serverName: asked, expecting: verification == .full ? name : nil, at: endpoint)
+        try self.init(
+            client: settings.context, serverName: asked, expecting: settings.verification == .full ? name : nil,
+            sessionsOf: endpoint.map { "\($0) \(asked ?? "")" })
     }
 }
 

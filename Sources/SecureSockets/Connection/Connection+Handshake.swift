@@ -22,8 +22,13 @@ extension Connection {
     }
 
     func continueHandshake() {
+        // The engine continues when the program has decided. Meanwhile nothing is read, so that a peer cannot fill its input.
+        guard self.decision == nil else { return }
         switch self.engine.handshake() {
         case .waiting: self.noteOutput()
+        case .deciding:
+            self.noteOutput()
+            self.beginDecision()
         case .complete:
             self.closing.handshakeCompleted()
             self.handshakeTimer?.cancel()
@@ -66,9 +71,35 @@ extension Connection {
         self.drop()
     }
 
+    // MARK: Decisions of the program
+
+    private func beginDecision() {
+        guard let pending = self.engine.pendingDecision else { return }
+        let address = self.remoteAddress
+        self.decision = DecisionRun(limit: self.decisionLimit, on: self.executor) {
+            await pending(remoteAddress: address)
+        } completion: { decision in
+            self.decided(decision)
+        }
+        self.updateReading()
+    }
+
+    private func decided(_ decision: HandshakeDecision) {
+        self.executor.runTick {
+            self.decision = nil
+            guard self.isHandshaking, self.established != nil else { return }
+            self.engine.decide(decision)
+            self.updateReading()
+            self.continueHandshake()
+        }
+    }
+
     func report(_ outcome: Result<Void, SecureSocketError>) {
         self.handshakeTimer?.cancel()
         self.handshakeTimer = nil
+        self.decision?.cancel()
+        self.decision = nil
+        self.decisionLimit = nil
         let established = self.established
         self.established = nil
         established?(outcome)

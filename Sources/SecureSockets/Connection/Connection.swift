@@ -30,7 +30,7 @@ final class Connection: @unchecked Sendable {
     private let peerName: String?
     /// Stored, because they are available also after the connection has gone.
     private let localAddress: SocketAddress?
-    private let remoteAddress: SocketAddress?
+    let remoteAddress: SocketAddress?
 
     // Created on request, because most connections never need them.
     var localEndpoint: SocketEndpoint? { SocketEndpoint(self.localAddress) }
@@ -66,6 +66,10 @@ final class Connection: @unchecked Sendable {
     /// Called once, with the outcome of the handshake.
     var established: ((Result<Void, SecureSocketError>) -> Void)?
     var handshakeTimer: EventLoopExecutor.Timer?
+    /// The decision of the program that the handshake waits for.
+    var decision: DecisionRun?
+    /// The bound on the number of decisions under way at the listener, until the handshake is complete.
+    var decisionLimit: DecisionLimit?
 
     /// The error that ended the peer's stream, if the machine records only that there was one.
     var readFailure: SecureSocketError?
@@ -326,7 +330,7 @@ final class Connection: @unchecked Sendable {
     func updateReading() {
         let wanted =
             switch self.closing.state {
-            case .handshaking: self.established != nil
+            case .handshaking: self.established != nil && self.decision == nil
             case .closing: true
             case .open: self.machine.wantsToRead(self.firstRequest) && !self.isPausedUntilNextRound
             case .lost, .released, .closed: false

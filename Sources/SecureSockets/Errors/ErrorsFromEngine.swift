@@ -37,6 +37,15 @@ extension SecureSocketError {
             self.init(
                 .certificateVerificationFailed, blame: .peer, step: step, "\(peer): \(problem)", advice: problem.advice,
                 certificateProblem: problem, libraryReason: reason)
+        case .refusedByProgram(let refusal):
+            self.init(
+                .rejected, blame: .peer, step: step,
+                "\(peer) was rejected (\(AlertDescription(code: refusal.alert.code))): \(refusal.reason.escapedForDisplay)")
+        case .serverNameNotServed(let name):
+            self.init(
+                .unrecognizedName, blame: .peer, step: step,
+                "\(peer) requests the server name \(name.escapedForDisplay), for which this server has no identity",
+                advice: "Add a ServerIdentity for the name, or use the default identity for unknown names")
         case .alertReceived(let alert):
             let message = FailureMessage(alert, receivedBy: role, failure.explanation)
             self.init(

@@ -78,6 +78,10 @@ public struct SecureSocketError: Error, Sendable {
 
         /// The peer's certificate was refused; see ``SecureSocketError/certificateProblem``.
         public static let certificateVerificationFailed = Code("certificateVerificationFailed")
+        /// The program rejected the peer (``PeerRule``) or its hello during the handshake.
+        public static let rejected = Code("rejected")
+        /// A client requested a server name that this server does not serve.
+        public static let unrecognizedName = Code("unrecognizedName")
         /// The peer ended the connection with a TLS alert; see ``SecureSocketError/alert``.
         public static let alertReceived = Code("alertReceived")
         /// The peer does not speak TLS, violates the protocol, or has no version, cipher suite or group in common with this side.

@@ -20,7 +20,9 @@ final class Acceptor: Sendable {
     let places: [Place]
     private let options: SocketOptions
     private let listening: ListenerOptions
-    private let tls: TLSServerConfiguration
+    /// The present TLS policy.
+    let policy: LiveServerContext
+    private let decisions: DecisionLimit
     private let state: Mutex<State>
 
     fileprivate struct State {
@@ -63,7 +65,8 @@ final class Acceptor: Sendable {
         logger: Logger
     ) {
         self.places = loops.map { Place(loop: $0, lane: ServingLane(on: EventLoopExecutor.of($0))) }
-        self.tls = tls
+        self.policy = LiveServerContext(tls.context, ticketKeys: (listening.ticketKeys ?? TicketKeys()).ring)
+        self.decisions = DecisionLimit(listening.maximumDecisions)
         self.options = options
         self.listening = listening
         var limits = AcceptMachine.Limits(handshakes: listening.maximumHandshakes, lingering: listening.maximumLingering)
@@ -222,11 +225,12 @@ final class Acceptor: Sendable {
     /// Creates the connection over an admitted transport. Called on the transport's loop. The handshake begins when the transport reports
     /// `transportBegan`.
     func makeConnection(place: Int, over transport: any Transport) -> Connection? {
-        guard let engine = try? TLSEngine(server: self.tls.context) else {
+        guard let engine = try? TLSEngine(server: self.policy) else {
             self.notTaken(place: place)
             return nil
         }
         let connection = Connection(transport: transport, engine: engine, options: self.options)
+        connection.decisionLimit = self.decisions
         let now = NIODeadline.now()
         let (arrival, work) = self.state.withLock { state in
             state.arrived(connection, place, now)
@@ -294,7 +298,7 @@ final class Acceptor: Sendable {
 
     private func refusalOfAccept(_ timeout: Duration?) -> SecureSocketError? {
         if self.state.withLock({ $0.machine.isClosed }) { return .listenerClosed }
-        if self.tls.context.settings.identity?.hasCertificate != true {
+        if self.policy.current.settings.identity?.hasCertificate != true {
             return SecureSocketError(
                 .identityMissing, blame: .configuration, step: .accepting, "this listener has no certificate",
                 advice: "Give the server an identity")

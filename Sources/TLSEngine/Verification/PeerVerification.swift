@@ -1,33 +1,71 @@
 internal import CNIOBoringSSL
 
-/// Verifies the peer's chain in place of BoringSSL's default, which calls this during the handshake, at most once per connection.
+/// Verifies the peer's chain in place of BoringSSL's default, and asks the program if it decides about peers. BoringSSL calls this during
+/// the handshake, again after each wait for a decision.
 ///
 /// BoringSSL verifies one chain, in the order trust, purpose, name, dates and constraints, and does not keep which certificate was at
-/// fault. Here every chain that can be built from the certificates sent and trusted is tried (`AlternativePaths`), a good chain must also follow
-/// the rules that BoringSSL does not have (`ChainRules`), and a refusal gives the reason that applies to the chain.
-func verifyPeerCertificate(store: OpaquePointer?, argument: UnsafeMutableRawPointer?) -> Int32 {
-    guard
-        let store,
-        let ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()),
-        // The engine owns the connection that calls, so it is alive.
-        let engine = TLSEngine.of(OpaquePointer(ssl))
-    else { return 0 }
-    if engine.context.settings.verification == .none { return 1 }
-    defer { ErrorQueue.clear() }
-    switch PeerVerification(store: store, ssl: ssl, engine: engine).run() {
-    case .success(let chain):
-        X509_STORE_CTX_set_error(store, X509_V_OK)
-        engine.verifiedChainLength = chain.count
-        limitSession(of: ssl, to: chain, now: engine.context.settings.now())
-        return 1
-    case .failure(let refusal):
-        X509_STORE_CTX_set_error(store, refusal.refusal.code)
-        engine.refusal = refusal.refusal
-        return 0
+/// fault. Here every chain that can be built from the certificates sent and trusted is tried (`AlternativePaths`), a good chain must also
+/// follow the rules that BoringSSL does not have (`ChainRules`), and a refusal gives the reason that applies to the chain.
+func verifyPeerCertificate(ssl: OpaquePointer?, alert: UnsafeMutablePointer<UInt8>?) -> ssl_verify_result_t {
+    guard let ssl, let engine = TLSEngine.of(ssl) else { return ssl_verify_invalid }
+    switch engine.peerDecision {
+    case .open: break
+    case .pending: return ssl_verify_retry
+    case .made(.refuse(let refusal)):
+        alert?.pointee = refusal.alert.code
+        return ssl_verify_invalid
+    case .made: return ssl_verify_ok
+    }
+    let decides = engine.context.settings.peerDecision != nil
+    let verifies = engine.context.settings.verification != .none
+    guard verifies || decides else { return ssl_verify_ok }
+    let sent = SSL_get_peer_full_cert_chain(ssl)
+    var verified: [OpaquePointer] = []
+    if verifies {
+        switch engine.verify(sent) {
+        case .success(let chain):
+            verified = chain
+            engine.verifiedChainLength = chain.count
+            limitSession(of: ssl, to: chain, now: engine.context.settings.now())
+        case .failure(let failure):
+            engine.refusal = failure.refusal
+            alert?.pointee = UInt8(truncatingIfNeeded: SSL_alert_from_verify_result(Int(failure.refusal.code)))
+            return ssl_verify_invalid
+        }
+    }
+    guard decides else { return ssl_verify_ok }
+    engine.askAboutPeer(sent: certificates(of: sent), verified: verified, isResumption: false)
+    return ssl_verify_retry
+}
+
+/// Returns the certificates of BoringSSL's list, which keeps the references.
+func certificates(of stack: OpaquePointer?) -> [OpaquePointer] {
+    (0..<(stack.map { sk_X509_num($0) } ?? 0)).compactMap { sk_X509_value(stack, $0) }
+}
+
+extension TLSEngine {
+    /// Verifies a peer's certificates, its own first, under the settings of this engine's context. Returns the chain to the trusted root.
+    func verify(_ sent: OpaquePointer?) -> PeerVerification.Verdict {
+        defer { ErrorQueue.clear() }
+        // Made only when it is needed, because it decodes the certificate.
+        func outOfMemory() -> PeerVerification.Verdict {
+            let leaf = sent.flatMap { sk_X509_value($0, 0) }
+            return .failure(.init(refusal: CertificateRefusal(CertificateRefusal.outOfMemory, depth: 0, of: leaf)))
+        }
+        guard let sent, let leaf = sk_X509_value(sent, 0), let context = X509_STORE_CTX_new() else { return outOfMemory() }
+        defer { X509_STORE_CTX_free(context) }
+        guard
+            X509_STORE_CTX_init(context, SSL_CTX_get_cert_store(self.context.pointer), leaf, sent) == 1,
+            X509_STORE_CTX_set_ex_data(
+                context, SSL_get_ex_data_X509_STORE_CTX_idx(), UnsafeMutableRawPointer(self.ssl)) == 1,
+            X509_STORE_CTX_set_default(context, self.context.settings.role == .server ? "ssl_client" : "ssl_server") == 1,
+            X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(context), SSL_get0_param(self.ssl)) == 1
+        else { return outOfMemory() }
+        return PeerVerification(store: context, ssl: UnsafeMutableRawPointer(self.ssl), engine: self).run()
     }
 }
 
-private struct PeerVerification {
+struct PeerVerification {
     struct Failure: Error {
         let refusal: CertificateRefusal
     }
@@ -35,9 +73,9 @@ private struct PeerVerification {
     typealias Verdict = Result<[OpaquePointer], Failure>
 
     /// BoringSSL's verification context, set up with all certificates sent and trusted.
-    let store: OpaquePointer
-    let ssl: UnsafeMutableRawPointer
-    let engine: TLSEngine
+    private let store: OpaquePointer
+    private let ssl: UnsafeMutableRawPointer
+    private let engine: TLSEngine
 
     init(store: OpaquePointer, ssl: UnsafeMutableRawPointer, engine: TLSEngine) {
         self.store = store
@@ -224,8 +262,8 @@ private func tolerateUnknownConstraints(isGood: Int32, context: OpaquePointer?) 
 }
 
 /// Limits a session to the validity of the verified chain, because resumption verifies nothing.
-private func limitSession(of ssl: UnsafeMutableRawPointer, to chain: [OpaquePointer], now: UInt64) {
-    guard let session = SSL_get_session(OpaquePointer(ssl)) else { return }
+private func limitSession(of ssl: OpaquePointer, to chain: [OpaquePointer], now: UInt64) {
+    guard let session = SSL_get_session(ssl) else { return }
     var seconds = UInt64(SSL_SESSION_get_timeout(session))
     for certificate in chain {
         var end: Int64 = 0

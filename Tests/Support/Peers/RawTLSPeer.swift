@@ -26,7 +26,7 @@ package struct RawTLSPeer {
             switch progress {
             case .complete: return
             case .failed(let failure): throw failure
-            case .waiting: try Self.takeInput(of: socket, into: engine)
+            case .waiting, .deciding: try Self.takeInput(of: socket, into: engine)
             }
         }
     }

@@ -49,7 +49,8 @@ import Testing
             _ client: TLSContext, _ server: TLSContext, at endpoint: String = "there:443", as name: String = "localhost"
         ) throws -> EnginePair {
             let pair = EnginePair(
-                client: try TLSEngine(client: client, serverName: name, expecting: PeerName(name), at: endpoint),
+                client: try TLSEngine(
+                    client: client, serverName: name, expecting: PeerName(name), sessionsOf: "\(endpoint) \(name)"),
                 server: try TLSEngine(server: server))
             pair.shakeHands()
             return pair
@@ -199,7 +200,8 @@ import Testing
         var settings = try world.settings(.server, .library)
         settings.ticketsGiven = 16
         let generous = try TLSEngine(server: TLSContext(settings))
-        let visitor = try TLSEngine(client: client, serverName: "localhost", expecting: PeerName("localhost"), at: "there:4")
+        let visitor = try TLSEngine(
+            client: client, serverName: "localhost", expecting: PeerName("localhost"), sessionsOf: "there:4")
         let pair = EnginePair(client: visitor, server: generous)
         pair.shakeHands()
         try generous.write("hello")

@@ -50,6 +50,35 @@ final class EnginePair {
         }
     }
 
+    /// Runs both handshakes until neither has anything to say, and makes the decisions that they wait for.
+    func shakeHandsDeciding() async {
+        self.clientProgress = self.client.handshake()
+        while true {
+            self.clientProgress = await Self.decided(self.client, self.clientProgress)
+            self.serverProgress = await Self.decided(self.server, self.serverProgress)
+            let toServer = self.client.takeOutput()
+            let toClient = self.server.takeOutput()
+            if toServer == nil, toClient == nil { return }
+            if let toServer { self.server.receive(toServer) }
+            if self.serverProgress == .waiting { self.serverProgress = self.server.handshake() }
+            if let toClient { self.client.receive(toClient) }
+            if self.clientProgress == .waiting { self.clientProgress = self.client.handshake() }
+        }
+    }
+
+    private static func decided(
+        _ engine: TLSEngine, _ progress: TLSEngine.HandshakeProgress
+    ) async -> TLSEngine.HandshakeProgress {
+        var progress = progress
+        while progress == .deciding, let pending = engine.pendingDecision {
+            // As long as the program has not decided, the engine waits.
+            #expect(engine.handshake() == .deciding)
+            engine.decide(await pending(remoteAddress: nil))
+            progress = engine.handshake()
+        }
+        return progress
+    }
+
     /// Moves what `sender` has to send to `receiver`; what that makes of it, in the pieces in which it came.
     func move(
         from sender: TLSEngine, to receiver: TLSEngine, ends: Bool = false

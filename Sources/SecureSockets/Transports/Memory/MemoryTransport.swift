@@ -221,8 +221,7 @@ extension SecureSocket {
         MemoryTransport.join(ends.0, ends.1)
         let sides: (Connection, Connection)
         do {
-            let clientEngine = try TLSEngine(
-                client: client.context, for: host, verification: client.verification, serverName: client.serverName, at: nil)
+            let clientEngine = try TLSEngine(client: client.settings, for: host, at: nil)
             let serverEngine = try TLSEngine(server: server.context)
             sides = (
                 Connection(transport: ends.0, engine: clientEngine, options: options, peerName: "\(host) (in memory)"),

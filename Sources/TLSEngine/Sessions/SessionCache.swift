@@ -108,7 +108,8 @@ func keepNewSession(ssl: OpaquePointer?, session: OpaquePointer?) -> Int32 {
     return 1
 }
 
-/// Records whether the client offers a session, before the server has chosen anything.
+/// Records whether the client offers a session, before the server has chosen anything, and chooses the server's context. BoringSSL calls
+/// this again after each wait for a decision.
 func selectCertificateCallback(
     hello: UnsafePointer<SSL_CLIENT_HELLO>?
 ) -> ssl_select_cert_result_t {
@@ -125,7 +126,7 @@ func selectCertificateCallback(
         length(of: TLSEXT_TYPE_pre_shared_key) > 0 || length(of: TLSEXT_TYPE_session_ticket) > 0
         || (hello.pointee.session_id_len > 0 && !speaksTLS13)
     engine.clientHello = Array(UnsafeBufferPointer(start: hello.pointee.client_hello, count: hello.pointee.client_hello_len))
-    return ssl_select_cert_success
+    return engine.chooseContext()
 }
 
 /// A clock that moves only when it is set, so that tests need not wait for a session to expire.

@@ -1,0 +1,161 @@
+import TLSEngine
+
+/// A rule that admits or rejects a peer during the handshake, after its certificate chain was verified.
+///
+/// ```swift
+/// let clients = TLSServerConfiguration.ClientAuthentication.required(
+///     trust: try .only("clients-ca.pem"),
+///     allow: PeerRule { peer in
+///         guard try await directory.isActive(peer.certificate.uris) else { throw TLSRejection("the account is closed") }
+///     })
+/// ```
+///
+/// The handshake waits for the rule, for at most its own time limit. A rule runs as a task of its own, which is cancelled when the
+/// handshake ends. If it throws, the handshake fails: the peer receives the alert of a ``TLSRejection``, or `access_denied` for any other
+/// error, and this side's error has the code `rejected` with the reason. A server runs the rule also for a client that resumes a session; if
+/// the rule rejects it, a full handshake follows. A client with a rule does not resume sessions.
+public struct PeerRule: Sendable {
+    let decide: @Sendable (VerifiedPeer) async throws -> Void
+
+    /// Creates a rule.
+    ///
+    /// - Parameter decide: A function that throws to reject the peer.
+    public init(_ decide: @escaping @Sendable (VerifiedPeer) async throws -> Void) {
+        self.decide = decide
+    }
+
+    /// Admits a peer whose certificate is an X.509-SVID of a SPIFFE trust domain: it has exactly one URI, a SPIFFE ID of the domain
+    /// (SPIFFE X509-SVID §2).
+    ///
+    /// - Parameters:
+    ///   - trustDomain: The trust domain, for example `example.org`.
+    ///   - paths: The permitted paths, for example `/billing/api`. A path that ends in `/*` permits all paths below it. Empty permits every
+    ///     path. Default: empty.
+    public static func spiffe(trustDomain: String, paths: [String] = []) -> PeerRule {
+        PeerRule { peer in
+            let uris = peer.certificate.uris
+            guard let uri = uris.first, uris.count == 1, let id = SPIFFEID(uri) else {
+                throw TLSRejection("the certificate \"\(peer.certificate.subject)\" has no SPIFFE ID, or other URIs beside it")
+            }
+            guard id.trustDomain == trustDomain.lowercased() else {
+                throw TLSRejection("\(uri) is not of the trust domain \(trustDomain)")
+            }
+            guard paths.isEmpty || paths.contains(where: id.hasPath) else {
+                throw TLSRejection("\(uri) is none of the permitted paths")
+            }
+        }
+    }
+
+    /// Admits a peer whose certificate has one of these DNS names. They are compared without regard to case, and wildcards of the certificate
+    /// are not expanded.
+    public static func dnsName(in names: Set<String>) -> PeerRule {
+        let names = Set(names.map(ServerNames.normalized))
+        return PeerRule { peer in
+            guard peer.certificate.dnsNames.contains(where: { names.contains(ServerNames.normalized($0)) }) else {
+                throw TLSRejection("none of the certificate's DNS names \(peer.certificate.dnsNames) is permitted")
+            }
+        }
+    }
+
+    /// Admits a peer whose certificate has one of these e-mail addresses. The domain is compared without regard to case (RFC 5280 §7.5).
+    public static func emailAddress(in addresses: Set<String>) -> PeerRule {
+        let addresses = Set(addresses.map(normalizedEmailAddress))
+        return PeerRule { peer in
+            guard peer.certificate.emailAddresses.contains(where: { addresses.contains(normalizedEmailAddress($0)) }) else {
+                throw TLSRejection("none of the certificate's e-mail addresses \(peer.certificate.emailAddresses) is permitted")
+            }
+        }
+    }
+
+    /// Admits a peer if a certificate of its verified chain has one of two public keys (RFC 7469 §2.6). If nothing is verified, the key must
+    /// be that of the peer's own certificate.
+    ///
+    /// - Parameters:
+    ///   - pin: The SHA-256 digest of a `SubjectPublicKeyInfo`, in base64, as of ``TLSCertificate/publicKeyPin``.
+    ///   - backup: The pin of a key that is kept elsewhere, for the day on which the first one is lost.
+    public static func publicKey(pin: String, backup: String) -> PeerRule {
+        PeerRule { peer in
+            let chain = peer.verifiedChain.isEmpty ? [peer.certificate] : peer.verifiedChain
+            guard chain.contains(where: { [pin, backup].contains($0.publicKeyPin) }) else {
+                throw TLSRejection("no certificate of the chain has a pinned public key")
+            }
+        }
+    }
+
+    /// Admits a peer that all rules admit. They run one after another.
+    public static func all(_ rules: PeerRule...) -> PeerRule {
+        PeerRule { peer in for rule in rules { try await rule.decide(peer) } }
+    }
+
+    /// Admits a peer that one of the rules admits. They run one after another. If none admits it, the last error applies.
+    public static func any(_ rules: PeerRule...) -> PeerRule {
+        PeerRule { peer in
+            var failure: any Error = TLSRejection("there is no rule")
+            for rule in rules {
+                do {
+                    return try await rule.decide(peer)
+                } catch {
+                    failure = error
+                }
+            }
+            throw failure
+        }
+    }
+}
+
+extension PeerRule {
+    /// The rule in the engine's terms.
+    var decision: PeerDecision {
+        let decide = self.decide
+        return { evidence, address in
+            guard let peer = VerifiedPeer(evidence, at: address) else {
+                return .refuse(ProgramRefusal(TLSRejection("no certificate")))
+            }
+            do {
+                try await decide(peer)
+                return .accept
+            } catch {
+                return .refuse(ProgramRefusal(error))
+            }
+        }
+    }
+}
+
+extension ProgramRefusal {
+    /// - Parameter alert: The alert for errors that have none.
+    init(_ error: any Error, alert: TLSAlert = .accessDenied) {
+        if let rejection = error as? TLSRejection {
+            self.init(alert: AlertDescription(code: rejection.alert.codePoint), reason: rejection.reason)
+        } else {
+            self.init(alert: AlertDescription(code: alert.codePoint), reason: "\(error)")
+        }
+    }
+}
+
+/// A SPIFFE ID: `spiffe://trust-domain/path`, without port, query and fragment (SPIFFE-ID §2).
+private struct SPIFFEID {
+    let trustDomain: String
+    /// Empty or beginning with a slash.
+    let path: String
+
+    init?(_ uri: String) {
+        let scheme = "spiffe://"
+        guard uri.lowercased().hasPrefix(scheme) else { return nil }
+        let rest = uri.dropFirst(scheme.count)
+        let domain = rest.prefix { $0 != "/" }
+        guard !domain.isEmpty, !rest.contains(where: { "?#@:".contains($0) }) else { return nil }
+        self.trustDomain = domain.lowercased()
+        self.path = String(rest.dropFirst(domain.count))
+        let segments = self.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        if segments.contains(where: { ["", ".", ".."].contains($0) }) { return nil }
+    }
+
+    func hasPath(_ permitted: String) -> Bool {
+        permitted.hasSuffix("/*") ? self.path.hasPrefix(permitted.dropLast()) : self.path == permitted
+    }
+}
+
+private func normalizedEmailAddress(_ address: String) -> String {
+    guard let at = address.lastIndex(of: "@") else { return address }
+    return address[..<at] + address[at...].lowercased()
+}

@@ -1,0 +1,44 @@
+import NIOCore
+import TLSEngine
+
+/// A peer whose certificate chain has been verified, as a ``PeerRule`` sees it during the handshake.
+public struct VerifiedPeer: Sendable {
+    /// The peer's own certificate.
+    public let certificate: TLSCertificate
+    /// The certificates that the peer sent, its own first.
+    public let certificates: [TLSCertificate]
+    /// The verified chain, from the peer's certificate to the trusted root. Empty if the configuration verifies nothing
+    /// (``TLSClientConfiguration/Verification/dangerouslyNone``).
+    public let verifiedChain: [TLSCertificate]
+    /// The client's hello; nil if the peer is a server.
+    public let clientHello: ClientHello?
+    /// The peer's address; nil if the connection has none.
+    public let remoteEndpoint: SocketEndpoint?
+    /// Whether the peer resumes a session instead of proving that it has the certificate's key again.
+    public let isResumption: Bool
+
+    /// Creates a peer, for tests of rules.
+    ///
+    /// - Parameters:
+    ///   - certificate: The peer's own certificate.
+    ///   - issuers: The rest of the verified chain, up to the root.
+    public init(certificate: TLSCertificate, issuers: [TLSCertificate] = []) {
+        self.certificate = certificate
+        self.certificates = [certificate] + issuers
+        self.verifiedChain = [certificate] + issuers
+        self.clientHello = nil
+        self.remoteEndpoint = nil
+        self.isResumption = false
+    }
+
+    /// nil if the peer sent no certificate.
+    init?(_ evidence: PeerEvidence, at address: SocketAddress?) {
+        guard let own = evidence.certificates.first else { return nil }
+        self.certificate = TLSCertificate(own)
+        self.certificates = evidence.certificates.map(TLSCertificate.init)
+        self.verifiedChain = evidence.verifiedChain.map(TLSCertificate.init)
+        self.clientHello = evidence.clientHello.map { ClientHello($0, from: address) }
+        self.remoteEndpoint = SocketEndpoint(address)
+        self.isResumption = evidence.isResumption
+    }
+}

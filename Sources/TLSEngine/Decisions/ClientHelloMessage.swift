@@ -1,0 +1,90 @@
+internal import CNIOBoringSSL
+
+/// A ClientHello (RFC 8446 §4.1.2), decoded as far as it can be.
+package struct ClientHelloMessage: Sendable, Hashable {
+    /// The message without its header.
+    package let bytes: [UInt8]
+    /// The requested server name (RFC 6066 §3), in lower case and without a trailing dot; nil if there is none.
+    package let serverName: String?
+    package let offer: TLSOffer
+    /// The numbers of all cipher suites in their order, signals included, without those of GREASE (RFC 8701).
+    package let cipherSuites: [UInt16]
+    /// The numbers of the extensions in their order, without those of GREASE (RFC 8701).
+    package let extensions: [UInt16]
+
+    package init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+        self.offer = TLSOffer(clientHello: bytes)
+        var serverName: String?
+        var types: [UInt16] = []
+        var extensions = VectorReader(extensionsOf: bytes)
+        while let type = extensions.uint16(), let content = extensions.vector16() {
+            if !type.isGREASE { types.append(type) }
+            if Int32(type) == TLSEXT_TYPE_server_name { serverName = Self.hostName(in: content) }
+        }
+        self.extensions = types
+        self.cipherSuites = VectorReader.cipherSuites(of: bytes)
+        self.serverName = serverName
+    }
+
+    private static func hostName(in content: ArraySlice<UInt8>) -> String? {
+        var content = VectorReader(content)
+        var names = VectorReader(content.vector16() ?? [])
+        while let type = names.take(1)?.first, let name = names.vector16() {
+            if Int32(type) == TLSEXT_NAMETYPE_host_name { return ServerNames.normalized(String(decoding: name, as: UTF8.self)) }
+        }
+        return nil
+    }
+
+    /// A digest of what the client offers, apart from names and keys, in the form of JA4 (`t13d1516h2_8daaf6152771_e5627efa2ab1`): clients
+    /// with the same TLS library and settings have the same fingerprint.
+    package var fingerprint: String {
+        func twoDigits(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(min(number, 99))" }
+        let version =
+            switch self.offer.versions.max() {
+            case 0x0304: "13"
+            case 0x0303: "12"
+            case 0x0302: "11"
+            case 0x0301: "10"
+            default: "00"
+            }
+        let protocolName = self.offer.applicationProtocols.first.map { name in
+            let ends = [name.utf8.first, name.utf8.last].compactMap { $0 }
+            let isReadable = ends.allSatisfy { byte in
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                    || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+            }
+            if isReadable { return String(decoding: ends, as: UTF8.self) }
+            let digits = ends.map(hexadecimal)
+            return "\(digits.first?.first ?? "0")\(digits.last?.last ?? "0")"
+        }
+        let suites = self.cipherSuites
+        let counts = twoDigits(suites.count) + twoDigits(self.extensions.count)
+        let start = "t\(version)\(self.serverName == nil ? "i" : "d")\(counts)\(protocolName ?? "00")"
+        let listed = self.extensions.filter {
+            Int32($0) != TLSEXT_TYPE_server_name && Int32($0) != TLSEXT_TYPE_application_layer_protocol_negotiation
+        }
+        let signatures = self.offer.signatureAlgorithms.map(hexadecimal).joined(separator: ",")
+        let rest = listed.sorted().map(hexadecimal).joined(separator: ",") + (signatures.isEmpty ? "" : "_" + signatures)
+        return "\(start)_\(shortDigest(suites.sorted().map(hexadecimal).joined(separator: ",")))_\(shortDigest(rest))"
+    }
+}
+
+private func hexadecimal(_ number: UInt16) -> String {
+    let digits = String(number, radix: 16)
+    return String(repeating: "0", count: 4 - digits.count) + digits
+}
+
+private func hexadecimal(_ byte: UInt8) -> String {
+    let digits = String(byte, radix: 16)
+    return digits.count == 1 ? "0" + digits : digits
+}
+
+/// The first 12 hexadecimal digits of the SHA-256 digest.
+private func shortDigest(_ text: String) -> String {
+    guard !text.isEmpty else { return "000000000000" }
+    let bytes = Array(text.utf8)
+    var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
+    SHA256(bytes, bytes.count, &digest)
+    return digest.prefix(6).map(hexadecimal).joined()
+}

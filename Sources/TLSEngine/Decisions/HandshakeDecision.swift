@@ -1,0 +1,146 @@
+package import NIOCore
+
+/// A decision of the program that a handshake waits for.
+package enum HandshakeDecision: Sendable {
+    /// The server appears with the identity of this context.
+    case use(TLSContext)
+    /// The server has no identity for this ClientHello.
+    case notServed
+    /// The peer is accepted.
+    case accept
+    /// The handshake ends with an alert.
+    case refuse(ProgramRefusal)
+}
+
+/// A refusal by the program: the alert for the peer, and the reason, which stays on this side.
+package struct ProgramRefusal: Sendable, Hashable {
+    package let alert: AlertDescription
+    package let reason: String
+
+    package init(alert: AlertDescription, reason: String) {
+        self.alert = alert
+        self.reason = reason
+    }
+}
+
+/// Selects the identity for a ClientHello.
+package typealias IdentitySelector = @Sendable (ClientHelloMessage, SocketAddress?) async -> HandshakeDecision
+
+/// Judges a peer whose chain is good.
+package typealias PeerDecision = @Sendable (PeerEvidence, SocketAddress?) async -> HandshakeDecision
+
+/// What the program learns about a peer before it decides.
+package struct PeerEvidence: Sendable {
+    /// The certificates that the peer sent, its own first.
+    package let certificates: [DecodedCertificate]
+    /// The verified chain, from the peer's certificate to the trusted root; empty if nothing is verified.
+    package let verifiedChain: [DecodedCertificate]
+    /// The client's hello, for a server.
+    package let clientHello: ClientHelloMessage?
+    /// Whether the peer offers to resume a session, whose certificates these are.
+    package let isResumption: Bool
+}
+
+/// A decision that a handshake waits for, to be made outside the engine.
+package struct PendingDecision: Sendable {
+    fileprivate enum Subject { case identity, peer }
+
+    fileprivate let subject: Subject
+    private let make: @Sendable (SocketAddress?) async -> HandshakeDecision
+
+    fileprivate init(_ subject: Subject, _ make: @escaping @Sendable (SocketAddress?) async -> HandshakeDecision) {
+        self.subject = subject
+        self.make = make
+    }
+
+    /// Makes the decision.
+    ///
+    /// - Parameter remoteAddress: The peer's address, if it has one.
+    package func callAsFunction(remoteAddress: SocketAddress?) async -> HandshakeDecision { await self.make(remoteAddress) }
+}
+
+/// The decisions of one handshake. It exists only in an engine whose handshake has asked for one.
+///
+///     state      BoringSSL's callback      `decide`
+///     open       asks: pending             ignored
+///     pending    waits                     made
+///     made       continues or refuses      ignored
+///
+/// A client that is refused when it offers a session gets a full handshake, in which the program decides again.
+final class HandshakeDecisions {
+    enum State {
+        case open
+        case pending(PendingDecision)
+        case made(HandshakeDecision)
+    }
+
+    var identity = State.open
+    var peer = State.open
+}
+
+extension TLSEngine {
+    var identityDecision: HandshakeDecisions.State { self.decisions?.identity ?? .open }
+    var peerDecision: HandshakeDecisions.State { self.decisions?.peer ?? .open }
+
+    /// The decision that the handshake waits for.
+    package var pendingDecision: PendingDecision? {
+        if case .pending(let decision) = self.identityDecision { return decision }
+        if case .pending(let decision) = self.peerDecision { return decision }
+        return nil
+    }
+
+    /// Takes the outcome of the pending decision. `handshake` then continues.
+    package func decide(_ decision: HandshakeDecision) {
+        guard let pending = self.pendingDecision, let decisions = self.decisions else { return }
+        switch pending.subject {
+        case .identity: decisions.identity = .made(decision)
+        case .peer: decisions.peer = .made(decision)
+        }
+    }
+
+    func askForIdentity(_ select: @escaping IdentitySelector) {
+        let hello = ClientHelloMessage(self.clientHello)
+        self.makeDecisions().identity = .pending(PendingDecision(.identity) { await select(hello, $0) })
+    }
+
+    /// - Parameters:
+    ///   - sent: The peer's certificates, its own first. The list is not empty.
+    ///   - verified: The verified chain; empty if nothing is verified.
+    func askAboutPeer(sent: [OpaquePointer], verified: [OpaquePointer], isResumption: Bool) {
+        guard let decide = self.context.settings.peerDecision else { return }
+        let evidence = PeerEvidence(
+            certificates: sent.map { DecodedCertificate(borrowing: $0) },
+            verifiedChain: verified.map { DecodedCertificate(borrowing: $0) },
+            clientHello: self.clientHello.isEmpty ? nil : ClientHelloMessage(self.clientHello), isResumption: isResumption)
+        self.makeDecisions().peer = .pending(PendingDecision(.peer) { await decide(evidence, $0) })
+    }
+
+    private func makeDecisions() -> HandshakeDecisions {
+        if let decisions = self.decisions { return decisions }
+        let decisions = HandshakeDecisions()
+        self.decisions = decisions
+        return decisions
+    }
+
+    /// The refusal that ends the handshake, if the program has made one.
+    var programRefusal: ProgramRefusal? {
+        if case .made(.refuse(let refusal)) = self.identityDecision { return refusal }
+        if case .made(.refuse(let refusal)) = self.peerDecision { return refusal }
+        return nil
+    }
+
+    /// The alert that refuses the requested server name or the ClientHello; nil if it is served.
+    var refusalOfServerName: AlertDescription? {
+        switch self.identityDecision {
+        case .made(.refuse(let refusal)): return refusal.alert
+        case .made(.use): return nil
+        case .made, .pending, .open: return self.isServerNameRefused ? .unrecognizedName : nil
+        }
+    }
+
+    /// Whether the client requests a name that this server does not serve.
+    private var isServerNameRefused: Bool {
+        guard let names = self.context.serverNames, names.refusesOthers, let name = self.requestedServerName else { return false }
+        return names.context(for: name) == nil
+    }
+}

@@ -1,0 +1,29 @@
+import Synchronization
+
+/// The present context of a listener, which can be replaced, and its ticket keys, which remain.
+package final class LiveServerContext: Sendable {
+    private struct State {
+        var context: TLSContext
+        var generation: Int
+    }
+
+    private let state: Mutex<State>
+    package let ticketKeys: TicketKeyRing
+
+    package init(_ context: TLSContext, ticketKeys: TicketKeyRing) {
+        self.state = Mutex(State(context: context, generation: 1))
+        self.ticketKeys = ticketKeys
+    }
+
+    package var current: TLSContext { self.state.withLock { $0.context } }
+
+    /// The number of contexts so far: 1 before the first replacement.
+    package var generation: Int { self.state.withLock { $0.generation } }
+
+    package func replace(with context: TLSContext) {
+        self.state.withLock { state in
+            state.context = context
+            state.generation += 1
+        }
+    }
+}

@@ -1,0 +1,113 @@
+internal import CNIOBoringSSL
+
+/// The functions with which BoringSSL seals and opens a server's tickets.
+enum TicketSealing {
+    /// Created once per process and never freed. Sharing it is sound because it is never changed after its creation.
+    nonisolated(unsafe) static let method: UnsafePointer<SSL_TICKET_AEAD_METHOD> = {
+        let method = UnsafeMutablePointer<SSL_TICKET_AEAD_METHOD>.allocate(capacity: 1)
+        method.initialize(
+            to: SSL_TICKET_AEAD_METHOD(max_overhead: { _ in TicketKey.overhead }, seal: sealTicket, open: openTicket))
+        return UnsafePointer(method)
+    }()
+}
+
+/// Seals a session. Without a key, no ticket is issued.
+private func sealTicket(
+    ssl: OpaquePointer?, out: UnsafeMutablePointer<UInt8>?, outLength: UnsafeMutablePointer<Int>?, maximum: Int,
+    session: UnsafePointer<UInt8>?, length: Int
+) -> Int32 {
+    outLength?.pointee = 0
+    guard let ssl, let out, let session, let engine = TLSEngine.of(ssl),
+        let key = engine.ticketKeys.sealingKey(now: engine.context.settings.now())
+    else { return 1 }
+    let sealed = key.seal(
+        UnsafeBufferPointer(start: session, count: length), binding: engine.context.binding,
+        into: UnsafeMutableBufferPointer(start: out, count: maximum))
+    outLength?.pointee = sealed ?? 0
+    return 1
+}
+
+/// Opens a ticket. BoringSSL then checks lifetime, version, cipher suite and the context's digest. A ticket that was issued under other
+/// rules for clients, or that the program has to decide about, is accepted only if its certificates are accepted now.
+private func openTicket(
+    ssl: OpaquePointer?, out: UnsafeMutablePointer<UInt8>?, outLength: UnsafeMutablePointer<Int>?, maximum: Int,
+    ticket: UnsafePointer<UInt8>?, length: Int
+) -> ssl_ticket_aead_result_t {
+    let ticket = UnsafeBufferPointer(start: ticket, count: length)
+    guard let ssl, let out, let engine = TLSEngine.of(ssl), let header = TicketKey.header(of: ticket),
+        let key = engine.ticketKeys.openingKey(header.id, now: engine.context.settings.now()),
+        let count = key.open(ticket, into: UnsafeMutableBufferPointer(start: out, count: maximum))
+    else {
+        ErrorQueue.clear()
+        return ssl_ticket_aead_ignore_ticket
+    }
+    outLength?.pointee = count
+    let decides = engine.context.settings.peerDecision != nil
+    guard decides || header.binding != engine.context.binding else { return ssl_ticket_aead_success }
+    return engine.judgeSession(UnsafeBufferPointer(start: out, count: count), verifies: header.binding != engine.context.binding)
+}
+
+extension TLSEngine {
+    /// Decides whether a session that was issued under other rules may be resumed: whether its certificates would be accepted now.
+    ///
+    /// - Parameter verifies: Whether the chain has to be verified again.
+    fileprivate func judgeSession(_ encoded: UnsafeBufferPointer<UInt8>, verifies: Bool) -> ssl_ticket_aead_result_t {
+        switch self.peerDecision {
+        case .pending: return ssl_ticket_aead_retry
+        case .made(.accept): return ssl_ticket_aead_success
+        case .made:
+            // In the full handshake that follows, the client may present another certificate.
+            self.decisions?.peer = .open
+            return ssl_ticket_aead_ignore_ticket
+        case .open: break
+        }
+        defer { ErrorQueue.clear() }
+        guard self.context.settings.verification != .none else { return ssl_ticket_aead_success }
+        guard let session = SSL_SESSION_from_bytes(encoded.baseAddress, encoded.count, self.context.pointer) else {
+            return ssl_ticket_aead_ignore_ticket
+        }
+        defer { SSL_SESSION_free(session) }
+        guard let certificates = PeerCertificates(of: session) else { return ssl_ticket_aead_ignore_ticket }
+        // A client without a certificate is accepted where one is not required. To that requirement sessions are bound.
+        guard !certificates.isEmpty else { return ssl_ticket_aead_success }
+        guard case .success(let chain) = self.verify(certificates.stack) else { return ssl_ticket_aead_ignore_ticket }
+        self.verifiedChainLength = chain.count
+        guard self.context.settings.peerDecision != nil else { return ssl_ticket_aead_success }
+        self.askAboutPeer(sent: certificates.pointers, verified: chain, isResumption: true)
+        return ssl_ticket_aead_retry
+    }
+}
+
+/// The certificates of a session's peer, as it sent them.
+private final class PeerCertificates {
+    /// BoringSSL's list, with a reference to each certificate.
+    let stack: OpaquePointer
+    let pointers: [OpaquePointer]
+
+    /// nil if a certificate cannot be decoded.
+    init?(of session: OpaquePointer) {
+        let buffers = SSL_SESSION_get0_peer_certificates(session)
+        var pointers: [OpaquePointer] = []
+        guard let stack = sk_X509_new_null() else { return nil }
+        self.stack = stack
+        for index in 0..<(buffers.map { sk_CRYPTO_BUFFER_num($0) } ?? 0) {
+            guard let buffer = sk_CRYPTO_BUFFER_value(buffers, index), let certificate = X509_parse_from_buffer(buffer) else {
+                break
+            }
+            guard sk_X509_push(stack, certificate) > 0 else {
+                X509_free(certificate)
+                break
+            }
+            pointers.append(certificate)
+        }
+        self.pointers = pointers
+        if pointers.count != buffers.map({ sk_CRYPTO_BUFFER_num($0) }) ?? 0 { return nil }
+    }
+
+    deinit {
+        for certificate in self.pointers { X509_free(certificate) }
+        sk_X509_free(self.stack)
+    }
+
+    var isEmpty: Bool { self.pointers.isEmpty }
+}

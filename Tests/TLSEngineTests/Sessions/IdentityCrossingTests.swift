@@ -1,0 +1,186 @@
+import DevelopmentCertificates
+import SecureSockets
+import TLSEngine
+import TestSupport
+import Testing
+
+/// A session must be resumed only where a full handshake would have accepted the same client and shown it the same server. Where servers
+/// share ticket keys, this was violated by nginx (CVE-2025-23419), Apache httpd (CVE-2025-23048) and Go (CVE-2025-68121): a client with a
+/// certificate for one virtual host was admitted to another.
+@Suite struct `A session does not cross identities` {
+    /// The servers between which a client tries to carry its session.
+    enum Policy: Int, CaseIterable, CustomTestStringConvertible {
+        case plain, otherIdentity, byName, requiresClient, requiresOtherClient, asksForClient, otherProtocol, otherVersion
+        case admitsClient, rejectsClient, shortChains
+
+        var testDescription: String { "\(self)" }
+    }
+
+    /// The authorities, identities and sessions of one test.
+    private struct World {
+        let clients: CertificateAuthority
+        let otherClients: CertificateAuthority
+        let a: Identity
+        let b: Identity
+        let client: Identity
+        let cache = SessionCache(capacity: 10_000)
+        let version: TLSVersion
+
+        init(_ version: TLSVersion) throws {
+            self.version = version
+            let servers = try CertificateAuthority.root()
+            self.clients = try .root(commonName: "clients")
+            self.otherClients = try .root(commonName: "other clients")
+            self.a = try Identity(servers.issue(commonName: "a.example", names: ["a.example"]))
+            self.b = try Identity(servers.issue(commonName: "b.example", names: ["b.example"]))
+            self.client = try Identity(
+                self.clients.intermediate(commonName: "clients 1").issue(commonName: "client", purposes: [.client]))
+        }
+
+        func context(_ policy: Policy) throws -> TLSContext {
+            var settings = TLSSettings(role: .server)
+            settings.identity = self.a
+            func verify(_ verification: TLSSettings.PeerVerification, _ authority: CertificateAuthority) throws {
+                settings.verification = verification
+                settings.trust = try TrustStore(.bytes(Array(authority.certificatePEM.utf8)))
+            }
+            switch policy {
+            case .plain: break
+            case .otherIdentity: settings.identity = self.b
+            case .byName:
+                var names = ServerNames(refusesOthers: false)
+                var other = settings
+                other.identity = self.b
+                _ = names.add("a.example", try TLSContext(settings))
+                _ = names.add("b.example", try TLSContext(other))
+                return try TLSContext(settings, serverNames: names)
+            case .requiresClient: try verify(.required, self.clients)
+            case .requiresOtherClient: try verify(.required, self.otherClients)
+            case .asksForClient: try verify(.ifGiven, self.clients)
+            case .otherProtocol: settings.applicationProtocols = ["h2"]
+            case .otherVersion: settings.versions = self.version == .v1_2 ? .v1_3 ... .v1_3 : .v1_2 ... .v1_2
+            case .admitsClient:
+                try verify(.required, self.clients)
+                settings.peerDecision = { _, _ in .accept }
+            case .rejectsClient:
+                try verify(.required, self.clients)
+                settings.peerDecision = { _, _ in .refuse(ProgramRefusal(alert: AlertDescription(code: 49), reason: "no")) }
+            case .shortChains:
+                try verify(.required, self.clients)
+                settings.depth = 1
+            }
+            return try TLSContext(settings)
+        }
+
+        /// A client that offers whatever session it has to any server, whatever the names.
+        func clientContext(_ cache: SessionCache) throws -> TLSContext {
+            var settings = TLSSettings(role: .client)
+            settings.identity = self.client
+            settings.sessionCache = cache
+            settings.versions = self.version...self.version
+            settings.applicationProtocols = ["h2", "http/1.1"]
+            return try TLSContext(settings)
+        }
+    }
+
+    /// What a client learns about a server, and a server about its client.
+    private struct Meeting: Equatable {
+        var serverCertificate: DecodedCertificate?
+        var clientCertificate: DecodedCertificate?
+        var isResumed = false
+        var isAccepted = false
+    }
+
+    private func meet(_ client: TLSContext, _ server: LiveServerContext, as name: String) async throws -> Meeting {
+        let pair = EnginePair(
+            client: try TLSEngine(client: client, serverName: name, expecting: nil, sessionsOf: "anybody"),
+            server: try TLSEngine(server: server))
+        await pair.shakeHandsDeciding()
+        guard pair.serverProgress == .complete, pair.clientProgress == .complete else { return Meeting() }
+        try pair.server.write("hello")
+        _ = pair.move(from: pair.server, to: pair.client)
+        return Meeting(
+            serverCertificate: pair.client.negotiated?.peerCertificates.first,
+            clientCertificate: pair.server.negotiated?.peerCertificates.first,
+            isResumed: pair.server.negotiated?.resumption == .resumed, isAccepted: true)
+    }
+
+    enum Way: CaseIterable, Sendable { case update, sharedKeys }
+
+    @Test(arguments: TLSVersion.allCases, Way.allCases)
+    func `for every pair of policies, with an update or with shared ticket keys`(version: TLSVersion, way: Way) async throws {
+        let world = try World(version)
+        var resumptions: [Policy: Set<Policy>] = [:]
+        for first in Policy.allCases {
+            for second in Policy.allCases {
+                // Names make a difference only to the policy that looks at them.
+                let isByName = first == .byName || second == .byName
+                for names in [("a.example", "a.example"), ("a.example", "b.example"), ("b.example", "a.example")]
+                where isByName || names.0 == names.1 {
+                    let client = try world.clientContext(SessionCache(capacity: 10))
+                    let one = LiveServerContext(try world.context(first), ticketKeys: TicketKeyRing())
+                    let earlier = try await self.meet(client, one, as: names.0)
+                    let other: LiveServerContext
+                    switch way {
+                    case .update:
+                        one.replace(with: try world.context(second))
+                        other = one
+                    case .sharedKeys: other = LiveServerContext(try world.context(second), ticketKeys: one.ticketKeys)
+                    }
+                    let later = try await self.meet(client, other, as: names.1)
+                    var full = try await self.meet(world.clientContext(SessionCache(capacity: 10)), other, as: names.1)
+                    #expect(!full.isResumed)
+                    // Whatever the client offers, it gets what a client without a session gets.
+                    #expect(later.isAccepted == full.isAccepted, "\(first) to \(second), \(names)")
+                    guard later.isResumed else { continue }
+                    resumptions[first, default: []].insert(second)
+                    full.isResumed = true
+                    #expect(later == full, "\(first) to \(second), \(names)")
+                    #expect(earlier.serverCertificate == later.serverCertificate, "\(first) to \(second), \(names)")
+                }
+            }
+        }
+        // Where nothing differs that matters, sessions are resumed.
+        for policy in Policy.allCases where ![.otherVersion, .requiresOtherClient, .rejectsClient, .shortChains].contains(policy)
+        {
+            #expect(resumptions[policy]?.contains(policy) == true, "\(policy)")
+        }
+        #expect(resumptions[.requiresClient]?.contains(.admitsClient) == true)
+        #expect(resumptions[.admitsClient]?.contains(.requiresClient) == true)
+        #expect(resumptions[.plain]?.contains(.byName) == true)
+    }
+
+    @Test(arguments: TLSVersion.allCases)
+    func `between the names of one listener`(version: TLSVersion) async throws {
+        let world = try World(version)
+        let server = LiveServerContext(try world.context(.byName), ticketKeys: TicketKeyRing())
+        let client = try world.clientContext(SessionCache(capacity: 10))
+        #expect(try await !self.meet(client, server, as: "a.example").isResumed)
+        #expect(try await !self.meet(client, server, as: "b.example").isResumed)
+        #expect(try await self.meet(client, server, as: "b.example").isResumed)
+        let back = try await self.meet(client, server, as: "a.example")
+        #expect(!back.isResumed && back.serverCertificate?.subject == "CN=a.example")
+    }
+
+    /// A connection that was created before an update, and whose hello arrives after it, belongs to the new policy: also a session that
+    /// BoringSSL itself keeps for a client without tickets.
+    @Test(arguments: TLSVersion.allCases, Policy.allCases)
+    func `when the policy changes between the connection and its hello`(version: TLSVersion, second: Policy) async throws {
+        let world = try World(version)
+        for first in Policy.allCases {
+            let client = try world.clientContext(SessionCache(capacity: 10))
+            let server = LiveServerContext(try world.context(first), ticketKeys: TicketKeyRing())
+            _ = try await self.meet(client, server, as: "a.example")
+            let pair = EnginePair(
+                client: try TLSEngine(client: client, serverName: "a.example", expecting: nil, sessionsOf: "anybody"),
+                server: try TLSEngine(server: server))
+            server.replace(with: try world.context(second))
+            await pair.shakeHandsDeciding()
+            let full = try await self.meet(world.clientContext(SessionCache(capacity: 10)), server, as: "a.example")
+            #expect((pair.serverProgress == .complete) == full.isAccepted, "\(first)")
+            guard full.isAccepted else { continue }
+            #expect(pair.client.negotiated?.peerCertificates.first == full.serverCertificate, "\(first)")
+            #expect(pair.server.negotiated?.peerCertificates.first == full.clientCertificate, "\(first)")
+        }
+    }
+}
