@@ -8,3 +8,12 @@ extension TLSParameters {
         self.maximumChainDepth = depth
     }
 }
+
+extension TLSParameters {
+    /// The default parameters, without resumption.
+    static var withoutSessions: TLSParameters {
+        var parameters = TLSParameters()
+        parameters.sessionLifetime = .zero
+        return parameters
+    }
+}

@@ -1,0 +1,300 @@
+import NIOCore
+import SecureSockets
+import SecureSocketsTesting
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(5))) struct `A rule about peers` {
+    private let authority: DevelopmentAuthority
+
+    init() throws { self.authority = try DevelopmentAuthority() }
+
+    private func verdict(_ rule: PeerRule, _ peer: DevelopmentIdentity) async throws -> String? {
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0,
+            tls: TLSServerConfiguration(
+                identity: self.authority.server().identity, clients: .required(trust: self.authority.trust, allow: rule)),
+            socketOptions: .patient, options: .patient)
+        let tls = try TLSClientConfiguration(
+            trust: self.authority.trust, identity: peer.identity, parameters: .init(.tls12))
+        let connecting = Task {
+            try await SecureSocket.connect(
+                to: "127.0.0.1", port: listener.localEndpoint.port, tls: tls, timeout: Encounter.patience)
+        }
+        do {
+            _ = try await listener.accept(timeout: Encounter.patience)
+            _ = try await connecting.value
+            return nil
+        } catch {
+            #expect((error as? SecureSocketError)?.code == .rejected)
+            await expectError(.alertReceived) { _ = try await connecting.value }
+            return "\(error)"
+        }
+    }
+
+    @Test func `admits SPIFFE IDs of a trust domain and of paths`() async throws {
+        let anywhere = PeerRule.spiffe(trustDomain: "Example.org")
+        let billing = PeerRule.spiffe(trustDomain: "example.org", paths: ["/billing", "/api/*"])
+        for (uris, inDomain, inPaths) in [
+            (["spiffe://example.org/billing"], true, true), (["spiffe://EXAMPLE.org/api/v1"], true, true),
+            (["spiffe://example.org/billing/more"], true, false), (["spiffe://example.org/api"], true, false),
+            (["spiffe://example.org.evil.net/billing"], false, false), (["spiffe://other.org/billing"], false, false),
+            (["spiffe://example.org/billing", "spiffe://example.org/api/v1"], false, false),
+            (["spiffe://example.org/api/../billing"], false, false), (["https://example.org/billing"], false, false),
+            (["spiffe://example.org@evil.net/billing"], false, false), ([], false, false),
+        ] {
+            let peer = try self.authority.client(commonName: "service", uris: uris)
+            #expect(try await (self.verdict(anywhere, peer) == nil) == inDomain, "\(uris)")
+            #expect(try await (self.verdict(billing, peer) == nil) == inPaths, "\(uris)")
+        }
+    }
+
+    @Test func `admits names in a set`() async throws {
+        let peer = try self.authority.client(
+            commonName: "service", names: ["Worker.example.org"], emailAddresses: ["Anna@Example.org"])
+        #expect(try await self.verdict(.dnsName(in: ["worker.EXAMPLE.org", "b"]), peer) == nil)
+        #expect(try await self.verdict(.dnsName(in: ["example.org", "*.example.org"]), peer) != nil)
+        #expect(try await self.verdict(.emailAddress(in: ["Anna@example.org"]), peer) == nil)
+        #expect(try await self.verdict(.emailAddress(in: ["anna@example.org"]), peer) != nil)
+    }
+
+    @Test func `admits pinned public keys, of the peer or of its authority`() async throws {
+        let peer = try self.authority.client(commonName: "service")
+        let own = try #require(peer.identity.certificates.first).publicKeyPin
+        let other = try #require(self.authority.server().identity.certificates.first).publicKeyPin
+        #expect(own.count == 44 && own != other)
+        #expect(try await self.verdict(.publicKey(pin: own, backup: other), peer) == nil)
+        #expect(try await self.verdict(.publicKey(pin: other, backup: self.authority.certificate.publicKeyPin), peer) == nil)
+        let refusal = try await self.verdict(.publicKey(pin: other, backup: other), peer)
+        #expect(refusal?.contains("no certificate of the chain has a pinned public key") == true)
+    }
+
+    @Test func `combines others`() async throws {
+        let peer = try self.authority.client(commonName: "service", names: ["a.example"])
+        let (good, bad) = (PeerRule.dnsName(in: ["a.example"]), PeerRule.dnsName(in: ["b.example"]))
+        #expect(try await self.verdict(.all(good, good), peer) == nil)
+        #expect(try await self.verdict(.all(good, bad), peer) != nil)
+        #expect(try await self.verdict(.any(bad, good), peer) == nil)
+        #expect(try await self.verdict(.any(bad, bad), peer) != nil)
+        #expect(try await self.verdict(.any(), peer) != nil)
+    }
+
+    @Test func `names its reason here and sends its alert there`() async throws {
+        let rule = PeerRule { peer in
+            throw TLSRejection("the account \(peer.certificate.subject) is closed", alert: .certificateRevoked)
+        }
+        let text = try #require(try await self.verdict(rule, self.authority.client(commonName: "anna")))
+        #expect(text.contains("the account CN=anna is closed") && text.contains("certificate_revoked"))
+    }
+
+    // MARK: Time
+
+    /// A rule that waits until it is told to continue.
+    private final class Gate: Sendable {
+        private struct State {
+            var waiting: [CheckedContinuation<Void, Never>] = []
+            var arrived = 0
+            var observers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+            var isOpen = false
+        }
+
+        private let state = Mutex(State())
+
+        var rule: PeerRule { PeerRule { _ in await self.wait() } }
+
+        func wait() async {
+            await withCheckedContinuation { continuation in
+                let resumed = self.state.withLock { state -> [CheckedContinuation<Void, Never>] in
+                    state.arrived += 1
+                    let arrived = state.arrived
+                    let ready = state.observers.filter { $0.count <= arrived }.map(\.continuation)
+                    state.observers.removeAll { $0.count <= arrived }
+                    if state.isOpen { return ready + [continuation] }
+                    state.waiting.append(continuation)
+                    return ready
+                }
+                for continuation in resumed { continuation.resume() }
+            }
+        }
+
+        /// Waits until the rule has been asked this many times.
+        func hasBeenAsked(_ count: Int) async {
+            await withCheckedContinuation { continuation in
+                let isReady = self.state.withLock { state in
+                    if state.arrived < count { state.observers.append((count, continuation)) }
+                    return state.arrived >= count
+                }
+                if isReady { continuation.resume() }
+            }
+        }
+
+        var count: Int { self.state.withLock { $0.arrived } }
+
+        func open() {
+            let waiting = self.state.withLock { state in
+                state.isOpen = true
+                defer { state.waiting = [] }
+                return state.waiting
+            }
+            for continuation in waiting { continuation.resume() }
+        }
+    }
+
+    private func listener(_ rule: PeerRule, _ change: (inout ListenerOptions) -> Void) async throws -> SecureListener {
+        var options = ListenerOptions.patient
+        change(&options)
+        return try await SecureListener.bind(
+            host: "127.0.0.1", port: 0,
+            tls: TLSServerConfiguration(
+                identity: self.authority.server().identity, clients: .optional(trust: self.authority.trust, allow: rule)),
+            socketOptions: .patient, options: options)
+    }
+
+    private func connect(to listener: SecureListener, _ peer: DevelopmentIdentity?) async throws -> SecureSocket {
+        try await SecureSocket.connect(
+            to: "127.0.0.1", port: listener.localEndpoint.port,
+            tls: TLSClientConfiguration(
+                trust: self.authority.trust, identity: peer?.identity, parameters: .init(.tls12)),
+            timeout: Encounter.patience)
+    }
+
+    @Test func `that does not end costs its handshake's time, and other clients nothing`() async throws {
+        let gate = Gate()
+        let listener = try await self.listener(gate.rule) { $0.handshakeTimeout = .milliseconds(200) }
+        let failures = Mutex<[SecureSocketError.Code]>([])
+        async let serving: Void = listener.serve(handshakeFailed: { error, _ in failures.withLock { $0.append(error.code) } }) {
+            try await $0.send("x")
+        }
+        let peer = try self.authority.client(commonName: "service")
+        let attack = Task { try await self.connect(to: listener, peer) }
+        await gate.hasBeenAsked(1)
+        let honest = try await self.connect(to: listener, nil)
+        #expect(try await honest.receive(exactly: 1) == ByteBuffer(string: "x"))
+        honest.close()
+        await #expect(throws: SecureSocketError.self) { _ = try await attack.value }
+        gate.open()
+        listener.close()
+        try await serving
+        #expect(failures.withLock { $0 } == [.timedOut])
+    }
+
+    @Test func `is asked about a bounded number of peers at a time, and the others wait`() async throws {
+        let gate = Gate()
+        let listener = try await self.listener(gate.rule) { $0.maximumDecisions = 2 }
+        async let serving: Void = listener.serve { try await $0.send("x") }
+        let peer = try self.authority.client(commonName: "service")
+        let clients = (0..<5).map { _ in
+            Task {
+                let socket = try await self.connect(to: listener, peer)
+                defer { socket.close() }
+                return try await socket.receive(exactly: 1)
+            }
+        }
+        await gate.hasBeenAsked(2)
+        // A client about whom there is nothing to decide does not wait.
+        let honest = try await self.connect(to: listener, nil)
+        #expect(try await honest.receive(exactly: 1) == ByteBuffer(string: "x"))
+        honest.close()
+        #expect(gate.count == 2)
+        gate.open()
+        for client in clients { #expect(try await client.value == ByteBuffer(string: "x")) }
+        #expect(gate.count == 5)
+        listener.close()
+        try await serving
+    }
+
+    @Test func `about a server decides within connect`() async throws {
+        let listener = try await self.listener(PeerRule { _ in }) { _ in }
+        async let serving: Void = listener.serve { try await $0.send("x") }
+        for isPinned in [true, false] {
+            let pin = isPinned ? self.authority.certificate.publicKeyPin : "another"
+            let tls = try TLSClientConfiguration(trust: self.authority.trust, allow: .publicKey(pin: pin, backup: "lost"))
+            let connecting = Task {
+                try await SecureSocket.connect(
+                    to: "127.0.0.1", port: listener.localEndpoint.port, tls: tls, timeout: Encounter.patience)
+            }
+            if isPinned {
+                let socket = try await connecting.value
+                #expect(try await socket.receive(exactly: 1) == ByteBuffer(string: "x"))
+                socket.close()
+            } else {
+                await expectError(.rejected) { _ = try await connecting.value }
+            }
+        }
+        listener.close()
+        try await serving
+    }
+}
+
+@Suite(.timeLimit(.minutes(5))) struct `The identities of a listener` {
+    private let authority: DevelopmentAuthority
+
+    init() throws { self.authority = try DevelopmentAuthority() }
+
+    private func identity(_ name: String, key: DevelopmentIdentity.Key = .p256) throws -> TLSIdentity {
+        try self.authority.server(names: [name], key: key).identity
+    }
+
+    private func answer(_ tls: TLSServerConfiguration, to name: String) async throws -> [String] {
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: tls, socketOptions: .patient, options: .patient)
+        let serving = Task { try await listener.serve { _ in } }
+        defer { serving.cancel() }
+        let socket = try await SecureSocket.connect(
+            to: "127.0.0.1", port: listener.localEndpoint.port,
+            tls: TLSClientConfiguration(
+                trust: self.authority.trust, verification: .dangerouslyWithoutHostName, serverName: name),
+            timeout: Encounter.patience)
+        socket.close()
+        return socket.information.peerCertificate?.dnsNames ?? []
+    }
+
+    @Test func `are chosen by name, and the names are those of the certificate if none are given`() async throws {
+        let tls = try TLSServerConfiguration(identities: [
+            ServerIdentity(self.identity("a.example")), ServerIdentity(self.identity("*.wild.example")),
+            ServerIdentity(for: ["alias.example"], self.identity("b.example")),
+        ])
+        #expect(try await self.answer(tls, to: "a.example") == ["a.example"])
+        #expect(try await self.answer(tls, to: "x.wild.example") == ["*.wild.example"])
+        #expect(try await self.answer(tls, to: "alias.example") == ["b.example"])
+        #expect(try await self.answer(tls, to: "elsewhere.example") == ["a.example"])
+    }
+
+    @Test func `are selected by the program from the hello`() async throws {
+        let (one, two) = (try self.identity("one.example"), try self.identity("two.example"))
+        let fingerprints = Mutex<[String]>([])
+        let tls = try TLSServerConfiguration(
+            identities: [ServerIdentity(one)], unknownServerNames: .refused,
+            selectIdentity: { hello in
+                fingerprints.withLock { $0.append(hello.fingerprint) }
+                #expect(hello.remoteEndpoint?.host == "127.0.0.1")
+                #expect(hello.cipherSuites.contains(.TLS_AES_128_GCM_SHA256))
+                if hello.serverName == "broken.example" { throw CancellationError() }
+                return hello.serverName == "two.example" ? two : nil
+            })
+        #expect(try await self.answer(tls, to: "one.example") == ["one.example"])
+        for _ in 0..<2 { #expect(try await self.answer(tls, to: "two.example") == ["two.example"]) }
+        for name in ["three.example", "broken.example"] {
+            await expectError(.alertReceived) { _ = try await self.answer(tls, to: name) }
+        }
+        let seen = fingerprints.withLock { $0 }
+        #expect(seen.count == 4 && Set(seen).count == 1)
+        #expect(seen.first?.hasPrefix("t13d") == true)
+    }
+
+    @Test func `must have a certificate, and no name twice`() throws {
+        let identity = try self.identity("a.example")
+        #expect(throws: SecureSocketError(.identityMissing, "")) { try TLSServerConfiguration(identities: []) }
+        #expect(throws: SecureSocketError(.identityMissing, "")) {
+            try TLSServerConfiguration(identities: [ServerIdentity(identity), ServerIdentity(for: ["b.example"], [])])
+        }
+        #expect(throws: SecureSocketError(.invalidConfiguration, "")) {
+            try TLSServerConfiguration(identities: [ServerIdentity(identity), ServerIdentity(for: ["A.example"], identity)])
+        }
+    }
+}
+
+extension SecureSocketError {
+    fileprivate init(_ code: Code, _ text: String) { self.init(code, blame: .configuration, step: .configuring, text) }
+}
