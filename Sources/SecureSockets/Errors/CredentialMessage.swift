@@ -24,7 +24,7 @@ extension SecureSocketError {
             case .archive where error.problem == .passwordWrong: .privateKeyUnusable
             case .certificateChain, .archive: .certificateUnusable
             case .privateKey: .privateKeyUnusable
-            case .trustedCertificates: .trustUnusable
+            case .trustedCertificates, .revocationLists: .trustUnusable
             }
         let isMismatch = if case .keyMismatch = error.problem { true } else { false }
         self.init(
@@ -54,9 +54,13 @@ private struct CredentialMessage {
             self.say(
                 "cannot be read: the path contains a NUL character, which a file name cannot", "Check where the path comes from")
         case .isDirectory: self.say("is a folder, not a file", "Name the file in it")
+        case .notRegularFile: self.say("is not a regular file, but a pipe, a socket or a device", "Name a regular file")
         case .nothingGiven: self.say("there is none", "Give at least one certificate")
         case .empty: self.say("is empty", "Give a PEM file")
         case .tooLarge(let limit): self.say("is larger than \(limit >> 20) MiB; it cannot be a PEM file of this kind")
+        case .folderTooLarge(let files, let bytes):
+            self.say(
+                "has more than \(files) files, or more than \(bytes >> 20) MiB of them", "Name a folder with these lists only")
         case .nothingKnown: self.say("holds nothing in PEM", "A PEM file has lines like \(self.exampleLine)")
         case .otherForm(let form): self.say(form)
         case .malformed(let fault): self.say(fault)
@@ -115,6 +119,7 @@ private struct CredentialMessage {
             case .privateKey: "private key"
             case .trustedCertificates: "trusted certificates"
             case .archive: "PKCS#12 archive"
+            case .revocationLists: "revocation lists"
             }
         let source = self.variable.map { " (from \($0))" } ?? ""
         return self.path.map { "\(noun) \($0.escapedForDisplay)\(source)" } ?? noun

@@ -15,6 +15,8 @@ package struct CredentialError: Error, Sendable, Hashable {
         case certificateChain, privateKey, trustedCertificates
         /// A PKCS#12 archive, which contains a chain and its key.
         case archive
+        /// Certificate revocation lists.
+        case revocationLists
     }
 
     package enum Problem: Sendable, Hashable {
@@ -24,9 +26,13 @@ package struct CredentialError: Error, Sendable, Hashable {
         /// The path contains a NUL character, at which the operating system would end it.
         case pathWithNUL
         case isDirectory
+        /// A device, a pipe or a socket, where only a regular file is read.
+        case notRegularFile
         case empty
         /// The file is larger than any file of this kind.
         case tooLarge(limit: Int)
+        /// The folder contains more files, or more bytes in all, than a program would load.
+        case folderTooLarge(files: Int, bytes: Int)
 
         /// The program gave an empty list.
         case nothingGiven

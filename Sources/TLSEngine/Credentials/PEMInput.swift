@@ -12,13 +12,15 @@
 package enum PEMInput: Sendable, Hashable {
     case file(path: String)
     case bytes([UInt8])
+    /// The contents of a file that has been read already. Errors name the path.
+    case contents([UInt8], path: String)
 
     /// The largest accepted size. Chains and keys are far smaller; the system's whole trust store is a quarter of a megabyte.
     static let limit = 16 << 20
 
     var path: String? {
         switch self {
-        case .file(let path): path
+        case .file(let path), .contents(_, let path): path
         case .bytes: nil
         }
     }
@@ -27,7 +29,7 @@ package enum PEMInput: Sendable, Hashable {
     func load(_ item: CredentialError.Item) throws(CredentialError) -> [UInt8] {
         let bytes: [UInt8]
         switch self {
-        case .bytes(let given): bytes = given
+        case .bytes(let given), .contents(let given, _): bytes = given
         case .file(let path): bytes = try Self.read(path, item)
         }
         if bytes.isEmpty { throw CredentialError(item: item, path: self.path, problem: .empty) }
