@@ -6,7 +6,7 @@ package import TLSEngine
 public struct CredentialSource: Sendable, Hashable, ExpressibleByStringInterpolation {
     package let input: PEMInput
 
-    private init(_ input: PEMInput) { self.input = input }
+    package init(_ input: PEMInput) { self.input = input }
 
     /// Creates the source for the file at a path.
     public init(stringLiteral path: String) { self = .file(path) }

@@ -15,14 +15,24 @@
 /// A thread that is not joined.
 enum DetachedThread {
     private final class Body: Sendable {
+        let name: String
         let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+
+        init(name: String, _ run: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.run = run
+        }
     }
 
+    /// Starts a thread for a look-up of a host. Returns an error number, or 0.
+    @Sendable static func start(_ run: @escaping @Sendable () -> Void) -> Int32 { self.start(name: "host-look-up", run) }
+
     /// Starts a thread. Returns an error number, or 0.
-    @Sendable static func start(_ run: @escaping @Sendable () -> Void) -> Int32 {
+    ///
+    /// - Parameter name: The thread's name, of at most 15 bytes, which debuggers show on Linux.
+    static func start(name: String, _ run: @escaping @Sendable () -> Void) -> Int32 {
         // The thread takes over this reference. If the thread cannot be created, it is released.
-        let body = Unmanaged.passRetained(Body(run))
+        let body = Unmanaged.passRetained(Body(name: name, run))
         #if canImport(Darwin)
             var thread: pthread_t?
             let result = pthread_create(
@@ -38,10 +48,11 @@ enum DetachedThread {
                 &thread, nil,
                 { argument in
                     guard let argument else { return nil }
+                    let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
                     #if os(Linux)
-                        cepoll_name_thread("host-look-up")
+                        cepoll_name_thread(body.name)
                     #endif
-                    Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+                    body.run()
                     return nil
                 }, body.toOpaque())
             if result == 0 { pthread_detach(thread) }

@@ -1,0 +1,64 @@
+import TLSEngine
+
+extension TLSFiles {
+    /// What the files contained at one time.
+    public struct Snapshot: Sendable {
+        /// The certificate chain and its key.
+        public let identity: TLSIdentity
+        /// The trusted certificates; nil if no file was given for them.
+        public let clientTrust: TLSTrust?
+        /// The contents of the revocation lists, a source for each file.
+        package let revocationLists: [CredentialSource]
+
+        let digest: ContentDigest
+
+        /// The earliest end of the validity periods in the chain, in seconds since 1970-01-01 UTC; nil if none can be decoded. It may be in the
+        /// past: expired certificates are loaded.
+        public var notAfter: Int64? { self.identity.certificates.compactMap(\.notAfter).min() }
+    }
+
+    /// A change of the files, or a problem with them.
+    public struct Event: Sendable, CustomStringConvertible {
+        /// The kind of an event. New kinds may be added in any version.
+        public struct Kind: Sendable, Hashable, CustomStringConvertible {
+            private let name: String
+
+            private init(_ name: String) { self.name = name }
+
+            /// The name of the constant, for example `loaded`.
+            public var description: String { self.name }
+
+            /// New content is in use: `update` has returned. The event has the snapshot.
+            public static let loaded = Kind("loaded")
+            /// The files cannot be loaded, for the first time. They may be in the course of being replaced. The event has the error. It is
+            /// followed by ``failed``, ``recovered`` or ``updateFailed``.
+            public static let retrying = Kind("retrying")
+            /// The files could not be loaded three times in succession. The snapshot in use stays in use. The event has the last error.
+            public static let failed = Kind("failed")
+            /// `update` has thrown an error for new content, which is the event's error; the event also has the snapshot. Further
+            /// errors for the same content are not reported.
+            public static let updateFailed = Kind("updateFailed")
+            /// The problem reported before is over. If the content is new, ``loaded`` follows; otherwise the files have again the
+            /// content that is in use.
+            public static let recovered = Kind("recovered")
+        }
+
+        /// The kind of the event.
+        public let kind: Kind
+        /// The snapshot of ``Kind-swift.struct/loaded`` and ``Kind-swift.struct/updateFailed``, with its certificates' fingerprints and
+        /// validity; otherwise nil.
+        public let snapshot: Snapshot?
+        /// The error of ``Kind-swift.struct/retrying`` and ``Kind-swift.struct/failed``, which is a ``SecureSocketError``, and of
+        /// ``Kind-swift.struct/updateFailed``; otherwise nil.
+        public let error: (any Error)?
+
+        init(_ kind: Kind, snapshot: Snapshot? = nil, error: (any Error)? = nil) {
+            self.kind = kind
+            self.snapshot = snapshot
+            self.error = error
+        }
+
+        /// The kind, with the error if there is one.
+        public var description: String { self.error.map { "\(self.kind): \($0)" } ?? "\(self.kind)" }
+    }
+}
