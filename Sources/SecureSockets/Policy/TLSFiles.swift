@@ -106,7 +106,7 @@ public struct TLSFiles: Sendable {
     /// The files are read until two readings in succession are the same, but at most five times; the last reading is used.
     ///
     /// - Throws: ``SecureSocketError`` that names the file at fault, with the codes of
-    ///   ``TLSIdentity/init(certificateChain:privateKey:password:allowing:)`` and ``TLSTrust/only(_:)-(CredentialSource)``. Nothing is tried
+    ///   ``TLSIdentity/init(certificateChain:privateKey:password:allowing:)`` and ``TLSTrust``. Nothing is tried
     ///   again: files that are in the course of being replaced can fail.
     public func load() throws(SecureSocketError) -> Snapshot {
         var reading = self.read()

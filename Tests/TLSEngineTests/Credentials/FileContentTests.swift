@@ -107,4 +107,14 @@ import Testing
         digests.insert(digest([a, b]))
         #expect(digests.count == 7)
     }
+
+    @Test func `has a digest that a file cannot imitate by containing the path and the content of another`() throws {
+        let (a, b) = (try self.folder.write("1", to: "a"), try self.folder.write("2", to: "b"))
+        func digest(_ paths: [String]) -> ContentDigest {
+            ContentDigest(of: paths.map { FileContent(reading: $0, as: .certificateChain) })
+        }
+        let both = digest([a, b])
+        _ = try self.folder.write(Array("1\(b)".utf8) + [1] + Array("2".utf8), to: "a")
+        #expect(digest([a]) != both)
+    }
 }
