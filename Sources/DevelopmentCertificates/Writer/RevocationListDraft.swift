@@ -95,4 +95,56 @@ extension ExtensionValue {
     package static func reasonCode(_ reason: RevocationReason) -> ExtensionValue {
         ExtensionValue("2.5.29.21", .enumerated(reason.rawValue))
     }
+
+    /// Marks a list as one with the changes to the list with this number (RFC 5280 §5.2.4).
+    package static func deltaIndicator(ofBase number: Int) -> ExtensionValue {
+        ExtensionValue("2.5.29.27", isCritical: true, .integer(number))
+    }
+
+    /// The name of a distribution point (RFC 5280 §4.2.1.13).
+    package enum DistributionPointName: Sendable {
+        case full([GeneralNameValue])
+        /// A common name, relative to the issuer of the list.
+        case relative(String)
+
+        fileprivate var der: DERValue {
+            switch self {
+            case .full(let names): .explicit(0, names.map(\.der))
+            case .relative(let name): .explicit(1, .sequence(.objectIdentifier("2.5.4.3"), .utf8String(name)))
+            }
+        }
+    }
+
+    /// A limit of an issuing distribution point.
+    package enum ListScope: UInt8, Sendable {
+        case onlyEndEntities = 1
+        case onlyAuthorities = 2
+        /// The list is limited to the reason keyCompromise.
+        case onlySomeReasons = 3
+        case indirect = 4
+        case onlyAttributeCertificates = 5
+    }
+
+    /// Limits the scope of a list (RFC 5280 §5.2.5). The order of `limits` is that of the encoding.
+    package static func issuingDistributionPoint(
+        _ name: DistributionPointName? = nil, _ limits: ListScope...
+    ) -> ExtensionValue {
+        let flags = limits.map { limit in
+            // A bit string with bit 1 of eight, or a Boolean.
+            DERValue.implicit(limit.rawValue, limit == .onlySomeReasons ? [0x06, 0x40] : [0xff])
+        }
+        let point = name.map { [DERValue.explicit(0, $0.der)] } ?? []
+        return ExtensionValue("2.5.29.28", isCritical: true, .sequence(point + flags))
+    }
+
+    /// A certificate's distribution points, each with these names, and whether they are limited to the reason keyCompromise.
+    package static func distributionPoints(_ points: [GeneralNameValue]..., forSomeReasons: Bool = false) -> ExtensionValue {
+        ExtensionValue(
+            "2.5.29.31",
+            .sequence(
+                points.map { names in
+                    let name = DERValue.explicit(0, DistributionPointName.full(names).der)
+                    return forSomeReasons ? .sequence(name, .implicit(1, [0x06, 0x40])) : .sequence(name)
+                }))
+    }
 }
