@@ -146,7 +146,7 @@ let package = Package(
         .testTarget(
             name: "InteropTests",
             dependencies: [
-                "SecureSockets", "ClassicSSL", "TestSupport", "DevelopmentCertificates",
+                "SecureSockets", "SecureSocketsTesting", "ClassicSSL", "TestSupport", "DevelopmentCertificates",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings

@@ -114,6 +114,7 @@ extension TLSSettings {
         self.trust = try trust.load()
         self.acceptsPartialChains = trust.acceptsPartialChains
         self.legacyCertificates = trust.legacyCertificates.options
+        self.revocation = trust.revocation
     }
 }
 

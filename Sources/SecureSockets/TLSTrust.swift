@@ -1,6 +1,6 @@
 package import TLSEngine
 
-/// The roots in which a peer's chain may end. Revocation is not checked.
+/// The roots in which a peer's chain may end. Revocation is checked with ``checkingRevocation(with:of:outdated:missing:)`` only.
 ///
 /// ```swift
 /// let trust = try TLSTrust.system.adding("company-ca.pem")
@@ -10,6 +10,7 @@ public struct TLSTrust: Sendable {
     private var stores: [TrustStore] = []
     package private(set) var acceptsPartialChains = false
     package private(set) var legacyCertificates: LegacyCertificates = []
+    package private(set) var revocation: RevocationCheck?
 
     private init(includesSystem: Bool) { self.includesSystem = includesSystem }
 
@@ -69,6 +70,13 @@ public struct TLSTrust: Sendable {
     public func allowing(_ legacy: LegacyCertificates) -> TLSTrust {
         var trust = self
         trust.legacyCertificates.formUnion(legacy)
+        return trust
+    }
+
+    /// Returns this trust with this check of revocation.
+    package func checkingRevocation(_ check: RevocationCheck) -> TLSTrust {
+        var trust = self
+        trust.revocation = check
         return trust
     }
 

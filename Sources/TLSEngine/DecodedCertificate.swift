@@ -128,7 +128,7 @@ func memoryBIOContents(_ bio: OpaquePointer) -> String {
     return String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
 }
 
-private func posixTime(_ time: UnsafePointer<ASN1_TIME>?) -> Int64? {
+func posixTime(_ time: UnsafePointer<ASN1_TIME>?) -> Int64? {
     var seconds: Int64 = 0
     guard let time, ASN1_TIME_to_posix(time, &seconds) == 1 else { return nil }
     return seconds

@@ -191,6 +191,7 @@ package final class TLSContext: @unchecked Sendable {
         if let trust = self.settings.trust {
             X509_STORE_up_ref(trust.pointer)
             SSL_CTX_set_cert_store(self.pointer, trust.pointer)
+            self.settings.revocation?.lists.verifySignatures(with: trust.certificates.pointers)
         }
         SSL_CTX_set_custom_verify(self.pointer, self.settings.verification.mode, verifyPeerCertificate)
         if self.settings.role == .server, self.settings.verification != .none, self.namesAuthorities {
@@ -273,6 +274,7 @@ package final class TLSContext: @unchecked Sendable {
         var text = FieldList()
         text.add("\(settings.depth) \(settings.acceptsPartialChains) \(settings.legacyCertificates.rawValue)")
         text.add(settings.trust?.digest ?? [])
+        text.add(settings.revocation?.digestInput ?? [])
         return sha256(text.bytes)
     }
 }

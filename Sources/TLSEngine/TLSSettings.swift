@@ -71,6 +71,8 @@ package struct TLSSettings: Sendable {
     package var acceptsPartialChains = false
     /// The kinds of weak certificates that are accepted below the trusted one.
     package var legacyCertificates: LegacyCertificateOptions = []
+    /// The check against revocation lists; nil if revocation is not checked.
+    package var revocation: RevocationCheck?
     package var versions: ClosedRange<TLSVersion>
     package var cipherSuites: CipherSuiteSelection
     package var groups: [TLSGroup]

@@ -5,6 +5,10 @@
 /// and check that the oldest swift-nio-ssl that `Package.swift` allows has it. When `.ci/boringssl` reports a name that a new release
 /// lacks, change its uses in `TLSEngine` and `CertificateKey.swift`, or end the range in `Package.swift` before that release.
 let boringSSLNames = """
+    ASN1_ENUMERATED
+    ASN1_ENUMERATED_free
+    ASN1_ENUMERATED_get
+    ASN1_INTEGER
     ASN1_OBJECT_free
     ASN1_OCTET_STRING
     ASN1_OCTET_STRING_cmp
@@ -16,6 +20,7 @@ let boringSSLNames = """
     ASN1_STRING
     ASN1_STRING_get0_data
     ASN1_STRING_length
+    ASN1_STRING_type
     ASN1_TIME
     ASN1_TIME_to_posix
     BIO_CTRL_FLUSH
@@ -40,6 +45,7 @@ let boringSSLNames = """
     BN_new
     BN_set_word
     CBS_init
+    CRL_REASON_REMOVE_FROM_CRL
     CRYPTO_BUFFER_data
     CRYPTO_BUFFER_free
     CRYPTO_BUFFER_len
@@ -91,6 +97,7 @@ let boringSSLNames = """
     EVP_sha256
     EVP_sha384
     EVP_sha512
+    EXFLAG_CA
     EXFLAG_CRITICAL
     EXFLAG_INVALID
     EXFLAG_SI
@@ -106,7 +113,13 @@ let boringSSLNames = """
     NID_X9_62_prime256v1
     NID_auth_ecdsa
     NID_auth_rsa
+    NID_authority_key_identifier
+    NID_crl_distribution_points
+    NID_crl_number
+    NID_crl_reason
+    NID_delta_crl
     NID_dsa
+    NID_issuing_distribution_point
     NID_kx_rsa
     NID_md2
     NID_md4
@@ -317,16 +330,36 @@ let boringSSLNames = """
     TLSEXT_TYPE_supported_groups
     TLSEXT_TYPE_supported_versions
     TLS_method
+    V_ASN1_NEG_INTEGER
     X509_ALGOR
     X509_ALGOR_get0
     X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
+    X509_CRL_free
+    X509_CRL_get0_by_cert
+    X509_CRL_get0_by_serial
+    X509_CRL_get0_lastUpdate
+    X509_CRL_get0_nextUpdate
+    X509_CRL_get_REVOKED
+    X509_CRL_get_ext
+    X509_CRL_get_ext_count
+    X509_CRL_get_issuer
+    X509_CRL_get_signature_nid
+    X509_CRL_verify
+    X509_EXTENSION_get_critical
     X509_EXTENSION_get_data
     X509_EXTENSION_get_object
     X509_NAME_cmp
     X509_NAME_free
+    X509_NAME_hash
     X509_NAME_print_ex
     X509_PURPOSE_SSL_CLIENT
     X509_PURPOSE_SSL_SERVER
+    X509_REVOKED_get0_extensions
+    X509_REVOKED_get0_revocationDate
+    X509_REVOKED_get0_serialNumber
+    X509_REVOKED_get_ext
+    X509_REVOKED_get_ext_count
+    X509_REVOKED_get_ext_d2i
     X509_STORE_CTX_free
     X509_STORE_CTX_get0_cert
     X509_STORE_CTX_get0_chain
@@ -358,7 +391,9 @@ let boringSSLNames = """
     X509_V_ERR_CERT_NOT_YET_VALID
     X509_V_ERR_CERT_REVOKED
     X509_V_ERR_CERT_SIGNATURE_FAILURE
+    X509_V_ERR_CRL_HAS_EXPIRED
     X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT
+    X509_V_ERR_DIFFERENT_CRL_SCOPE
     X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD
     X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD
     X509_V_ERR_EXCLUDED_VIOLATION
@@ -373,6 +408,7 @@ let boringSSLNames = """
     X509_V_ERR_PATH_LENGTH_EXCEEDED
     X509_V_ERR_PERMITTED_VIOLATION
     X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN
+    X509_V_ERR_UNABLE_TO_GET_CRL
     X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT
     X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
     X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE
@@ -427,6 +463,7 @@ let boringSSLNames = """
     d2i_ASN1_OBJECT
     d2i_AutoPrivateKey
     d2i_X509
+    d2i_X509_CRL
     d2i_X509_NAME
     i2d_PUBKEY
     i2d_X509
@@ -440,6 +477,8 @@ let boringSSLNames = """
     sk_GENERAL_NAME_value
     sk_SSL_CIPHER_num
     sk_SSL_CIPHER_value
+    sk_X509_REVOKED_num
+    sk_X509_REVOKED_value
     sk_X509_free
     sk_X509_new_null
     sk_X509_num

@@ -33,7 +33,10 @@ public struct CertificateProblem: Sendable, Hashable {
         public static let nameConstraint = Kind("nameConstraint")
         /// The certificate is not for this use: a server sent a client's certificate or vice versa, or its key may not sign.
         public static let wrongPurpose = Kind("wrongPurpose")
+        /// The certificate is on a revocation list of its issuer.
         public static let revoked = Kind("revoked")
+        /// No valid revocation list covers the certificate, although revocation is checked.
+        public static let revocationUnknown = Kind("revocationUnknown")
         /// A certificate in the chain was signed by a key other than its issuer's.
         public static let badSignature = Kind("badSignature")
         /// A certificate below the root is signed with a broken hash function, such as SHA-1.
@@ -74,6 +77,8 @@ public struct CertificateProblem: Sendable, Hashable {
         case .lacksDigitalSignature: return .wrongPurpose
         case .duplicateExtension, .issuerUnreadable: return .malformed
         case .tooMuchWork: return .other
+        case .revoked: return .revoked
+        case .revocationUnknown: return .revocationUnknown
         case .issuerHasOtherKey, nil: break
         }
         switch self.code {
@@ -137,7 +142,8 @@ extension CertificateProblem: CustomStringConvertible {
         case .wrongPurpose where self.refusal.detail == .lacksDigitalSignature:
             "is not for this use: its key usage lacks digitalSignature"
         case .wrongPurpose: "is not for this use (its extended key usage does not allow it)"
-        case .revoked: "has been revoked"
+        case .revoked: "has been revoked" + self.revocationText
+        case .revocationUnknown: "cannot be checked for revocation: \(self.gapText)"
         case .badSignature: "has a signature that is not its issuer's"
         case .weakSignature, .weakKey: self.weaknessText
         case .unsupportedAlgorithm: self.algorithmText
@@ -195,6 +201,60 @@ extension CertificateProblem: CustomStringConvertible {
         }
     }
 
+    private var revocationText: String {
+        guard case .revoked(let revocation) = self.refusal.detail else { return "" }
+        let serialNumber = self.certificate.map { "serial number \(Self.text(ofSerialNumber: $0.serialNumber))" }
+        let time = revocation.time.map { "on \(UTCDate($0))" }
+        let reason = revocation.reason.map { "reason: \(Self.name(ofReason: $0))" }
+        return " (\([serialNumber, time, reason].compactMap(\.self).joined(separator: ", ")))"
+    }
+
+    /// The digits as `openssl x509 -serial` prints them. RFC 5280 §4.1.2.2 permits 20 bytes.
+    private static func text(ofSerialNumber bytes: [UInt8]) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        let text = bytes.prefix(32).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        return String(decoding: text, as: UTF8.self) + (bytes.count > 32 ? "…" : "")
+    }
+
+    /// The name of a reason code in RFC 5280 §5.3.1, with the code.
+    private static func name(ofReason code: Int) -> String {
+        let names = [
+            0: "unspecified", 1: "keyCompromise", 2: "cACompromise", 3: "affiliationChanged", 4: "superseded",
+            5: "cessationOfOperation", 6: "certificateHold", 9: "privilegeWithdrawn", 10: "aACompromise",
+        ]
+        return names[code].map { "\($0) (\(code))" } ?? "\(code)"
+    }
+
+    private var gap: RevocationGap? {
+        if case .revocationUnknown(let gap) = self.refusal.detail { gap } else { nil }
+    }
+
+    private var gapText: String {
+        let list = "the revocation list of its issuer (\(self.issuerText))"
+        return switch self.gap {
+        case .noList, nil: "there is no revocation list of its issuer (\(self.issuerText))"
+        case .otherScope: "the revocation lists of its issuer (\(self.issuerText)) are for other certificates"
+        case .otherKey: "\(list) is signed with another key than the certificate"
+        case .weakSignature: "\(list) is signed with SHA-1, for which forgeries can be made"
+        case .notYetValid(let time): "\(list) is from the future (\(UTCDate(time)))"
+        case .issuerMayNotSign: "the key usage of its issuer (\(self.issuerText)) lacks cRLSign"
+        case .outdated(let time): "\(list) is outdated (the next one was due on \(UTCDate(time)))"
+        }
+    }
+
+    private var gapAdvice: String {
+        switch self.gap {
+        case .noList, .otherScope, nil:
+            "Load that authority's list for this certificate into RevocationLists, or accept certificates without one with missing: .accept"
+        case .otherKey: "Load the list of the authority that issued the certificate; another one may have the same name"
+        case .weakSignature:
+            "Have the authority sign its lists with SHA-256; for authorities that cannot, allow LegacyCertificates.sha1Signatures"
+        case .notYetValid: "Check the clocks of this machine and of the one that issued the list"
+        case .issuerMayNotSign: "Have the authority's certificate issued with cRLSign in its key usage"
+        case .outdated: "Load the authority's current list; if it is the current one, check this machine's clock"
+        }
+    }
+
     private var expectedText: String { self.expectedName?.abbreviatedForDisplay ?? "the name asked for" }
 
     private var ownNames: String {
@@ -236,6 +296,8 @@ extension CertificateProblem: CustomStringConvertible {
         case .nameConstraint: "Have it issued for a name that its authorities may certify"
         case .wrongPurpose where self.refusal.detail == .lacksDigitalSignature: "Have it issued with keyUsage=digitalSignature"
         case .wrongPurpose: "Have it issued for the use it is put to: server or client authentication"
+        case .revoked: "Have the peer obtain a new certificate, with a new key"
+        case .revocationUnknown: self.gapAdvice
         case .weakSignature:
             "Have it issued again with SHA-256; for peers that cannot, allow LegacyCertificates.sha1Signatures"
         case .weakKey:

@@ -68,8 +68,7 @@ private struct CredentialMessage {
         case .blockNotRead(let label, let line): self.sayBlockNotRead(label, line)
         case .openSSHKey(let key): self.say(key)
         case .malformedCertificate(let index, let line, let fault, let reason):
-            let place = line.map { " of the file (line \($0))" } ?? ""
-            self.say(fault, of: "certificate \(index + 1)\(place)", isBlock: line != nil, reason)
+            self.say(fault, of: "certificate \(index + 1)\(Self.place(ofLine: line))", isBlock: line != nil, reason)
         case .malformedKey(let line, let fault, let reason):
             self.say(fault, of: "the key\(line.map { " on line \($0)" } ?? "")", isBlock: line != nil, reason)
         case .notAnArchive(let form, let isPEM):
@@ -100,6 +99,16 @@ private struct CredentialMessage {
         case .refused(let reason):
             self.reason = reason
             self.say("was refused by the TLS library\(reason.map { " (\($0.name))" } ?? "")")
+        case .noRevocationList: self.say("there is none", "Give at least one certificate revocation list")
+        case .tooManyRevocationLists(let limit):
+            self.say(
+                "there are more than \(limit)",
+                "Remove lists that have been replaced, and those of authorities that are not trusted")
+        case .malformedRevocationList(let index, let line, let fault, let reason):
+            self.say(
+                fault, of: "list \(index + 1)\(Self.place(ofLine: line))", isBlock: line != nil, reason)
+        case .unsupportedRevocationList(let index, let line, let feature, let issuer):
+            self.say(feature, of: "list \(index + 1)\(Self.place(ofLine: line))\(Self.parenthesis(issuer))")
         case .nowhereFound(let unreadable):
             let reasons = unreadable.map { "; \($0.path.escapedForDisplay): \(SystemError.text(of: $0.errno))" }
             self.say(
@@ -125,9 +134,14 @@ private struct CredentialMessage {
         return self.path.map { "\(noun) \($0.escapedForDisplay)\(source)" } ?? noun
     }
 
-    private var isKey: Bool { self.item == .privateKey }
+    private static func place(ofLine line: Int?) -> String { line.map { " of the file (line \($0))" } ?? "" }
 
-    private var exampleLine: String { self.isKey ? "-----BEGIN PRIVATE KEY-----" : "-----BEGIN CERTIFICATE-----" }
+    private var isKey: Bool { self.item == .privateKey }
+    private var isRevocationLists: Bool { self.item == .revocationLists }
+
+    private var exampleLine: String {
+        "-----BEGIN \(self.isKey ? "PRIVATE KEY" : self.isRevocationLists ? "X509 CRL" : "CERTIFICATE")-----"
+    }
 
     private static let swapped = "Are the certificate's and the key's file swapped?"
 
@@ -149,6 +163,14 @@ private struct CredentialMessage {
 
     private mutating func say(_ form: FileForm) {
         let path = self.path
+        if self.isRevocationLists, Self.hasName(form) {
+            self.say("is \(Self.name(of: form)), not a revocation list", Self.adviceForOtherThanRevocationLists)
+            return
+        }
+        if self.isRevocationLists, form == .otherDER {
+            self.say("is in DER format, but not a revocation list", Self.adviceForOtherThanRevocationLists)
+            return
+        }
         switch form {
         case .certificate where self.isKey: self.say("is a certificate in DER format, not a private key", Self.swapped)
         case .certificate:
@@ -237,7 +259,10 @@ private struct CredentialMessage {
 
     // MARK: Blocks of other kinds
 
-    private var wanted: String { self.isKey ? "private key" : "certificate" }
+    private var wanted: String { self.isKey ? "private key" : self.isRevocationLists ? "revocation list" : "certificate" }
+
+    private static let adviceForOtherThanRevocationLists =
+        "Give the authority's certificate revocation list (.crl), in PEM or DER"
 
     private var adviceForKey: String {
         self.item == .trustedCertificates ? "Give the authority's certificate, not its key" : Self.swapped
@@ -256,7 +281,9 @@ private struct CredentialMessage {
     private mutating func sayOtherBlocks(_ labels: [String]) {
         func has(_ suffix: String) -> Bool { labels.contains { $0.hasSuffix(suffix) } }
         let advice: String? =
-            if self.isKey, has("CERTIFICATE") {
+            if self.isRevocationLists {
+                Self.adviceForOtherThanRevocationLists
+            } else if self.isKey, has("CERTIFICATE") {
                 Self.swapped
             } else if has("PRIVATE KEY") {
                 self.adviceForKey
@@ -313,7 +340,7 @@ private struct CredentialMessage {
         case .holds(let form):
             let text = "\(subject) cannot be read: the block holds \(Self.name(of: form))"
             switch form {
-            case .pkcs7 where !self.isKey: self.say(text, convertWith: .pkcs7(self.path, isDER: false))
+            case .pkcs7 where !self.isKey && !self.isRevocationLists: self.say(text, convertWith: .pkcs7(self.path, isDER: false))
             case .privateKey(let kind): self.say(text, "Its BEGIN and END lines must say \(kind.rawValue)")
             case .encryptedPrivateKey: self.say(text, "Its BEGIN and END lines must say ENCRYPTED PRIVATE KEY")
             default: self.say(text, "Give a \(self.wanted)")
@@ -321,6 +348,40 @@ private struct CredentialMessage {
         case .damaged: self.say("\(subject) cannot be read\(Self.hint(reason))", "Was the file modified? Obtain it again")
         }
     }
+
+    private mutating func say(_ feature: RevocationListFeature, of subject: String) {
+        switch feature {
+        case .delta:
+            self.say(
+                "\(subject) is a delta list, which has changes to another list only, and is not supported",
+                "Give the complete list")
+        case .indirect:
+            self.say(
+                "\(subject) is an indirect list, which has certificates of other issuers, and is not supported",
+                "Give the lists of these issuers themselves")
+        case .someReasons:
+            self.say(
+                "\(subject) is limited to some reasons for revocation, which is not supported", "Give a list for all reasons")
+        case .attributeCertificates:
+            self.say(
+                "\(subject) is for attribute certificates, which TLS does not use", "Give a list for public key certificates")
+        case .relativeName:
+            self.say(
+                "\(subject) names its distribution point relative to its issuer, which is not supported",
+                "Have the authority name it in full")
+        case .criticalExtension(let identifier):
+            self.say(
+                "\(subject) has the critical extension \(identifier.description.escapedForDisplay), which is not supported",
+                "Have the authority issue lists without it")
+        case .malformedExtension:
+            self.say(
+                "\(subject) has an extension or a date that cannot be decoded",
+                "Have the authority issue it again, as RFC 5280 has it")
+        }
+    }
+
+    /// Whether `name(of:)` has a name for a format.
+    private static func hasName(_ form: FileForm) -> Bool { Self.name(of: form) != "something else" }
 
     /// BoringSSL's reason, unless it is a mere decoding error.
     private static func hint(_ reason: LibraryReason?) -> String {

@@ -72,6 +72,15 @@ package struct CredentialError: Error, Sendable, Hashable {
         /// The key does not belong to the first certificate of the chain.
         case keyMismatch(KeyMismatch)
 
+        // MARK: Revocation lists
+        /// There is no list, or the folder has no file.
+        case noRevocationList
+        case tooManyRevocationLists(limit: Int)
+        /// The list at this index, in the block that begins on this line of a text, cannot be decoded.
+        case malformedRevocationList(index: Int, line: Int?, BlockFault, LibraryReason?)
+        /// The list at this index has a property that is not supported.
+        case unsupportedRevocationList(index: Int, line: Int?, RevocationListFeature, issuer: String)
+
         // MARK: Suitability of the certificates
         /// An extension of the first certificate cannot be decoded.
         case malformedExtension(subject: String)

@@ -24,9 +24,13 @@ struct PEMText {
 extension PEMText {
     /// Loads and splits a text. Throws if it has no block.
     static func load(_ source: PEMInput, as item: CredentialError.Item) throws(CredentialError) -> PEMText {
-        let bytes = try source.load(item)
+        try self.load(try source.load(item), path: source.path, as: item)
+    }
+
+    /// Splits a text that has been loaded. Throws if it has no block.
+    static func load(_ bytes: [UInt8], path: String?, as item: CredentialError.Item) throws(CredentialError) -> PEMText {
         func failure(_ problem: CredentialError.Problem) -> CredentialError {
-            CredentialError(item: item, path: source.path, problem: problem)
+            CredentialError(item: item, path: path, problem: problem)
         }
         let text: PEMText
         do {

@@ -17,6 +17,10 @@ package struct CertificateRefusal: Sendable, Hashable {
         case lacksDigitalSignature
         /// An extension occurs twice (RFC 5280 §4.2).
         case duplicateExtension(OID)
+        /// A revocation list has the certificate.
+        case revoked(Revocation)
+        /// No valid revocation list covers the certificate.
+        case revocationUnknown(RevocationGap)
         /// Deciding whether the chain is good takes more work than a peer may cause.
         case tooMuchWork
     }
@@ -63,10 +67,20 @@ package struct CertificateRefusal: Sendable, Hashable {
     package static let invalidExtension = X509_V_ERR_INVALID_EXTENSION
     package static let ofThisEngine = X509_V_ERR_APPLICATION_VERIFICATION
     package static let revoked = X509_V_ERR_CERT_REVOKED
+    package static let revocationListMissing = X509_V_ERR_UNABLE_TO_GET_CRL
+    package static let revocationListOutdated = X509_V_ERR_CRL_HAS_EXPIRED
     package static let outOfMemory = X509_V_ERR_OUT_OF_MEM
 }
 
 extension CertificateRefusal {
+    /// The code from which BoringSSL derives the alert that the peer receives.
+    ///
+    /// For the codes of missing and outdated revocation lists, BoringSSL sends `unknown_ca` and `certificate_expired`, which the peer would
+    /// misunderstand: its certificate and its authority are not at fault. It sends `certificate_unknown` for this one.
+    var codeForAlert: Int32 {
+        if case .revocationUnknown = self.detail { X509_V_ERR_DIFFERENT_CRL_SCOPE } else { self.code }
+    }
+
     init(_ code: Int32, _ detail: Detail? = nil, depth: Int, of certificate: OpaquePointer?) {
         self.init(code: code, detail: detail, depth: depth, certificate: certificate.map { DecodedCertificate(borrowing: $0) })
     }

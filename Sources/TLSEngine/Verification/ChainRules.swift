@@ -17,11 +17,16 @@ struct ChainRules {
     /// Whether BoringSSL has met a kind of name that it cannot constrain.
     var checksNameConstraints = false
     let budget: VerificationBudget
+    /// The check against revocation lists, if there is one.
+    var revocation: RevocationCheck? = nil
+    /// The time for revocation lists, in seconds since 1970-01-01 UTC.
+    var now: UInt64 = 0
 
     /// Returns the first rule that a chain breaks; nil if it breaks none. The trusted end of the chain comes last.
     func refusal(of chain: [OpaquePointer]) -> CertificateRefusal? {
         self.extensions(chain) ?? self.authorities(chain) ?? self.weaknesses(chain) ?? self.keyUsage(chain)
             ?? (self.checksNameConstraints ? self.nameConstraints(chain) : nil) ?? self.length(chain)
+            ?? self.revocation?.refusal(of: chain, allowing: self.allowing, now: self.now)
     }
 
     /// Checks that no extension occurs twice and that the trusted end has no unknown critical extension.

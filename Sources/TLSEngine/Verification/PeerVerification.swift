@@ -29,7 +29,7 @@ func verifyPeerCertificate(ssl: OpaquePointer?, alert: UnsafeMutablePointer<UInt
             limitSession(of: ssl, to: chain, now: engine.context.settings.now())
         case .failure(let failure):
             engine.refusal = failure.refusal
-            alert?.pointee = UInt8(truncatingIfNeeded: SSL_alert_from_verify_result(Int(failure.refusal.code)))
+            alert?.pointee = UInt8(truncatingIfNeeded: SSL_alert_from_verify_result(Int(failure.refusal.codeForAlert)))
             return ssl_verify_invalid
         }
     }
@@ -117,7 +117,8 @@ struct PeerVerification {
         ChainRules(
             purpose: self.settings.role == .client ? .server : .client, allowing: self.settings.legacyCertificates,
             depth: self.settings.depth, needsDigitalSignature: !self.transportsKeys,
-            checksNameConstraints: self.engine.metUnknownConstraint, budget: self.budget)
+            checksNameConstraints: self.engine.metUnknownConstraint, budget: self.budget, revocation: self.settings.revocation,
+            now: self.settings.now())
     }
 
     /// Whether the chosen suite encrypts a secret to the certificate's key instead of requiring its signature.
@@ -234,7 +235,7 @@ extension CertificateRefusal {
         guard self.depth == 0 else { return false }
         switch self.code {
         case Self.nameMismatch, Self.addressMismatch, Self.expired, Self.notYetValid, Self.badNotBefore, Self.badNotAfter,
-            Self.wrongPurpose, Self.unknownCriticalExtension:
+            Self.wrongPurpose, Self.revoked, Self.unknownCriticalExtension:
             return true
         case Self.ofThisEngine, Self.invalidExtension: return self.detail != nil
         default: return false

@@ -273,7 +273,7 @@ extension Validity {
 
 extension String {
     /// `host:port`, and the text after it.
-    fileprivate var splitAfterPeer: (peer: String, text: String) {
+    var splitAfterPeer: (peer: String, text: String) {
         guard let range = self.range(of: ": ") else { return ("", self) }
         return (String(self[..<range.lowerBound]), String(self[range.upperBound...]))
     }

@@ -160,6 +160,33 @@ import Testing
         #expect(try world.meet(again, server) == (.resumed, .resumed))
     }
 
+    @Test func `do not cross between revocation lists or ways to check them`() throws {
+        let world = World()
+        let authority = try TestCertificates.shared.get().authority
+        func lists(number: Int) throws -> RevocationListStore {
+            try RevocationListStore(.bytes(Array(authority.revocationList(of: [], number: number).utf8)))
+        }
+        let (one, two) = try (lists(number: 1), lists(number: 2))
+        func client(_ check: RevocationCheck?) throws -> TLSContext {
+            var settings = try world.settings(.client, .library)
+            settings.revocation = check
+            return try TLSContext(settings)
+        }
+        let server = try TLSContext(world.settings(.server, .library))
+        let checks: [RevocationCheck?] = [
+            nil,
+            RevocationCheck(lists: one, extent: .leaf, acceptsOutdated: false, acceptsMissing: false),
+            RevocationCheck(lists: two, extent: .leaf, acceptsOutdated: false, acceptsMissing: false),
+            RevocationCheck(lists: one, extent: .wholeChain, acceptsOutdated: false, acceptsMissing: false),
+            RevocationCheck(lists: one, extent: .leaf, acceptsOutdated: true, acceptsMissing: false),
+            RevocationCheck(lists: one, extent: .leaf, acceptsOutdated: false, acceptsMissing: true),
+        ]
+        for check in checks {
+            #expect(try world.meet(client(check), server) == (.notOffered, .notOffered))
+            #expect(try world.meet(client(check), server) == (.resumed, .resumed))
+        }
+    }
+
     @Test func `of another server's making are declined`() throws {
         let world = World()
         let client = try TLSContext(world.settings(.client, .library))

@@ -1,0 +1,100 @@
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Android)
+    import Android
+#else
+    import Glibc
+#endif
+
+extension RevocationListStore {
+    /// Loads all lists of a file or of its contents, which are PEM, or one list in DER. At most 16 MiB.
+    package convenience init(_ source: PEMInput) throws(CredentialError) {
+        try self.init(Self.lists(of: source), path: source.path)
+    }
+
+    /// Loads all files of a folder in the order of their names, without subfolders and hidden files. A file that is not a revocation list
+    /// is an error.
+    package convenience init(folder: String) throws(CredentialError) {
+        var lists: [RevocationList] = []
+        for path in try Self.files(in: folder) {
+            lists += try Self.lists(of: .file(path: path))
+            // Checked here too, to bound the memory that a large folder takes.
+            if lists.count > Self.most { break }
+        }
+        try self.init(lists, path: folder)
+    }
+
+    /// Decodes lists in DER.
+    package convenience init(der lists: [[UInt8]]) throws(CredentialError) {
+        var decoded: [RevocationList] = []
+        for bytes in lists { decoded.append(try Self.list(der: bytes, index: decoded.count, line: nil, path: nil)) }
+        try self.init(decoded, path: nil)
+    }
+
+    private static func lists(of source: PEMInput) throws(CredentialError) -> [RevocationList] {
+        func failure(_ problem: CredentialError.Problem) -> CredentialError {
+            CredentialError(item: .revocationLists, path: source.path, problem: problem)
+        }
+        let bytes = try source.load(.revocationLists)
+        if FileForm.recognized(in: bytes) == .revocationList {
+            return [try Self.list(der: bytes, index: 0, line: nil, path: source.path)]
+        }
+        let text = try PEMText.load(bytes, path: source.path, as: .revocationLists)
+        var lists: [RevocationList] = []
+        // Blocks of other kinds, such as certificates, are skipped.
+        for block in text.blocks where block.label == "X509 CRL" {
+            // Its errors have line numbers.
+            do { _ = try block.text() } catch { throw failure(.malformed(error)) }
+            let content = block.content() ?? []
+            lists.append(try Self.list(der: content, index: lists.count, line: block.line, path: source.path))
+        }
+        if lists.isEmpty { throw failure(.otherBlocks(labels: text.labels)) }
+        return lists
+    }
+
+    private static func list(
+        der bytes: [UInt8], index: Int, line: Int?, path: String?
+    ) throws(CredentialError) -> RevocationList {
+        do throws(RevocationList.Fault) {
+            return try RevocationList(der: bytes)
+        } catch {
+            let problem: CredentialError.Problem =
+                switch error {
+                case .malformed(let reason):
+                    .malformedRevocationList(index: index, line: line, BlockFault(of: bytes) { $0 == .revocationList }, reason)
+                case .unsupported(let feature, let issuer):
+                    .unsupportedRevocationList(index: index, line: line, feature, issuer: issuer)
+                }
+            throw CredentialError(item: .revocationLists, path: path, problem: problem)
+        }
+    }
+
+    /// The greatest number of files that are read from a folder.
+    private static var mostFiles: Int { Self.most }
+
+    private static func files(in folder: String) throws(CredentialError) -> [String] {
+        func failure(_ problem: CredentialError.Problem, _ path: String? = nil) -> CredentialError {
+            CredentialError(item: .revocationLists, path: path ?? folder, problem: problem)
+        }
+        // The operating system would end the path at the NUL character and open another folder.
+        if folder.utf8.contains(0) { throw failure(.pathWithNUL) }
+        guard let directory = opendir(folder) else { throw failure(.unreadable(errno: errno)) }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { raw in
+                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name.hasPrefix(".") { continue }
+            let path = "\(folder)/\(name)"
+            var status = stat()
+            guard stat(path, &status) == 0 else { throw failure(.unreadable(errno: errno), path) }
+            if status.st_mode & S_IFMT == S_IFDIR { continue }
+            names.append(name)
+            if names.count > Self.mostFiles { throw failure(.tooManyRevocationLists(limit: Self.most)) }
+        }
+        return names.sorted().map { "\(folder)/\($0)" }
+    }
+}
