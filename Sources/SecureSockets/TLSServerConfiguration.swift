@@ -15,6 +15,7 @@ public struct TLSServerConfiguration: Sendable {
         package let verification: TLSSettings.PeerVerification
         package let trust: TLSTrust?
         let rule: PeerRule?
+        package private(set) var acceptsServerCertificates = false
 
         /// The server does not request client certificates. The default.
         public static let none = ClientAuthentication(verification: .none, trust: nil, rule: nil)
@@ -36,6 +37,27 @@ public struct TLSServerConfiguration: Sendable {
         ///   - rule: The rule that admits clients whose certificate verifies. Default: nil; all are admitted.
         public static func required(trust: TLSTrust, allow rule: PeerRule? = nil) -> ClientAuthentication {
             ClientAuthentication(verification: .required, trust: trust, rule: rule)
+        }
+
+        private init(verification: TLSSettings.PeerVerification, trust: TLSTrust?, rule: PeerRule?) {
+            self.verification = verification
+            self.trust = trust
+            self.rule = rule
+        }
+
+        /// The same authentication, which also accepts certificates for server authentication only.
+        ///
+        /// For servers that authenticate each other, such as mail servers, with certificates of public authorities, which no longer issue
+        /// certificates for client authentication. All certificates below the root must be for client authentication, or all for server
+        /// authentication.
+        ///
+        /// **Risk:** any server with a certificate from a trusted authority can act as a client. A certificate that was meant for a server
+        /// only, with its key on a machine that accepts connections from anyone, then opens this server too. Decide by the names in the
+        /// certificate whom to admit, and do not use it with a private authority that issues certificates for both uses.
+        public var acceptingServerCertificates: ClientAuthentication {
+            var authentication = self
+            authentication.acceptsServerCertificates = true
+            return authentication
         }
     }
 
@@ -95,6 +117,7 @@ public struct TLSServerConfiguration: Sendable {
         var settings = try parameters.settings(.server)
         settings.verification = clients.verification
         settings.peerDecision = clients.rule?.decision
+        settings.acceptsServerCertificatesOfClients = clients.acceptsServerCertificates
         if let trust = clients.trust { try settings.set(trust) }
         try self.init(
             settings: settings, identities: identities, refusesOthers: unknownServerNames.areRefused,

@@ -273,6 +273,7 @@ package final class TLSContext: @unchecked Sendable {
         guard settings.verification != .none else { return sha256([]) }
         var text = FieldList()
         text.add("\(settings.depth) \(settings.acceptsPartialChains) \(settings.legacyCertificates.rawValue)")
+        text.add("\(settings.acceptsServerCertificatesOfClients)")
         text.add(settings.trust?.digest ?? [])
         text.add(settings.revocation?.digestInput ?? [])
         return sha256(text.bytes)

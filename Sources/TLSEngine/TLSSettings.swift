@@ -73,6 +73,8 @@ package struct TLSSettings: Sendable {
     package var legacyCertificates: LegacyCertificateOptions = []
     /// The check against revocation lists; nil if revocation is not checked.
     package var revocation: RevocationCheck?
+    /// Whether a server accepts certificates of clients that are for server authentication only.
+    package var acceptsServerCertificatesOfClients = false
     package var versions: ClosedRange<TLSVersion>
     package var cipherSuites: CipherSuiteSelection
     package var groups: [TLSGroup]

@@ -352,6 +352,7 @@ let boringSSLNames = """
     X509_NAME_free
     X509_NAME_hash
     X509_NAME_print_ex
+    X509_PURPOSE_ANY
     X509_PURPOSE_SSL_CLIENT
     X509_PURPOSE_SSL_SERVER
     X509_REVOKED_get0_extensions
@@ -385,6 +386,7 @@ let boringSSLNames = """
     X509_VERIFY_PARAM_set1_host
     X509_VERIFY_PARAM_set1_ip
     X509_VERIFY_PARAM_set_hostflags
+    X509_VERIFY_PARAM_set_purpose
     X509_V_ERR_APPLICATION_VERIFICATION
     X509_V_ERR_CERT_CHAIN_TOO_LONG
     X509_V_ERR_CERT_HAS_EXPIRED

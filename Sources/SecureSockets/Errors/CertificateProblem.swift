@@ -74,7 +74,7 @@ public struct CertificateProblem: Sendable, Hashable {
         case .weak(.rsaKey): return .weakKey
         case .weak(.signature): return .weakSignature
         case .unsupportedSignature: return .unsupportedAlgorithm
-        case .lacksDigitalSignature: return .wrongPurpose
+        case .lacksDigitalSignature, .forServersOnly: return .wrongPurpose
         case .duplicateExtension, .issuerUnreadable: return .malformed
         case .tooMuchWork: return .other
         case .revoked: return .revoked
@@ -295,6 +295,9 @@ extension CertificateProblem: CustomStringConvertible {
         case .wrongName, .wrongAddress: "Connect by a name that the certificate is for, or have it issued for this one"
         case .nameConstraint: "Have it issued for a name that its authorities may certify"
         case .wrongPurpose where self.refusal.detail == .lacksDigitalSignature: "Have it issued with keyUsage=digitalSignature"
+        case .wrongPurpose where self.refusal.detail == .forServersOnly:
+            "Have it issued for client authentication, or admit certificates of servers with "
+                + "ClientAuthentication.acceptingServerCertificates"
         case .wrongPurpose: "Have it issued for the use it is put to: server or client authentication"
         case .revoked: "Have the peer obtain a new certificate, with a new key"
         case .revocationUnknown: self.gapAdvice

@@ -15,6 +15,8 @@ package struct CertificateRefusal: Sendable, Hashable {
         case unsupportedSignature(OID)
         /// The key usage does not permit the signature that the handshake needs.
         case lacksDigitalSignature
+        /// A client sent the certificate, which is for server authentication only.
+        case forServersOnly
         /// An extension occurs twice (RFC 5280 §4.2).
         case duplicateExtension(OID)
         /// A revocation list has the certificate.

@@ -8,7 +8,9 @@ struct ChainRules {
         var number: Int32 { self == .server ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT }
     }
 
-    let purpose: Purpose
+    /// The purposes of which a chain needs one, for all of its certificates below the trusted end. With one only, BoringSSL has checked
+    /// the peer's certificates.
+    let purposes: [Purpose]
     let allowing: LegacyCertificateOptions
     /// The greatest permitted depth of the trusted end.
     let depth: Int
@@ -24,7 +26,7 @@ struct ChainRules {
 
     /// Returns the first rule that a chain breaks; nil if it breaks none. The trusted end of the chain comes last.
     func refusal(of chain: [OpaquePointer]) -> CertificateRefusal? {
-        self.extensions(chain) ?? self.authorities(chain) ?? self.weaknesses(chain) ?? self.keyUsage(chain)
+        self.extensions(chain) ?? self.authorities(chain) ?? self.purpose(chain) ?? self.weaknesses(chain) ?? self.keyUsage(chain)
             ?? (self.checksNameConstraints ? self.nameConstraints(chain) : nil) ?? self.length(chain)
             ?? self.revocation?.refusal(of: chain, allowing: self.allowing, now: self.now)
     }
@@ -54,7 +56,7 @@ struct ChainRules {
             if X509_check_ca(issuer) != 1 || X509_get_key_usage(issuer) & UInt32(X509v3_KU_KEY_CERT_SIGN) == 0 {
                 return CertificateRefusal(CertificateRefusal.invalidCA, .notAuthority, depth: depth, of: issuer)
             }
-            if depth < chain.count - 1, X509_check_purpose(issuer, self.purpose.number, 1) != 1 {
+            if depth < chain.count - 1, !self.purposes.contains(where: { X509_check_purpose(issuer, $0.number, 1) == 1 }) {
                 return CertificateRefusal(CertificateRefusal.wrongPurpose, depth: depth, of: issuer)
             }
             if allowedBelow >= 0, authoritiesBelow > Int(allowedBelow) {
@@ -63,6 +65,18 @@ struct ChainRules {
             if X509_get_extension_flags(issuer) & UInt32(EXFLAG_SI) == 0 { authoritiesBelow += 1 }
         }
         return nil
+    }
+
+    /// Checks that all certificates below the trusted end have one of the purposes in common.
+    private func purpose(_ chain: [OpaquePointer]) -> CertificateRefusal? {
+        guard self.purposes.count > 1 else { return nil }
+        let below = chain.prefix(max(chain.count - 1, 1)).enumerated()
+        func unfit(_ purpose: Purpose) -> CertificateRefusal? {
+            below.first { X509_check_purpose($0.element, purpose.number, $0.offset > 0 ? 1 : 0) != 1 }
+                .map { CertificateRefusal(CertificateRefusal.wrongPurpose, depth: $0.offset, of: $0.element) }
+        }
+        let refusals = self.purposes.map(unfit)
+        return refusals.contains(nil) ? nil : refusals.first ?? nil
     }
 
     /// Checks that no certificate below the trusted end has a weak key or signature. The end is trusted as it is, but the peer's own key

@@ -98,6 +98,10 @@ struct PeerVerification {
             // BoringSSL does not treat a certificate as self-signed if its key usage does not permit signing certificates.
             X509_STORE_CTX_set_flags(self.store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
         }
+        if self.purposes.count > 1 {
+            // BoringSSL checks one purpose only, so `ChainRules` checks them.
+            X509_VERIFY_PARAM_set_purpose(X509_STORE_CTX_get0_param(self.store), X509_PURPOSE_ANY)
+        }
         let first = self.verdict(self.store)
         guard case .failure(let failure) = first, !failure.refusal.holdsForEveryChain else { return first }
         return self.explore(from: leaf, after: failure.refusal)
@@ -115,10 +119,18 @@ struct PeerVerification {
 
     private var rules: ChainRules {
         ChainRules(
-            purpose: self.settings.role == .client ? .server : .client, allowing: self.settings.legacyCertificates,
+            purposes: self.purposes, allowing: self.settings.legacyCertificates,
             depth: self.settings.depth, needsDigitalSignature: !self.transportsKeys,
             checksNameConstraints: self.engine.metUnknownConstraint, budget: self.budget, revocation: self.settings.revocation,
             now: self.settings.now())
+    }
+
+    /// The purposes of which a chain needs one.
+    private var purposes: [ChainRules.Purpose] {
+        switch self.settings.role {
+        case .client: [.server]
+        case .server: self.settings.acceptsServerCertificatesOfClients ? [.client, .server] : [.client]
+        }
     }
 
     /// Whether the chosen suite encrypts a secret to the certificate's key instead of requiring its signature.
@@ -137,6 +149,12 @@ struct PeerVerification {
         let isAboutNames = code == CertificateRefusal.nameMismatch || code == CertificateRefusal.addressMismatch
         var refusal = CertificateRefusal(
             code, depth: depth, of: isAboutNames ? leaf : X509_STORE_CTX_get_current_cert(context))
+        if code == CertificateRefusal.wrongPurpose, self.settings.role == .server,
+            let certificate = X509_STORE_CTX_get_current_cert(context),
+            X509_check_purpose(certificate, X509_PURPOSE_SSL_SERVER, depth > 0 ? 1 : 0) == 1
+        {
+            refusal.detail = .forServersOnly
+        }
         if isAboutNames { refusal.expectedName = self.engine.expectedPeer?.description }
         return refusal
     }

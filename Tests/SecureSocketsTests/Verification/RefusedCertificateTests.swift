@@ -8,7 +8,7 @@ import Testing
 ///
 /// One after the other, since a hundred handshakes at a time in a debug build would delay all other tests.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct `Certificates that are refused` {
-    @Test(arguments: VerificationRow.chains + VerificationRow.names, TLSProtocolVersion.allCases)
+    @Test(arguments: VerificationRow.chains + VerificationRow.purposes + VerificationRow.names, TLSProtocolVersion.allCases)
     func `a client refuses a server's`(_ row: VerificationRow, over version: TLSProtocolVersion) async throws {
         let shown = try row.show(.server)
         let encounter = try await Encounter(

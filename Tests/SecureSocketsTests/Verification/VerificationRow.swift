@@ -157,18 +157,6 @@ extension VerificationRow {
             return Shown(identity: identity, trust: try root.trust)
         },
         VerificationRow(
-            testDescription: "certificate for the other side's use",
-            kind: .wrongPurpose, code: 26, depth: 0, subject: "CN=leaf",
-            alert: "unsupported_certificate",
-            text: """
-                the peer's certificate (CN=leaf) is not for this use (its extended key usage does not allow it). \
-                Have it issued for the use it is put to: server or client authentication
-                """
-        ) { purpose in
-            let root = try CertificateAuthority.root()
-            return Shown(identity: try root.leaf(purpose == .server ? .client : .server), trust: try root.trust)
-        },
-        VerificationRow(
             testDescription: "chain that is too long",
             kind: .chainTooLong, code: 22, depth: 3, subject: "CN=Development authority",
             alert: "unknown_ca",
@@ -219,6 +207,25 @@ extension VerificationRow {
             let root = try CertificateAuthority.root()
             return Shown(identity: try OddCertificate.forged(of: root, purpose: purpose), trust: try root.trust)
         },
+    ]
+}
+
+// MARK: Purposes; `ClientPurposeTests` has those of clients
+
+extension VerificationRow {
+    static let purposes: [VerificationRow] = [
+        VerificationRow(
+            testDescription: "certificate of a client",
+            kind: .wrongPurpose, code: 26, depth: 0, subject: "CN=leaf",
+            alert: "unsupported_certificate",
+            text: """
+                the peer's certificate (CN=leaf) is not for this use (its extended key usage does not allow it). \
+                Have it issued for the use it is put to: server or client authentication
+                """
+        ) { _ in
+            let root = try CertificateAuthority.root()
+            return Shown(identity: try root.leaf(.client), trust: try root.trust)
+        }
     ]
 }
 

@@ -160,7 +160,7 @@ import Testing
         #expect(try world.meet(again, server) == (.resumed, .resumed))
     }
 
-    @Test func `do not cross between revocation lists or ways to check them`() throws {
+    @Test func `do not cross between revocation lists, ways to check them, or purposes`() throws {
         let world = World()
         let authority = try TestCertificates.shared.get().authority
         func lists(number: Int) throws -> RevocationListStore {
@@ -185,6 +185,10 @@ import Testing
             #expect(try world.meet(client(check), server) == (.notOffered, .notOffered))
             #expect(try world.meet(client(check), server) == (.resumed, .resumed))
         }
+
+        var accepting = try world.settings(.server, .library)
+        accepting.acceptsServerCertificatesOfClients = true
+        #expect(try world.meet(client(nil), TLSContext(accepting)) == (.declined, .declined))
     }
 
     @Test func `of another server's making are declined`() throws {
