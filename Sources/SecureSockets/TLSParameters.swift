@@ -44,9 +44,20 @@ extension TLSParameters {
                 "maximumChainDepth is \(self.maximumChainDepth); it must not be negative")
         }
         var settings = TLSSettings(role: role)
-        settings.versions = self.versions.lowerBound.version...self.versions.upperBound.version
+        guard let oldest = self.versions.lowerBound.version, let newest = self.versions.upperBound.version else {
+            throw SecureSocketError(
+                .invalidConfiguration, blame: .configuration, step: .configuring,
+                "\(self.versions.lowerBound) to \(self.versions.upperBound) are not supported",
+                advice: "Set `TLSParameters.versions` to a range of TLS 1.2 and TLS 1.3")
+        }
+        settings.versions = oldest...newest
         settings.cipherSuites = try self.cipherList.map { .strict($0) } ?? .forwardSecretAEAD
-        settings.groups = self.groups.map(\.group)
+        if let group = self.groups.first(where: { $0.group == nil }) {
+            throw SecureSocketError(
+                .invalidConfiguration, blame: .configuration, step: .configuring, "the group \(group) is not supported",
+                advice: "Use groups of `TLSNamedGroup.allCases` in `TLSParameters.groups`")
+        }
+        settings.groups = self.groups.compactMap(\.group)
         settings.applicationProtocols = self.applicationProtocols
         settings.depth = self.maximumChainDepth
         if let lifetime = self.sessionLifetime {

@@ -23,8 +23,16 @@ package struct CertificateRequest: Sendable, Hashable {
 struct ReceivedCertificateRequest {
     fileprivate let encodedAuthorities: [[UInt8]]
     fileprivate let authorityCount: Int
+    /// The algorithms with which the client may sign, at most `longestList` of them.
+    let signatureAlgorithms: [UInt16]
+
+    /// Twice as many as any server is known to list.
+    private static let longestList = 64
 
     fileprivate init(of ssl: OpaquePointer) {
+        var start: UnsafePointer<UInt16>?
+        let count = SSL_get0_peer_verify_algorithms(ssl, &start)
+        self.signatureAlgorithms = Array(UnsafeBufferPointer(start: start, count: min(count, Self.longestList)))
         guard let names = SSL_get0_server_requested_CAs(ssl) else {
             (self.encodedAuthorities, self.authorityCount) = ([], 0)
             return

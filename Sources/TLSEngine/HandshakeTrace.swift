@@ -1,5 +1,5 @@
 /// The headers of the peer's handshake messages, as far as they arrive unencrypted (RFC 8446 §4, §5.1). Used for errors, which BoringSSL
-/// reports without a message's length and without the version of a ServerHello.
+/// reports without a message's length.
 ///
 /// Accepts bytes in pieces of any size and keeps none of them. Everything after a ChangeCipherSpec is encrypted: in TLS 1.2 only the end of
 /// the handshake, in TLS 1.3 everything after the ServerHello.
@@ -11,8 +11,6 @@ struct HandshakeTrace {
 
     /// The message that is arriving, or that arrived last.
     private(set) var message: Message?
-    /// The version that a ServerHello names (`legacy_version`).
-    private(set) var serverVersion: UInt16?
 
     private var isOver = false
     private var record = Header()
@@ -36,8 +34,6 @@ struct HandshakeTrace {
         static let changeCipherSpec: UInt64 = 20
         static let handshake: UInt64 = 22
     }
-
-    private static let serverHello: UInt8 = 2
 
     mutating func take(_ bytes: UnsafeRawBufferPointer) {
         var index = 0
@@ -79,17 +75,9 @@ struct HandshakeTrace {
                 let message = Message(
                     type: UInt8(self.messageHeader.value >> 24), length: Int(self.messageHeader.value & 0xff_ffff))
                 self.message = message
-                // The version is the first field of a ServerHello.
-                if message.type != Self.serverHello || message.length < 2 { self.beginBody(message.length) }
-            } else if self.messageHeader.length == 6, let message = self.message {
-                self.serverVersion = UInt16(truncatingIfNeeded: self.messageHeader.value)
-                self.beginBody(message.length - 2)
+                self.messageLeft = message.length
+                self.messageHeader = Header()
             }
         }
-    }
-
-    private mutating func beginBody(_ length: Int) {
-        self.messageLeft = length
-        self.messageHeader = Header()
     }
 }

@@ -36,7 +36,7 @@ extension TLSEngine {
         )
     }
 
-    private var selectedApplicationProtocol: String? {
+    var selectedApplicationProtocol: String? {
         var start: UnsafePointer<UInt8>?
         var length: UInt32 = 0
         SSL_get0_alpn_selected(self.ssl, &start, &length)
@@ -44,7 +44,7 @@ extension TLSEngine {
         return String(decoding: UnsafeBufferPointer(start: start, count: Int(length)), as: UTF8.self)
     }
 
-    private var peerCertificates: [DecodedCertificate] {
+    var peerCertificates: [DecodedCertificate] {
         guard let chain = SSL_get_peer_full_cert_chain(self.ssl) else { return [] }
         return (0..<sk_X509_num(chain)).compactMap { index in
             sk_X509_value(chain, index).map { DecodedCertificate(borrowing: $0) }

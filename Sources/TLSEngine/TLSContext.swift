@@ -118,7 +118,10 @@ package final class TLSContext: @unchecked Sendable {
     private func setIdentity() throws(TLSSettingsError) {
         // BoringSSL would search the trust store for issuers in every handshake; `issuersFromTrust` does so once.
         SSL_CTX_set_mode(self.pointer, UInt32(SSL_MODE_NO_AUTO_CHAIN))
-        if self.settings.role == .client { SSL_CTX_set_cert_cb(self.pointer, noteCertificateRequest, nil) }
+        if self.settings.role == .client {
+            SSL_CTX_set_cert_cb(self.pointer, noteCertificateRequest, nil)
+            SSL_CTX_set_msg_callback(self.pointer, noteServerMessage)
+        }
         if self.choosesIdentity { SSL_CTX_set_tlsext_servername_callback(self.pointer, answerServerName) }
         if !self.settings.furtherIdentities.isEmpty { return try self.setIdentities() }
         guard let identity = self.settings.identity else { return }

@@ -41,11 +41,28 @@ extension TLSEngine {
             }
             // Once the server has chosen a suite, its alert has another cause.
             guard self.isInHandshake, SSL_get_pending_cipher(self.ssl) == nil else { return nil }
-            return FailedNegotiation(alert: alert, context: self.context).map { .negotiation($0) }
+            return FailedNegotiation(alert: alert, own: self.offer).map { .negotiation($0) }
         case .server:
-            guard alert.isAboutCertificate else { return nil }
-            return (settings.identity?.certificates.first?.subject).map { .shownCertificate(subject: $0) }
+            if alert.isAboutCertificate {
+                return (settings.identity?.certificates.first?.subject).map { .shownCertificate(subject: $0) }
+            }
+            guard self.isInHandshake else { return nil }
+            return FailedNegotiation(
+                alert: alert, clientHello: self.clientHello, chosen: self.chosenByServer, context: self.context
+            ).map { .negotiation($0) }
         }
+    }
+
+    /// What this server has chosen, in a handshake that is not complete.
+    private var chosenByServer: TLSOffer {
+        var offer = TLSOffer()
+        guard let suite = SSL_get_pending_cipher(self.ssl) ?? SSL_get_current_cipher(self.ssl) else { return offer }
+        offer.versions = [UInt16(truncatingIfNeeded: SSL_version(self.ssl))]
+        offer.cipherSuites = [SSL_CIPHER_get_protocol_id(suite)]
+        let group = SSL_get_group_id(self.ssl)
+        offer.groups = group == 0 ? [] : [group]
+        offer.applicationProtocols = self.selectedApplicationProtocol.map { [$0] } ?? []
+        return offer
     }
 
     private func explanation(of reason: LibraryReason) -> TLSFailure.Explanation? {
@@ -58,17 +75,25 @@ extension TLSEngine {
             return Self.isRecordHeader(bytes) ? nil : .plaintext(bytes)
         }
         if reason.isOfTLS(SSL_R_EXCESSIVE_MESSAGE_SIZE) { return .messageTooLong(self.messageTooLong) }
-        if reason.isOfTLS(SSL_R_UNSUPPORTED_PROTOCOL), self.context.settings.role == .client {
-            return FailedNegotiation(serverVersion: self.handshakeTrace.serverVersion, context: self.context).map {
-                .negotiation($0)
-            }
-        }
+        if self.context.settings.role == .client { return self.failureAtClient(reason).map { .negotiation($0) } }
         // BoringSSL returns TLS 1.2 until a version has been chosen.
         let version =
             reason.isOfTLS(SSL_R_UNSUPPORTED_PROTOCOL)
             ? nil : TLSVersion(rawValue: UInt16(truncatingIfNeeded: SSL_version(self.ssl)))
         return FailedNegotiation(reason: reason, clientHello: self.clientHello, version: version, context: self.context)
             .map { .negotiation($0) }
+    }
+
+    private func failureAtClient(_ reason: LibraryReason) -> FailedNegotiation? {
+        if reason.isOfTLS(SSL_R_UNKNOWN_CERTIFICATE_TYPE) || reason.isOfTLS(SSL_R_NO_COMMON_SIGNATURE_ALGORITHMS) {
+            return self.certificateRequest.flatMap {
+                FailedNegotiation(
+                    requested: $0.signatureAlgorithms, choice: self.serverChoice, own: self.offer,
+                    key: self.context.settings.identity?.key)
+            }
+        }
+        return FailedNegotiation(
+            reason: reason, choice: self.serverChoice, own: self.offer, key: self.peerCertificates.first?.publicKey)
     }
 
     /// The handshake message that BoringSSL rejected as too long. The limit is that of `ssl_max_handshake_message_len`.

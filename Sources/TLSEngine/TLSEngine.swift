@@ -59,6 +59,10 @@ package final class TLSEngine {
     var certificateRequest: ReceivedCertificateRequest?
     /// The ClientHello, kept by a server until the handshake is complete; otherwise empty.
     var clientHello: [UInt8] = []
+    /// What the server has chosen; empty at a server.
+    var serverChoice = ServerChoice()
+    /// The groups that a client offers in this connection, if they are not those of its context.
+    var groups: [TLSGroup]?
     /// Whether BoringSSL has met name constraints of a kind that it cannot check.
     var metUnknownConstraint = false
     /// The key under which a client keeps its sessions; nil if it keeps none.

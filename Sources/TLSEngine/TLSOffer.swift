@@ -60,11 +60,25 @@ extension UInt16 {
 }
 
 /// A cursor over TLS vectors, each of which is preceded by its length (RFC 8446 §3.4).
-struct VectorReader {
-    private var rest: ArraySlice<UInt8>
+struct VectorReader<Bytes: RandomAccessCollection<UInt8>> where Bytes.SubSequence == Bytes {
+    private(set) var rest: Bytes
 
-    init(_ bytes: ArraySlice<UInt8>) { self.rest = bytes }
+    init(_ bytes: Bytes) { self.rest = bytes }
 
+    mutating func take(_ count: Int) -> Bytes? {
+        guard self.rest.count >= count else { return nil }
+        defer { self.rest = self.rest.dropFirst(count) }
+        return self.rest.prefix(count)
+    }
+
+    mutating func uint16() -> UInt16? { self.take(2).map { $0.reduce(0) { $0 << 8 | UInt16($1) } } }
+
+    mutating func vector8() -> Bytes? { self.take(1)?.first.flatMap { self.take(Int($0)) } }
+
+    mutating func vector16() -> Bytes? { self.uint16().flatMap { self.take(Int($0)) } }
+}
+
+extension VectorReader<ArraySlice<UInt8>> {
     /// Reads the extensions of a ClientHello without its header; empty if there are none.
     init(extensionsOf bytes: [UInt8]) {
         var hello = VectorReader(bytes[...])
@@ -82,18 +96,6 @@ struct VectorReader {
         while let number = suites.uint16() { if !number.isGREASE { numbers.append(number) } }
         return numbers
     }
-
-    mutating func take(_ count: Int) -> ArraySlice<UInt8>? {
-        guard self.rest.count >= count else { return nil }
-        defer { self.rest = self.rest.dropFirst(count) }
-        return self.rest.prefix(count)
-    }
-
-    mutating func uint16() -> UInt16? { self.take(2).map { $0.reduce(0) { $0 << 8 | UInt16($1) } } }
-
-    mutating func vector8() -> ArraySlice<UInt8>? { self.take(1)?.first.flatMap { self.take(Int($0)) } }
-
-    mutating func vector16() -> ArraySlice<UInt8>? { self.uint16().flatMap { self.take(Int($0)) } }
 }
 
 // MARK: This side's offer
@@ -104,7 +106,9 @@ extension TLSContext {
         var offer = TLSOffer()
         offer.versions = TLSVersion.allCases.filter(self.settings.versions.contains).map(\.rawValue)
         offer.cipherSuites = self.cipherSuiteNumbers
-        offer.groups = self.settings.groups.map(\.rawValue)
+        // BoringSSL leaves post-quantum groups out with TLS 1.2.
+        let hasTLS13 = self.settings.versions.contains(.v1_3)
+        offer.groups = self.settings.groups.filter { hasTLS13 || $0 != .x25519MLKEM768 }.map(\.rawValue)
         offer.signatureAlgorithms = Self.signatureAlgorithms
         offer.applicationProtocols = self.settings.applicationProtocols
         return offer
@@ -122,9 +126,18 @@ extension TLSContext {
     }
 }
 
+extension TLSEngine {
+    /// The parameters that this side offers in this connection as a client, or supports as a server.
+    package var offer: TLSOffer {
+        var offer = self.context.offer
+        if let groups { offer.groups = groups.map(\.rawValue) }
+        return offer
+    }
+}
+
 extension TLSOffer {
     /// Returns the offer with the suites of this version only; nil keeps the suites of all versions.
-    func of(_ version: TLSVersion?) -> TLSOffer {
+    package func of(_ version: TLSVersion?) -> TLSOffer {
         guard let version else { return self }
         var offer = self
         offer.cipherSuites = self.cipherSuites.filter { number in
@@ -135,8 +148,10 @@ extension TLSOffer {
         return offer
     }
 
-    /// Returns the part of a server's offer that can be used with its key.
-    func usable(with key: PrivateKey?) -> TLSOffer {
+    /// Returns the part of an offer that can be used with its side's own key.
+    ///
+    /// - Parameter version: The version that was chosen; nil if none was.
+    func usable(with key: PrivateKey?, over version: TLSVersion?) -> TLSOffer {
         var offer = self
         let keyType = key.map { EVP_PKEY_id($0.pointer) }
         offer.cipherSuites = self.cipherSuites.filter { number in
@@ -147,8 +162,24 @@ extension TLSOffer {
             default: true
             }
         }
-        offer.signatureAlgorithms = self.signatureAlgorithms.filter { SSL_get_signature_algorithm_key_type($0) == keyType }
+        offer.signatureAlgorithms = self.signatureAlgorithms.filter {
+            SSL_get_signature_algorithm_key_type($0) == keyType
+                && (version != .v1_3 || Self.isOfTLS13($0, for: key))
+        }
         return offer
+    }
+
+    /// Whether TLS 1.3 permits an algorithm for a handshake's signature with this key: not PKCS #1, and ECDSA with the curve that the
+    /// algorithm names (RFC 8446 §4.2.3).
+    private static func isOfTLS13(_ algorithm: UInt16, for key: PrivateKey?) -> Bool {
+        let curve = key.map { DecodedCertificate.PublicKey($0.pointer) }
+        return switch Int32(algorithm) {
+        case SSL_SIGN_RSA_PKCS1_SHA256, SSL_SIGN_RSA_PKCS1_SHA384, SSL_SIGN_RSA_PKCS1_SHA512: false
+        case SSL_SIGN_ECDSA_SECP256R1_SHA256: curve == .p256
+        case SSL_SIGN_ECDSA_SECP384R1_SHA384: curve == .p384
+        case SSL_SIGN_ECDSA_SECP521R1_SHA512: curve == .p521
+        default: true
+        }
     }
 }
 
@@ -212,8 +243,13 @@ package enum TLSNames {
 
 extension PrivateKey {
     /// The key's kind and size, for example `RSA of 2048 bits`.
+    var summary: String { DecodedCertificate.PublicKey(self.pointer).summary }
+}
+
+extension DecodedCertificate.PublicKey {
+    /// The key's kind and size, for example `RSA of 2048 bits`.
     var summary: String {
-        switch DecodedCertificate.PublicKey(self.pointer) {
+        switch self {
         case .rsa(let bits): "RSA of \(bits) bits"
         case .p256: "ECDSA on P-256"
         case .p384: "ECDSA on P-384"

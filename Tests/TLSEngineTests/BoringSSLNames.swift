@@ -171,8 +171,14 @@ let boringSSLNames = """
     SHA256_Init
     SHA256_Update
     SSL3_MT_CERTIFICATE
+    SSL3_MT_CERTIFICATE_VERIFY
     SSL3_MT_CLIENT_HELLO
+    SSL3_MT_ENCRYPTED_EXTENSIONS
+    SSL3_MT_SERVER_HELLO
+    SSL3_MT_SERVER_KEY_EXCHANGE
+    SSL3_RT_HANDSHAKE
     SSL_AD_HANDSHAKE_FAILURE
+    SSL_AD_ILLEGAL_PARAMETER
     SSL_AD_INSUFFICIENT_SECURITY
     SSL_AD_NO_APPLICATION_PROTOCOL
     SSL_AD_PROTOCOL_VERSION
@@ -212,6 +218,7 @@ let boringSSLNames = """
     SSL_CTX_set_max_proto_version
     SSL_CTX_set_min_proto_version
     SSL_CTX_set_mode
+    SSL_CTX_set_msg_callback
     SSL_CTX_set_num_tickets
     SSL_CTX_set_options
     SSL_CTX_set_select_certificate_cb
@@ -235,17 +242,23 @@ let boringSSLNames = """
     SSL_MODE_NO_AUTO_CHAIN
     SSL_OP_CIPHER_SERVER_PREFERENCE
     SSL_OP_NO_TICKET
+    SSL_R_BAD_ECC_CERT
     SSL_R_EXCESSIVE_MESSAGE_SIZE
     SSL_R_HTTPS_PROXY_REQUEST
     SSL_R_HTTP_REQUEST
+    SSL_R_INVALID_ALPN_PROTOCOL
     SSL_R_KEY_USAGE_BIT_INCORRECT
     SSL_R_NO_APPLICATION_PROTOCOL
     SSL_R_NO_COMMON_SIGNATURE_ALGORITHMS
     SSL_R_NO_SHARED_CIPHER
     SSL_R_NO_SHARED_GROUP
     SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE
+    SSL_R_UNKNOWN_CERTIFICATE_TYPE
+    SSL_R_UNKNOWN_CIPHER_RETURNED
     SSL_R_UNSUPPORTED_PROTOCOL
+    SSL_R_WRONG_CIPHER_RETURNED
     SSL_R_WRONG_CURVE
+    SSL_R_WRONG_SIGNATURE_TYPE
     SSL_R_WRONG_VERSION_NUMBER
     SSL_SESSION_free
     SSL_SESSION_from_bytes
@@ -283,6 +296,7 @@ let boringSSLNames = """
     SSL_free
     SSL_get0_alpn_selected
     SSL_get0_param
+    SSL_get0_peer_verify_algorithms
     SSL_get0_server_requested_CAs
     SSL_get_cipher_by_value
     SSL_get_current_cipher
@@ -323,6 +337,7 @@ let boringSSLNames = """
     SSL_write
     TLSEXT_NAMETYPE_host_name
     TLSEXT_TYPE_application_layer_protocol_negotiation
+    TLSEXT_TYPE_key_share
     TLSEXT_TYPE_pre_shared_key
     TLSEXT_TYPE_server_name
     TLSEXT_TYPE_session_ticket

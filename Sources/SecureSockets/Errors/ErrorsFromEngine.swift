@@ -52,7 +52,7 @@ extension SecureSocketError {
                 .alertReceived, blame: .peer, step: step, "\(peer) refused the connection: \(message.text)",
                 advice: message.advice, alert: TLSAlert(codePoint: alert.code),
                 isClientCertificateMissing: failure.lacksClientCertificate,
-                libraryReason: reason)
+                libraryReason: reason, negotiation: failure.negotiation)
         case .endedInHandshake:
             let message = FailureMessage(endedInHandshake: role, failure.explanation)
             self.init(
@@ -61,7 +61,8 @@ extension SecureSocketError {
             let message = FailureMessage(libraryReason: reason, role, isOpen: step != .handshake, failure.explanation)
             self.init(
                 .protocolError, blame: .peer, step: step, "\(peer): \(message.text)", advice: message.advice,
-                isClientCertificateMissing: failure.lacksClientCertificate, libraryReason: reason)
+                isClientCertificateMissing: failure.lacksClientCertificate, libraryReason: reason,
+                negotiation: failure.negotiation)
         case .unexpectedWait(let code):
             self.init(
                 .protocolError, blame: .system, step: step, "\(peer): the TLS library waits for something unexpected (\(code))",
@@ -76,6 +77,10 @@ extension SecureSocketError {
 }
 
 extension TLSFailure {
+    fileprivate var negotiation: SecureSocketError.Negotiation? {
+        if case .negotiation(let negotiation) = self.explanation { SecureSocketError.Negotiation(negotiation) } else { nil }
+    }
+
     /// Whether the connection has failed because a client certificate was requested and none was sent.
     fileprivate var lacksClientCertificate: Bool {
         if case .certificateRequest(let request) = self.explanation { request.shownSubject == nil } else { false }

@@ -148,11 +148,12 @@ public struct SecureSocketError: Error, Sendable {
         let isClientCertificateMissing: Bool
         let errorNumber: Int32?
         let libraryReason: String?
+        let negotiation: Negotiation?
 
         init(
             code: Code, blame: Blame, step: Step, message: String, advice: String?,
             certificateProblem: CertificateProblem?, alert: TLSAlert?, isClientCertificateMissing: Bool, errorNumber: Int32?,
-            libraryReason: String?
+            libraryReason: String?, negotiation: Negotiation?
         ) {
             self.code = code
             self.blame = blame
@@ -164,6 +165,7 @@ public struct SecureSocketError: Error, Sendable {
             self.isClientCertificateMissing = isClientCertificateMissing
             self.errorNumber = errorNumber
             self.libraryReason = libraryReason
+            self.negotiation = negotiation
         }
     }
 
@@ -192,6 +194,9 @@ public struct SecureSocketError: Error, Sendable {
     public var errorNumber: Int32? { self.details.errorNumber }
     /// The TLS library's name for the reason, for example `WRONG_VERSION_NUMBER`, for bug reports and searches.
     public var libraryReason: String? { self.details.libraryReason }
+    /// The offers of both sides, if the handshake failed because they do not agree on a version, cipher suite, group, signature algorithm or
+    /// application protocol, or if the peer refused the offer without a reason.
+    public var negotiation: Negotiation? { self.details.negotiation }
 
     package init(
         _ code: Code,
@@ -203,12 +208,22 @@ public struct SecureSocketError: Error, Sendable {
         alert: TLSAlert? = nil,
         isClientCertificateMissing: Bool = false,
         errorNumber: Int32? = nil,
-        libraryReason: String? = nil
+        libraryReason: String? = nil,
+        negotiation: Negotiation? = nil
     ) {
         self.details = Details(
             code: code, blame: blame, step: step, message: message, advice: advice,
             certificateProblem: certificateProblem, alert: alert, isClientCertificateMissing: isClientCertificateMissing,
-            errorNumber: errorNumber, libraryReason: libraryReason)
+            errorNumber: errorNumber, libraryReason: libraryReason, negotiation: negotiation)
+    }
+
+    /// Returns the error with other advice.
+    func withAdvice(_ advice: String) -> SecureSocketError {
+        SecureSocketError(
+            self.code, blame: self.blame, step: self.step, self.message, advice: advice,
+            certificateProblem: self.certificateProblem, alert: self.alert,
+            isClientCertificateMissing: self.isClientCertificateMissing, errorNumber: self.errorNumber,
+            libraryReason: self.libraryReason, negotiation: self.negotiation)
     }
 }
 
@@ -234,6 +249,6 @@ extension SecureSocketError: Equatable {
         left.code == right.code && left.step == right.step
             && left.alert == right.alert && left.errorNumber == right.errorNumber
             && left.certificateProblem == right.certificateProblem
-            && left.isClientCertificateMissing == right.isClientCertificateMissing
+            && left.isClientCertificateMissing == right.isClientCertificateMissing && left.negotiation == right.negotiation
     }
 }

@@ -106,6 +106,6 @@ import Testing
         #expect(
             try self.refusal(of: 0x0303, .init(.tls13))
                 == "PEER: it chose TLS 1.2, which is not allowed here (UNSUPPORTED_PROTOCOL): this client has TLS 1.3. "
-                + "Allow one of its versions in the configuration, or update the peer")
+                + "Add one of its versions to `TLSParameters.versions`, or update the peer")
     }
 }

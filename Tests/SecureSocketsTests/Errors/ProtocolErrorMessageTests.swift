@@ -31,6 +31,11 @@ import Testing
         return try self.text(of: engine, .client, [22, 3, 3, 0, UInt8(body.count + 4), 2, 0, 0, UInt8(body.count)] + body)
     }
 
+    /// The suites that a client offers for TLS 1.2; their order depends on the processor.
+    private var olderSuites: String {
+        get throws { try self.certificates.clientConfiguration().context.cipherSuites.joined(separator: ", ") }
+    }
+
     @Test func `a server that was made to choose TLS 1_2`() throws {
         // The mark of RFC 8446 §4.1.3.
         #expect(
@@ -42,7 +47,9 @@ import Testing
     @Test func `a server that chooses what was not offered`() throws {
         #expect(
             try self.answer(random: [UInt8](repeating: 7, count: 8), suite: [0, 0x2f])
-                == "PEER: it chose a cipher suite that was not offered (WRONG_CIPHER_RETURNED)")
+                == "PEER: it chose the cipher suite TLS_RSA_WITH_AES_128_CBC_SHA, which was not offered (WRONG_CIPHER_RETURNED): this "
+                + "client offers \(self.olderSuites) for TLS 1.2. Update the server: it must choose from what is offered "
+                + "(RFC 8446 §4.1.3), or add the value to `TLSParameters.tls12CipherSuites`")
     }
 
     @Test func `a client that falls back`() throws {
