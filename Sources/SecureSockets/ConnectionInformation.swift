@@ -4,7 +4,13 @@ package import TLSEngine
 public struct ConnectionInformation: Sendable, Hashable {
     package let parameters: NegotiatedParameters
 
-    package init(_ parameters: NegotiatedParameters) { self.parameters = parameters }
+    /// Whether this is the second attempt of `connect`, without ML-KEM groups (``ConnectOptions/retriesWithoutMLKEM``).
+    public let wasRetriedWithoutMLKEM: Bool
+
+    package init(_ parameters: NegotiatedParameters, wasRetriedWithoutMLKEM: Bool = false) {
+        self.parameters = parameters
+        self.wasRetriedWithoutMLKEM = wasRetriedWithoutMLKEM
+    }
 
     /// The protocol version.
     public var version: TLSProtocolVersion { TLSProtocolVersion(self.parameters.version) }

@@ -12,7 +12,8 @@ import TLSEngine
     import Glibc
 #endif
 
-/// One call of `connect`: look-up, transport and handshake under one deadline.
+/// One call of `connect`: look-up, transport and handshake under one deadline; with `retriesWithoutMLKEM`, possibly a second transport and
+/// handshake (`MLKEMRetry`).
 ///
 /// Sendable without a check because all of its state is used on `loop` only, as are its connector and its connection.
 final class ConnectAttempt: @unchecked Sendable {
@@ -31,15 +32,24 @@ final class ConnectAttempt: @unchecked Sendable {
     /// `resolving` until the first address is tried, `connecting` until one has connected.
     private var step = SecureSocketError.Step.resolving
     private var tried = TriedAddresses()
+    private var retry: MLKEMRetry
+    /// The time that `retry` waits for an answer; nil for the one that follows from the timeout. For tests.
+    private let answerLimit: Duration?
+    private var timeout: Duration?
+    private var answerTimer: EventLoopExecutor.Timer?
+    private var addresses: [IPFamily: [SocketAddress]] = [:]
+    /// The failure of the first attempt, during the second one.
+    private var firstFailure: SecureSocketError?
     private var isOver = false
 
     /// - Parameters:
     ///   - resolver: Resolves the host's name.
     ///   - addressConnector: Connects to its addresses; nil uses the one for `loop`.
+    ///   - answerLimit: The time after which a hello counts as unanswered; nil for the one that `MLKEMRetry` determines.
     init(
         host: String, target: ConnectTarget, tls: TLSClientConfiguration, options: SocketOptions,
-        family: ConnectOptions.AddressFamily, loop: any EventLoop,
-        resolver: HostResolver = .shared, addressConnector: (any AddressConnector)? = nil
+        family: ConnectOptions.AddressFamily, retriesWithoutMLKEM: Bool = false, loop: any EventLoop,
+        resolver: HostResolver = .shared, addressConnector: (any AddressConnector)? = nil, answerLimit: Duration? = nil
     ) {
         self.host = host.withoutBrackets
         self.target = target
@@ -50,6 +60,8 @@ final class ConnectAttempt: @unchecked Sendable {
         self.executor = EventLoopExecutor.of(loop)
         self.resolver = resolver
         self.addressConnector = addressConnector
+        self.retry = MLKEMRetry(isEnabled: retriesWithoutMLKEM, isPossible: tls.context.settings.canOmitMLKEM)
+        self.answerLimit = answerLimit
         if case .address = target.host { self.step = .connecting }
     }
 
@@ -86,12 +98,18 @@ final class ConnectAttempt: @unchecked Sendable {
             if timeout <= .zero { return self.timedOut(timeout) }
             waiter.limit(to: timeout, on: self.executor) { self.timedOut(timeout) }
         }
+        self.timeout = timeout
+        self.connect(to: self.target)
+    }
+
+    private func connect(to target: ConnectTarget) {
         let connector = HostConnector(
             on: self.executor, self.addressConnector ?? self.makeAddressConnector(), family: self.family,
             resolver: self.resolver)
         self.connector = connector
-        connector.start(self.target) { address in
-            self.step = .connecting
+        connector.start(target) { address in
+            // A second attempt is part of the handshake.
+            if self.firstFailure == nil { self.step = .connecting }
             self.tried.append(address)
         } completion: { result in
             self.connected(result)
@@ -115,7 +133,9 @@ final class ConnectAttempt: @unchecked Sendable {
             case .handshake:
                 (
                     "the handshake with \(self.peer)\(addresses) was not complete",
-                    "Does this port speak TLS? A server that waits to be spoken to stays silent"
+                    self.advice(
+                        "Does this port speak TLS? A server that waits to be spoken to stays silent",
+                        isAnswered: self.connection?.hasSpoken ?? false)
                 )
             default: ("\(self.peer)\(addresses) did not answer", nil)
             }
@@ -126,16 +146,17 @@ final class ConnectAttempt: @unchecked Sendable {
     }
 
     private func connected(_ result: Result<ConnectedTransport, any Error>) {
+        if let connector { self.addresses = connector.addresses }
         self.connector = nil
         switch result {
-        case .failure(let error): self.end(.failure(self.error(of: error)))
+        case .failure(let error): self.end(.failure(self.firstFailure ?? self.error(of: error)))
         case .success(let transport):
             guard !self.isOver else { return transport.close() }
             do {
                 try transport.begin { self.handshake(over: $0) }
             } catch {
                 transport.close()
-                self.end(.failure(.transport(error, step: .connecting, "cannot connect to \(self.peer)")))
+                self.end(.failure(self.firstFailure ?? .transport(error, step: .connecting, "cannot connect to \(self.peer)")))
             }
         }
     }
@@ -145,16 +166,13 @@ final class ConnectAttempt: @unchecked Sendable {
         if let address = transport.remoteAddress { self.tried = TriedAddresses(address) }
         do {
             let engine = try TLSEngine(client: self.tls.settings, for: self.host, at: self.peer)
+            if self.firstFailure != nil { try engine.omitMLKEM() }
             let connection = Connection(transport: transport, engine: engine, options: self.options, peerName: self.peer)
             self.connection = connection
             // The deadline of the whole call applies, not one for the handshake.
             self.loop.execute {
-                connection.start(timeout: nil) { outcome in
-                    switch outcome {
-                    case .success: self.end(connection.makeHandle(.handshake))
-                    case .failure(let error): self.end(.failure(error))
-                    }
-                }
+                if !self.isOver { self.limitAnswer(of: connection) }
+                connection.start(timeout: nil) { outcome in self.handshakeEnded(connection, outcome) }
             }
             return connection
         } catch {
@@ -163,9 +181,64 @@ final class ConnectAttempt: @unchecked Sendable {
         }
     }
 
+    private func handshakeEnded(_ connection: Connection, _ outcome: Result<Void, SecureSocketError>) {
+        // The connection of a first attempt that was given up reports its end as well.
+        guard !self.isOver, connection === self.connection else { return }
+        switch outcome {
+        case .success: self.end(connection.makeHandle(.handshake))
+        case .failure(let error):
+            let isLost = error.code == .connectionReset || error.code == .endedInHandshake
+            guard isLost else { return self.end(.failure(error)) }
+            let isAnswered = connection.hasSpoken
+            if self.retry.begins(isAnswered: isAnswered) { return self.connectAgain(after: error) }
+            let advice = self.advice(error.advice, isAnswered: isAnswered)
+            self.end(.failure(advice.map(error.withAdvice) ?? error))
+        }
+    }
+
+    // MARK: The second attempt
+
+    private func limitAnswer(of connection: Connection) {
+        guard let limit = self.retry.wait(of: self.timeout).map({ self.answerLimit ?? $0 }) else { return }
+        self.answerTimer = self.executor.after(TimeAmount(limit)) {
+            guard !self.isOver, connection === self.connection, self.retry.begins(isAnswered: connection.hasSpoken) else {
+                return
+            }
+            self.connectAgain(
+                after: .timedOut(.handshake, "\(self.peer) did not answer the first ClientHello within \(limit.roundedText)"))
+        }
+    }
+
+    private func connectAgain(after failure: SecureSocketError) {
+        let first = self.connection
+        self.connection = nil
+        self.firstFailure = failure
+        self.tried = TriedAddresses()
+        self.cancelAnswerTimer()
+        first?.abandonHandshake(failure)
+        self.connect(to: ConnectTarget(host: .addresses(self.addresses), port: self.target.port, local: self.target.local))
+    }
+
+    private func cancelAnswerTimer() {
+        self.answerTimer?.cancel()
+        self.answerTimer = nil
+    }
+
+    /// Adds to the advice on a connection that was lost or timed out in the handshake what ML-KEM has to do with it.
+    private func advice(_ advice: String?, isAnswered: Bool) -> String? {
+        guard !isAnswered, self.tls.context.settings.canOmitMLKEM else { return advice }
+        let addition =
+            self.firstFailure == nil
+            ? "A ClientHello with X25519MLKEM768 seldom fits into one TCP segment, and some devices on the path drop it: to try once more "
+                + "without it, set `ConnectOptions.retriesWithoutMLKEM`, or remove it from `TLSParameters.groups`"
+            : "The server answered neither a ClientHello with X25519MLKEM768 nor one without it"
+        return advice.map { "\($0). \(addition)" } ?? addition
+    }
+
     private func end(_ outcome: Result<SecureSocket, SecureSocketError>) {
         guard !self.isOver else { return }
         self.isOver = true
+        self.cancelAnswerTimer()
         if case .failure(let error) = outcome {
             if let connection {
                 connection.abandonHandshake(error)
@@ -264,7 +337,7 @@ extension Connection {
     /// Creates the public handle. Called once, when the handshake is complete.
     func makeHandle(_ step: SecureSocketError.Step) -> Result<SecureSocket, SecureSocketError> {
         guard let negotiated = self.engine.negotiated else { return .failure(self.connectionLost(step)) }
-        return .success(SecureSocket(self, ConnectionInformation(negotiated)))
+        return .success(SecureSocket(self, ConnectionInformation(negotiated, wasRetriedWithoutMLKEM: self.engine.omitsMLKEM)))
     }
 }
 
@@ -291,7 +364,7 @@ extension SecureSocket {
     ///   - port: The port, 1 to 65535.
     ///   - tls: The TLS settings. Default: nil; chain and name are verified, with the system's trust.
     ///   - socketOptions: The options of the socket.
-    ///   - options: The local endpoint and the address family.
+    ///   - options: The local endpoint, the address family, and whether to try once more without ML-KEM.
     ///   - timeout: The time limit for all steps together; nil means no limit. Default: 30 seconds.
     ///   - group: The event loops from which one is chosen. Shut down a group of SwiftNIO's only after its sockets are closed: calls made
     ///     afterwards never return.
@@ -318,7 +391,8 @@ extension SecureSocket {
         // A task that runs on one of these loops keeps its sockets there.
         let loop = try group.started(for: .connecting).any()
         let attempt = ConnectAttempt(
-            host: host, target: target, tls: tls, options: socketOptions, family: options.addressFamily, loop: loop)
+            host: host, target: target, tls: tls, options: socketOptions, family: options.addressFamily,
+            retriesWithoutMLKEM: options.retriesWithoutMLKEM, loop: loop)
         return try await attempt.run(timeout: timeout)
     }
 

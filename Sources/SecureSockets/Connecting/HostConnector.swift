@@ -23,6 +23,8 @@ final class HostConnector: @unchecked Sendable {
     private var queries: [IPFamily: HostResolver.Query] = [:]
     private var attempts: [ObjectIdentifier: any AddressAttempt] = [:]
     private var failure = ConnectFailure()
+    /// The addresses that are known: those of the target, or the answers to the look-ups so far.
+    private(set) var addresses: [IPFamily: [SocketAddress]] = [:]
     private var local: SocketAddress?
     /// The next event of the race. There is never more than one.
     private var timer: EventLoopExecutor.Timer?
@@ -59,13 +61,21 @@ final class HostConnector: @unchecked Sendable {
         switch target.host {
         case .address(let address):
             let family: IPFamily = address.protocol == .inet6 ? .v6 : .v4
-            self.race = HappyEyeballs(families: [family])
-            self.perform(self.race.resolved(family, [address]))
+            self.start([family: [address]])
+        case .addresses(let addresses): self.start(addresses)
         case .name(let name):
             let families = self.family.families
             self.race = HappyEyeballs(families: Set(families))
             for family in families where self.completion != nil { self.lookUp(name, target.port, family) }
             if !self.queries.isEmpty { self.watchLoop() }
+        }
+    }
+
+    private func start(_ addresses: [IPFamily: [SocketAddress]]) {
+        self.addresses = addresses
+        self.race = HappyEyeballs(families: Set(addresses.keys))
+        for family in [IPFamily.v6, .v4] where self.completion != nil {
+            if let addresses = addresses[family] { self.perform(self.race.resolved(family, addresses)) }
         }
     }
 
@@ -118,6 +128,7 @@ final class HostConnector: @unchecked Sendable {
         case .failure(let error): self.failure.lookups.append(error)
         }
         for index in addresses.indices { addresses[index].port = port }
+        if !addresses.isEmpty { self.addresses[family] = addresses }
         self.perform(self.race.resolved(family, addresses))
     }
 
@@ -197,6 +208,8 @@ struct ConnectTarget {
     enum Host {
         case address(SocketAddress)
         case name(HostName)
+        /// The addresses of a name that was looked up before.
+        case addresses([IPFamily: [SocketAddress]])
     }
 
     let host: Host

@@ -9,6 +9,10 @@ import Testing
 
     init() throws { self.certificates = try TestCertificates.shared.get() }
 
+    private static let adviceOnMLKEM =
+        "A ClientHello with X25519MLKEM768 seldom fits into one TCP segment, and some devices on the path drop it: to try once more without "
+        + "it, set `ConnectOptions.retriesWithoutMLKEM`, or remove it from `TLSParameters.groups`"
+
     @Test func `a server that speaks plain HTTP`() async throws {
         let server = try RawListener()
         async let played: Void = server.play { socket in
@@ -50,6 +54,9 @@ import Testing
         #expect(error.blame == .network)
         #expect(error.step == .handshake)
         #expect(error.message == "the handshake with 127.0.0.1:\(port) was not complete within 2 seconds")
+        #expect(
+            error.advice
+                == "Does this port speak TLS? A server that waits to be spoken to stays silent. \(Self.adviceOnMLKEM)")
     }
 
     func meetSilentServer(within timeout: Duration) async throws -> (error: SecureSocketError, port: Int) {
@@ -72,7 +79,7 @@ import Testing
         #expect(
             error.description
                 == "127.0.0.1:\(server.port) ended the connection in mid-handshake. "
-                + "Does this port speak TLS? Its log may say why it hung up")
+                + "Does this port speak TLS? Its log may say why it hung up. \(Self.adviceOnMLKEM)")
         try await played
         server.close()
     }
@@ -89,6 +96,7 @@ import Testing
         #expect(error.step == .handshake)
         #expect(error.errorNumber == RawSocket.connectionReset)
         #expect(error.message.hasPrefix("the connection to 127.0.0.1:\(server.port) was lost: "))
+        #expect(error.advice == Self.adviceOnMLKEM)
         try await played
         server.close()
     }
