@@ -22,7 +22,29 @@ enum Advice {
         if error.isClientCertificateMissing { return "Pass one with --cert FILE and --key FILE" }
         switch error.alert {
         case .noApplicationProtocol?: return "Pass others with --alpn LIST"
-        default: return nil
+        default: break
+        }
+        if let text = self.forNegotiation(error, peer: "server") { return text }
+        // The library's advice names its own option.
+        return error.advice.flatMap { advice in
+            advice.contains("`ConnectOptions.retriesWithoutMLKEM`")
+                ? advice.replacing(/set `ConnectOptions.retriesWithoutMLKEM`, or.*/, with: "pass --retry-without-mlkem") : nil
+        }
+    }
+
+    /// Returns advice on a negotiation for which the library names settings that are not options of this tool.
+    private static func forNegotiation(_ error: SecureSocketError, peer: String) -> String? {
+        guard let negotiation = error.negotiation, let advice = error.advice else { return nil }
+        switch negotiation.parameter {
+        case .applicationProtocol?: return "Pass one of the \(peer)'s protocols with --alpn LIST"
+        case .signatureScheme? where advice.contains("`TLSIdentity`"), .group? where advice.contains("`TLSIdentity`"),
+            .cipherSuite? where advice.contains("`TLSIdentity`"):
+            return "Pass a certificate with another kind of key with --cert FILE and --key FILE"
+        default:
+            guard advice.contains("`TLSParameters.") else { return nil }
+            return negotiation.parameter == nil
+                ? "Compare this with what the \(peer) allows; its log may say more"
+                : "This tool has no option for it: have the \(peer) allow one of this side's values"
         }
     }
 
@@ -32,7 +54,7 @@ enum Advice {
         if error.isClientCertificateMissing, let advice = error.advice {
             return "\(advice), or leave out --require-client-certificate"
         }
-        if error.libraryReason == "NO_APPLICATION_PROTOCOL" { return "Pass one of the client's protocols with --alpn LIST" }
+        if let text = self.forNegotiation(error, peer: "client") { return text }
         return switch error.code {
         case .addressInUse: "Choose another port (0 picks a free one), or end the program that has this one"
         default: nil

@@ -11,6 +11,7 @@ struct Connect: Command, SpeaksJSON {
     var serverName: String?
     var stream = StreamOptions()
     var timeout = Seconds(.seconds(30))
+    var retryWithoutMLKEM = false
     var info = false
     var json = false
 
@@ -36,6 +37,9 @@ struct Connect: Command, SpeaksJSON {
         .option("--server-name", \.serverName, .serverName, "The name to request and to verify, in place of the host."),
         .group(\.stream),
         .option("--timeout", \.timeout, .seconds, "The time limit for name look-up, connecting and handshake together."),
+        .flag(
+            "--retry-without-mlkem", \.retryWithoutMLKEM,
+            "If nothing answers the first hello, try once more without ML-KEM: some devices drop long hellos."),
         .flag("--info", \.info, "Describe the connection on standard error."),
         .flag(
             "--json", \.json, "Describe the connection, and errors, as JSON, one object per line, on standard error."),
@@ -49,9 +53,11 @@ struct Connect: Command, SpeaksJSON {
         let reporter = Reporter(style: self.style, output: .standardError)
         if self.insecure { try reporter.report(InsecureReport(target: self.target.host)) }
         try await Advice.given(by: Advice.forConnecting) {
+            var options = ConnectOptions()
+            options.retriesWithoutMLKEM = self.retryWithoutMLKEM
             let socket = try await SecureSocket.connect(
                 to: self.target.host, port: self.target.port, tls: try self.configuration(),
-                socketOptions: self.stream.socketOptions,
+                socketOptions: self.stream.socketOptions, options: options,
                 timeout: self.timeout.duration)
             if self.info { try reporter.report(ConnectedReport(connection: ConnectionReport(socket))) }
             try await self.pass(through: socket)

@@ -23,6 +23,7 @@ struct ErrorReport: Report {
     var errorNumber: Int32?
     var libraryReason: String?
     var certificateProblem: Problem?
+    var negotiation: NegotiationReport?
     var exitStatus: Int32
 
     var status: ExitStatus { ExitStatus(rawValue: self.exitStatus) ?? .failure }
@@ -57,6 +58,7 @@ struct ErrorReport: Report {
                 kind: problem.kind.description, code: problem.code, depth: problem.depth,
                 subject: problem.certificate?.subject)
         }
+        self.negotiation = error.negotiation.map(NegotiationReport.init)
     }
 
     private init(code: String, _ message: String, _ advice: String?, _ status: ExitStatus) {
@@ -66,8 +68,8 @@ struct ErrorReport: Report {
         self.exitStatus = status.rawValue
     }
 
-    /// The report on one line.
-    var text: String { "tls: \(self.sentence)" }
+    /// The report on one line and, if a negotiation failed, the offers of both sides on more.
+    var text: String { (["tls: \(self.sentence)"] + (self.negotiation?.lines ?? [])).joined(separator: "\n") }
 
     /// The message and the advice.
     var sentence: String {
