@@ -20,6 +20,9 @@ struct Serve: Command, SpeaksJSON {
             parameters, or the reason for a failed handshake. A client that sends an HTTP/1 request gets a response that describes \
             its connection, so that curl and browsers can be used; not with --packet.
 
+            On SIGHUP, the files of certificates and keys are read again. New clients get the new ones; if they cannot be used, the old \
+            ones stay.
+
             On Ctrl-C or SIGTERM, the command stops accepting, lets open connections end, and exits with 0. A second Ctrl-C ends it \
             at once.
 
@@ -61,15 +64,30 @@ struct Serve: Command, SpeaksJSON {
                     host: self.host, port: self.port, tls: try self.configuration(), socketOptions: self.stream.socketOptions,
                     logger: EventLogHandler.logger(for: log))
                 let stop = await StopSignals()
+                let reload = ReloadSignal()
                 let service = Service(
                     listener: listener, echo: EchoService(answersHTTP: self.stream.packet == .none), grace: self.grace.duration,
                     log: { log.add($0) })
                 try await service.run {
                     try Reporter(style: self.style, output: .standardOutput).report(ListeningReport(listener))
+                    let reloading = Task {
+                        for await _ in reload.arrivals { log.add(await self.reload(listener)) }
+                    }
                     await stop.first()
+                    reloading.cancel()
                     log.add(StoppingReport(self.grace))
                 }
             }
+        }
+    }
+
+    /// Reads the files again, and replaces the listener's configuration if they can be used.
+    private func reload(_ listener: SecureListener) async -> ReloadReport {
+        do {
+            try await listener.update(tls: try self.configuration())
+            return ReloadReport(certificates: listener.statistics.certificates)
+        } catch {
+            return ReloadReport(error: ErrorReport(describing: error))
         }
     }
 

@@ -135,3 +135,21 @@ struct StoppingReport: Report {
         "stopping; open connections have \(Duration.seconds(self.graceSeconds).roundedText) to end (Ctrl-C again: at once)"
     }
 }
+
+/// The report that the files were read again.
+struct ReloadReport: Report {
+    static let event = "reloaded"
+
+    /// The SHA-256 fingerprints of the certificates that new clients get; nil if the files cannot be used.
+    var certificates: [String]?
+    var error: ErrorReport?
+
+    init(certificates: [TLSCertificate]) { self.certificates = certificates.map(\.sha256Fingerprint) }
+
+    init(error: ErrorReport) { self.error = error }
+
+    var text: String {
+        if let error { return "not reloaded, and the former files stay in use: \(error.sentence)" }
+        return "reloaded; new clients get the certificate \(self.certificates?.joined(separator: ", ") ?? "")"
+    }
+}

@@ -123,6 +123,38 @@ import Testing
         #expect(await client.outcome().status == 0)
     }
 
+    @Test func `SIGHUP reads the files again, and bad files change nothing`() async throws {
+        let folder = try TemporaryDirectory()
+        #expect(try await Tool.run("certs", "dev", folder.path).status == 0)
+        let (certificate, key) = (folder.path(of: "server.pem"), folder.path(of: "server-key.pem"))
+        let server = try Tool(["serve", "0", "--cert", certificate, "--key", key])
+        let ready = try #require(await server.output.line(with: "listening on"))
+        let port = try #require(ready.firstMatch(of: #/:(\d+)(?:;| )/#)?.output.1)
+        func connect(trusting authority: String) async throws -> Int32 {
+            try await Tool.run("connect", "127.0.0.1:\(port)", "--ca", authority, input: "hello").status
+        }
+        #expect(try await connect(trusting: folder.path(of: "ca.pem")) == 0)
+
+        // A certificate of another authority takes the place of the first.
+        let other = try TemporaryDirectory()
+        #expect(try await Tool.run("certs", "dev", other.path).status == 0)
+        for (from, to) in [("server.pem", certificate), ("server-key.pem", key)] {
+            try FileManager.default.removeItem(atPath: to)
+            try FileManager.default.copyItem(atPath: other.path(of: from), toPath: to)
+        }
+        server.send(signal: SIGHUP)
+        _ = try #require(await server.errors.line(with: "reloaded; new clients get the certificate"))
+        #expect(try await connect(trusting: other.path(of: "ca.pem")) == 0)
+        #expect(try await connect(trusting: folder.path(of: "ca.pem")) != 0)
+
+        _ = try folder.write("no key", to: "server-key.pem")
+        server.send(signal: SIGHUP)
+        _ = try #require(await server.errors.line(with: "not reloaded"))
+        #expect(try await connect(trusting: other.path(of: "ca.pem")) == 0)
+        server.send(signal: SIGTERM)
+        #expect(await server.outcome().status == 0)
+    }
+
     @Test(arguments: [SIGINT, SIGTERM]) func `a signal ends a server with 0`(number: Int32) async throws {
         let serving = try await Serving()
         #expect(await serving.stop(number).status == 0)
