@@ -5,10 +5,11 @@ extension TLSFiles {
     public struct Snapshot: Sendable {
         /// The certificate chain and its key.
         public let identity: TLSIdentity
-        /// The trusted certificates; nil if no file was given for them.
+        /// The trusted certificates; nil if no file was given for them. With revocation lists, they refuse revoked certificates of the whole
+        /// chain, and those whose issuer has no list that is up to date.
         public let clientTrust: TLSTrust?
-        /// The contents of the revocation lists, a source for each file.
-        package let revocationLists: [CredentialSource]
+        /// The revocation lists; nil if no path was given for them.
+        public let revocationLists: RevocationLists?
 
         let digest: ContentDigest
 

@@ -6,10 +6,9 @@ import TLSEngine
 /// ```swift
 /// let files = TLSFiles(certificateChain: "server.pem", privateKey: "server-key.pem")
 /// let first = try files.load()
-/// print(first.identity.certificates.map(\.sha256Fingerprint))
+/// let listener = try await SecureListener.bind(port: 8443, tls: TLSServerConfiguration(identity: first.identity))
 /// try await files.follow(every: .seconds(10), startingFrom: first) { renewed in
-///     let tls = try TLSServerConfiguration(identity: renewed.identity)
-///     print(tls, renewed.identity.certificates.map(\.sha256Fingerprint))      // Put it into use here.
+///     try await listener.update(tls: TLSServerConfiguration(identity: renewed.identity))
 /// }
 /// ```
 ///
@@ -51,26 +50,15 @@ public struct TLSFiles: Sendable {
     ///   - certificateChain: The path of the certificates in PEM, as for ``TLSIdentity/init(certificateChain:privateKey:password:allowing:)``.
     ///   - privateKey: The path of the private key in PEM. It may be the same as that of the chain.
     ///   - clientTrust: The path of the trusted certificates in PEM, for verifying the peers. Default: nil; there are none.
+    ///   - revocationLists: The path of a file or a folder of certificate revocation lists, by which `clientTrust` refuses revoked
+    ///     certificates (``RevocationLists``). Default: nil; revocation is not checked.
     ///   - password: The password of an encrypted key, which new keys must have as well; ignored for keys that are not encrypted.
     ///   - legacy: The kinds of weak certificates to accept in the chain. For old peers only.
     public init(
         certificateChain: String,
         privateKey: String,
         clientTrust: String? = nil,
-        password: String? = nil,
-        allowing legacy: LegacyCertificates = []
-    ) {
-        self.init(
-            certificateChain: certificateChain, privateKey: privateKey, clientTrust: clientTrust, revocationLists: nil,
-            password: password, allowing: legacy)
-    }
-
-    /// - Parameter revocationLists: The path of a file or a folder of revocation lists. `Snapshot.revocationLists` has their contents.
-    package init(
-        certificateChain: String,
-        privateKey: String,
-        clientTrust: String? = nil,
-        revocationLists: String?,
+        revocationLists: String? = nil,
         password: String? = nil,
         allowing legacy: LegacyCertificates = []
     ) {
@@ -86,16 +74,18 @@ public struct TLSFiles: Sendable {
     ///   - archive: The path of the archive, as for ``TLSIdentity/init(pkcs12:password:allowing:)``.
     ///   - password: The archive's password, which may be empty. New archives must have the same one.
     ///   - clientTrust: The path of the trusted certificates in PEM, for verifying the peers. Default: nil; there are none.
+    ///   - revocationLists: The path of a file or a folder of certificate revocation lists. Default: nil; revocation is not checked.
     ///   - legacy: The kinds of weak certificates to accept in the archive. For old peers only.
     public init(
         pkcs12 archive: String,
         password: String,
         clientTrust: String? = nil,
+        revocationLists: String? = nil,
         allowing legacy: LegacyCertificates = []
     ) {
         self.identity = .pkcs12(archive: archive, password: password)
         self.clientTrust = clientTrust
-        self.revocationLists = nil
+        self.revocationLists = revocationLists
         self.legacy = legacy
     }
 
@@ -235,11 +225,26 @@ extension TLSFiles {
             case .pkcs12(let archive, let password):
                 try TLSIdentity(pkcs12: Self.source(archive), password: password, allowing: self.legacy)
             }
+        let lists = try self.lists(of: reading)
         var trust: TLSTrust?
         if let file = reading.clientTrust { trust = try .only(Self.source(file)) }
-        return Snapshot(
-            identity: identity, clientTrust: trust, revocationLists: try reading.revocationLists.map(Self.source),
-            digest: reading.digest)
+        if let lists { trust = trust?.checkingRevocation(with: lists) }
+        return Snapshot(identity: identity, clientTrust: trust, revocationLists: lists, digest: reading.digest)
+    }
+
+    private func lists(of reading: Reading) throws(SecureSocketError) -> RevocationLists? {
+        guard let path = self.revocationLists else { return nil }
+        var lists: RevocationLists?
+        for file in reading.revocationLists {
+            let more = try RevocationLists(Self.source(file))
+            lists = try lists?.adding(more) ?? more
+        }
+        guard let lists else {
+            throw SecureSocketError(
+                .trustUnusable, blame: .configuration, step: .configuring, "\(path.escapedForDisplay) has no revocation list",
+                advice: "Put the lists of the authorities there before the server starts")
+        }
+        return lists
     }
 
     private static func source(_ file: FileContent) throws(SecureSocketError) -> CredentialSource {
