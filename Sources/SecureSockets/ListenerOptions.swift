@@ -30,6 +30,28 @@ public struct ListenerOptions: Sendable, Hashable {
     /// A call that is cancelled, because its handshake has ended, counts until it returns.
     public var maximumDecisions: Int = 256
 
+    /// What happens to an open connection whose client would no longer be accepted. Default: it stays open.
+    public var openConnections = OpenConnections.stayOpen
+
+    /// What happens to an open connection when its client's certificate has expired, or when ``SecureListener/update(tls:)`` has revoked it or
+    /// withdrawn the trust in its authority.
+    public struct OpenConnections: Sendable, Hashable {
+        let grace: Duration?
+
+        /// The connection stays open. A certificate is verified during the handshake only.
+        public static let stayOpen = OpenConnections(grace: nil)
+
+        /// The connection ends. At first its handler is told as by ``SecureListener/shutDown(deadline:)``: sequences obtained from
+        /// ``SecureSocket/Incoming/untilShutdown`` end. After the grace period, the peer receives the alert for the reason, and calls of the
+        /// socket fail with `certificateVerificationFailed`.
+        ///
+        /// Each update verifies the certificates of all open connections on their event loops. With this option, the listener keeps a
+        /// reference to each open connection with a client certificate, and a timer for it.
+        ///
+        /// - Parameter grace: The time that the handler may take. Default: 20 seconds.
+        public static func endIfRefused(grace: Duration = .seconds(20)) -> OpenConnections { OpenConnections(grace: grace) }
+    }
+
     /// The keys that protect session tickets. Listeners with the same keys resume each other's sessions, as far as their configurations
     /// accept the same clients. Default: nil; the listener has keys of its own.
     public var ticketKeys: TicketKeys?

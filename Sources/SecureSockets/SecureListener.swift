@@ -108,8 +108,11 @@ public final class SecureListener: Sendable {
     ///   settings remain then.
     public func update(tls: TLSServerConfiguration) async throws(SecureSocketError) {
         try tls.checkDates()
-        self.acceptor.policy.replace(with: tls.context)
+        self.acceptor.replacePolicy(with: tls.context)
     }
+
+    /// The numbers of connections and handshakes since the listener was created, and the state of its TLS policy.
+    public var statistics: ListenerStatistics { self.acceptor.statistics }
 
     // MARK: Accepting
 

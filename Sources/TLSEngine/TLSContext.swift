@@ -159,6 +159,17 @@ package final class TLSContext: @unchecked Sendable {
         }
     }
 
+    /// The own certificates of all identities, those of the default identity first, each once.
+    package var certificates: [DecodedCertificate] {
+        var all: [DecodedCertificate] = []
+        for context in [self] + (self.serverNames?.contexts ?? []) {
+            for identity in [context.settings.identity].compactMap(\.self) + context.settings.furtherIdentities {
+                if let certificate = identity.certificates.first, !all.contains(certificate) { all.append(certificate) }
+            }
+        }
+        return all
+    }
+
     /// Whether the identity depends on the ClientHello.
     var choosesIdentity: Bool { self.serverNames != nil || self.settings.identitySelector != nil }
 

@@ -398,6 +398,12 @@ package final class TLSEngine {
         ErrorQueue.clear()
     }
 
+    /// Sends a fatal alert. Nothing can be sent afterwards.
+    package func writeFatalAlert(_ alert: AlertDescription) {
+        _ = SSL_send_fatal_alert(self.ssl, alert.code)
+        ErrorQueue.clear()
+    }
+
     /// Sends `close_notify`: nothing more will be sent. Reading is not affected.
     package func writeCloseNotify() {
         // The result says only whether the peer has finished as well. Before the handshake is complete no `close_notify` is sent.

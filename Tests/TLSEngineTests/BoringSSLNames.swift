@@ -317,6 +317,7 @@ let boringSSLNames = """
     SSL_new
     SSL_pending
     SSL_read
+    SSL_send_fatal_alert
     SSL_session_reused
     SSL_set1_group_ids
     SSL_set_SSL_CTX

@@ -31,6 +31,7 @@ extension Connection {
             self.beginDecision()
         case .complete:
             self.closing.handshakeCompleted()
+            self.isEstablished = true
             self.handshakeTimer?.cancel()
             self.handshakeTimer = nil
             self.noteOutput()

@@ -66,6 +66,10 @@ final class Connection: @unchecked Sendable {
     /// Called once, with the outcome of the handshake.
     var established: ((Result<Void, SecureSocketError>) -> Void)?
     var handshakeTimer: EventLoopExecutor.Timer?
+    /// The time at which the peer's certificate expires, if the listener watches it.
+    var peerTimer: EventLoopExecutor.Timer?
+    /// Whether the handshake was completed.
+    var isEstablished = false
     /// The decision of the program that the handshake waits for.
     var decision: DecisionRun?
     /// The bound on the number of decisions under way at the listener, until the handshake is complete.
@@ -264,12 +268,20 @@ final class Connection: @unchecked Sendable {
             self.closing.transportGone()
             self.lingerTimer?.cancel()
             self.lingerTimer = nil
+            self.peerTimer?.cancel()
+            self.peerTimer = nil
             self.executor.endLingering(self)
             for closer in self.closers { closer.resume(.success(())) }
             self.closers.removeAll()
             self.gone?()
             self.gone = nil
         }
+    }
+
+    /// Ends reading and writing with the failures that have been set.
+    func transportFailedOnThisSide() {
+        self.endTransport(.failed)
+        self.breakWriting()
     }
 
     private func endTransport(_ end: ConnectionMachine.StreamEnd) {

@@ -45,6 +45,9 @@ final class Acceptor: Sendable {
         var wakeDeadline: NIODeadline?
         /// The destination of established connections if the program iterates over them; nil for the lanes of `serve`.
         var unclaimed: UnclaimedSockets?
+        /// The open connections with client certificates, if they are to end when these are refused.
+        var watched: [AcceptMachine.ID: Connection] = [:]
+        var statistics = ListenerStatistics()
         /// Whether the task of `serve` was cancelled.
         var isAbandoned = false
         var log: ListenerLog
@@ -238,17 +241,22 @@ final class Acceptor: Sendable {
         defer { self.perform(work) }
         switch arrival {
         case .drop: return nil
-        case .wait(let id): connection.gone = { self.gone(id) }
+        case .wait(let id): connection.gone = { [unowned connection] in self.gone(id, connection) }
         case .handshake(let id):
-            connection.gone = { self.gone(id) }
+            connection.gone = { [unowned connection] in self.gone(id, connection) }
             connection.began = { [unowned connection] in self.beginHandshake(connection, id) }
         }
         return connection
     }
 
-    private func gone(_ id: AcceptMachine.ID) {
+    private func gone(_ id: AcceptMachine.ID, _ connection: Connection) {
+        let wasEstablished = connection.isEstablished
         let work: [Work] = self.state.withLock { state in
             state.connections[id] = nil
+            if wasEstablished {
+                state.statistics.openConnections -= 1
+                if !state.watched.isEmpty { state.watched[id] = nil }
+            }
             return state.work(for: state.machine.gone(id))
         }
         self.perform(work)
@@ -257,13 +265,38 @@ final class Acceptor: Sendable {
     // MARK: Handshakes
 
     private func beginHandshake(_ connection: Connection, _ id: AcceptMachine.ID) {
-        connection.gone = { self.gone(id) }
+        connection.gone = { [unowned connection] in self.gone(id, connection) }
         connection.start(timeout: self.listening.handshakeTimeout) { outcome in
             let result = outcome.flatMap { connection.makeHandle(.handshake) }
+            if case .success(let socket) = result { self.watch(connection, id, socket) }
             self.perform(self.state.withLock { $0.handshakeEnded(id, result) })
         }
         // The transport was lost while the connection waited for a call.
-        if connection.isTransportGone { self.gone(id) }
+        if connection.isTransportGone { self.gone(id, connection) }
+    }
+
+    /// Registers an established connection whose client certificate may be refused later.
+    private func watch(_ connection: Connection, _ id: AcceptMachine.ID, _ socket: SecureSocket) {
+        guard let grace = self.listening.openConnections.grace, socket.information.peerCertificate != nil else { return }
+        self.state.withLock { $0.watched[id] = connection }
+        let policy = self.policy
+        connection.watchPeer(grace: grace) { policy.current }
+    }
+
+    /// Replaces the TLS policy, and checks open connections if they are to end when it refuses them.
+    func replacePolicy(with context: TLSContext) {
+        self.policy.replace(with: context)
+        guard let grace = self.listening.openConnections.grace else { return }
+        for connection in self.state.withLock({ Array($0.watched.values) }) {
+            connection.onLoop { connection.checkPeer(under: context, grace: grace) }
+        }
+    }
+
+    var statistics: ListenerStatistics {
+        var statistics = self.state.withLock { $0.statistics }
+        statistics.configurationGeneration = self.policy.generation
+        statistics.certificates = self.policy.current.certificates.map(TLSCertificate.init)
+        return statistics
     }
 
     private func report(_ error: SecureSocketError, _ endpoint: SocketEndpoint?) {
@@ -587,10 +620,12 @@ extension Acceptor.State {
             // Established connections are not kept here. A lingering one is added again when its handler ends.
             self.connections[id] = nil
             self.sockets[id] = socket
+            self.statistics.completed(socket.information)
             let work = self.work(for: self.machine.handshakeCompleted(id))
             return work
         case .failure(let error):
             self.errors[id] = error
+            self.statistics.failed(error)
             defer { self.errors[id] = nil }
             return self.work(for: self.machine.handshakeFailed(id))
         }

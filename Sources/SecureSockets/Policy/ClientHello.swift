@@ -22,6 +22,17 @@ public struct ClientHello: Sendable, Hashable {
     /// The cipher suites, in the client's order of preference.
     public var cipherSuites: [TLSCipherSuite] { self.message.offer.cipherSuites.map(TLSCipherSuite.init(codePoint:)) }
 
+    /// The protocol versions, including ones that this library does not support.
+    public var versions: [TLSProtocolVersion] { self.message.offer.versions.map(TLSProtocolVersion.init(codePoint:)) }
+
+    /// The key exchange groups, in the client's order of preference.
+    public var groups: [TLSNamedGroup] { self.message.offer.groups.map(TLSNamedGroup.init(codePoint:)) }
+
+    /// The signature algorithms that the client can verify (RFC 8446 §4.2.3), in its order of preference.
+    public var signatureSchemes: [TLSSignatureScheme] {
+        self.message.offer.signatureAlgorithms.map(TLSSignatureScheme.init(codePoint:))
+    }
+
     /// A digest of what the client offers apart from names and keys, in the form of JA4, for example `t13d1516h2_8daaf6152771_e5627efa2ab1`.
     /// Clients with the same TLS library and settings have the same fingerprint. A client can imitate any other's.
     public var fingerprint: String { self.message.fingerprint }

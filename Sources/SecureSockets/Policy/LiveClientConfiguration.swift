@@ -4,8 +4,9 @@ import Synchronization
 ///
 /// ```swift
 /// let live = LiveClientConfiguration(try TLSClientConfiguration(identity: identity))
-/// let pool = Pool(host: "db.example", tls: live.configuration)
+/// let tls = live.configuration                                // For a pool of connections, for example.
 /// // After the certificate was renewed:
+/// let renewed = try TLSIdentity(certificateChain: "client.pem", privateKey: "client-key.pem")
 /// live.update(tls: try TLSClientConfiguration(identity: renewed))
 /// ```
 public final class LiveClientConfiguration: Sendable {

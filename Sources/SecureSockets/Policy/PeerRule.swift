@@ -3,11 +3,11 @@ import TLSEngine
 /// A rule that admits or rejects a peer during the handshake, after its certificate chain was verified.
 ///
 /// ```swift
-/// let clients = TLSServerConfiguration.ClientAuthentication.required(
-///     trust: try .only("clients-ca.pem"),
-///     allow: PeerRule { peer in
-///         guard try await directory.isActive(peer.certificate.uris) else { throw TLSRejection("the account is closed") }
-///     })
+/// let isService = PeerRule { peer in
+///     if peer.certificate.uris.isEmpty { throw TLSRejection("the certificate has no URI") }
+/// }
+/// let clients = try TLSServerConfiguration.ClientAuthentication.required(
+///     trust: .only("clients-ca.pem"), allow: .all(isService, .dnsName(in: ["worker.example.org"])))
 /// ```
 ///
 /// The handshake waits for the rule, for at most its own time limit. A rule runs as a task of its own, which is cancelled when the

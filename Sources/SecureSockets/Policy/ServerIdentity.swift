@@ -1,6 +1,9 @@
 /// The identities with which a server appears under some names.
 ///
 /// ```swift
+/// let ecdsa = try TLSIdentity(certificateChain: "ecdsa.pem", privateKey: "ecdsa-key.pem")
+/// let rsa = try TLSIdentity(certificateChain: "rsa.pem", privateKey: "rsa-key.pem")
+/// let wildcard = try TLSIdentity(certificateChain: "wildcard.pem", privateKey: "wildcard-key.pem")
 /// let tls = try TLSServerConfiguration(identities: [
 ///     ServerIdentity(ecdsa, rsa),                              // The names of the certificate, and the default.
 ///     ServerIdentity(for: ["*.example.net"], wildcard),

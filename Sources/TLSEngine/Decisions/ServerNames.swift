@@ -20,6 +20,11 @@ package struct ServerNames: Sendable {
         return self.exact.updateValue(context, forKey: name) == nil
     }
 
+    /// The contexts in the order of their names.
+    var contexts: [TLSContext] {
+        (self.exact.sorted { $0.key < $1.key } + self.wildcards.sorted { $0.key < $1.key }).map(\.value)
+    }
+
     /// - Parameter name: A normalized name.
     func context(for name: String) -> TLSContext? {
         if let context = self.exact[name] { return context }

@@ -87,3 +87,10 @@ extension CertificateRefusal {
         self.init(code: code, detail: detail, depth: depth, certificate: certificate.map { DecodedCertificate(borrowing: $0) })
     }
 }
+
+extension CertificateRefusal {
+    /// The alert that tells the peer the reason.
+    package var alert: AlertDescription {
+        AlertDescription(code: UInt8(truncatingIfNeeded: SSL_alert_from_verify_result(Int(self.codeForAlert))))
+    }
+}

@@ -29,7 +29,7 @@ func verifyPeerCertificate(ssl: OpaquePointer?, alert: UnsafeMutablePointer<UInt
             limitSession(of: ssl, to: chain, now: engine.context.settings.now())
         case .failure(let failure):
             engine.refusal = failure.refusal
-            alert?.pointee = UInt8(truncatingIfNeeded: SSL_alert_from_verify_result(Int(failure.refusal.codeForAlert)))
+            alert?.pointee = failure.refusal.alert.code
             return ssl_verify_invalid
         }
     }
@@ -44,8 +44,18 @@ func certificates(of stack: OpaquePointer?) -> [OpaquePointer] {
 }
 
 extension TLSEngine {
-    /// Verifies a peer's certificates, its own first, under the settings of this engine's context. Returns the chain to the trusted root.
-    func verify(_ sent: OpaquePointer?) -> PeerVerification.Verdict {
+    /// Returns the reason for which another context would refuse the peer's certificates now; nil if it would accept them, or if the peer has
+    /// sent none.
+    package func refusalOfPeer(under other: TLSContext) -> CertificateRefusal? {
+        guard other.settings.verification != .none, let sent = SSL_get_peer_full_cert_chain(self.ssl), sk_X509_num(sent) > 0,
+            case .failure(let failure) = self.verify(sent, under: other)
+        else { return nil }
+        return failure.refusal
+    }
+
+    /// Verifies a peer's certificates, its own first. Returns the chain to the trusted root.
+    func verify(_ sent: OpaquePointer?, under other: TLSContext? = nil) -> PeerVerification.Verdict {
+        let rules = other ?? self.context
         defer { ErrorQueue.clear() }
         // Made only when it is needed, because it decodes the certificate.
         func outOfMemory() -> PeerVerification.Verdict {
@@ -55,13 +65,15 @@ extension TLSEngine {
         guard let sent, let leaf = sk_X509_value(sent, 0), let context = X509_STORE_CTX_new() else { return outOfMemory() }
         defer { X509_STORE_CTX_free(context) }
         guard
-            X509_STORE_CTX_init(context, SSL_CTX_get_cert_store(self.context.pointer), leaf, sent) == 1,
+            X509_STORE_CTX_init(context, SSL_CTX_get_cert_store(rules.pointer), leaf, sent) == 1,
             X509_STORE_CTX_set_ex_data(
                 context, SSL_get_ex_data_X509_STORE_CTX_idx(), UnsafeMutableRawPointer(self.ssl)) == 1,
-            X509_STORE_CTX_set_default(context, self.context.settings.role == .server ? "ssl_client" : "ssl_server") == 1,
+            X509_STORE_CTX_set_default(context, rules.settings.role == .server ? "ssl_client" : "ssl_server") == 1,
             X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(context), SSL_get0_param(self.ssl)) == 1
         else { return outOfMemory() }
-        return PeerVerification(store: context, ssl: UnsafeMutableRawPointer(self.ssl), engine: self).run()
+        return PeerVerification(
+            store: context, ssl: UnsafeMutableRawPointer(self.ssl), engine: self, settings: rules.settings
+        ).run()
     }
 }
 
@@ -76,14 +88,15 @@ struct PeerVerification {
     private let store: OpaquePointer
     private let ssl: UnsafeMutableRawPointer
     private let engine: TLSEngine
+    private let settings: TLSSettings
 
-    init(store: OpaquePointer, ssl: UnsafeMutableRawPointer, engine: TLSEngine) {
+    init(store: OpaquePointer, ssl: UnsafeMutableRawPointer, engine: TLSEngine, settings: TLSSettings) {
+        self.settings = settings
         self.store = store
         self.ssl = ssl
         self.engine = engine
     }
 
-    private var settings: TLSSettings { self.engine.context.settings }
     private var trusted: [OpaquePointer] { self.settings.trust?.certificates.pointers ?? [] }
 
     /// The number of chains that are verified in full for one connection.
