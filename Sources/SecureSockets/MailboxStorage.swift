@@ -112,25 +112,39 @@ final class MailboxStorage: Sendable {
         // The usual case: the mailbox is empty, and any message is accepted.
         let (hasNothing, reader) = self.state.withLock { ($0.hasNothing, $0.reader) }
         if accepts != nil || !hasNothing, let message = try self.takeNow(accepts) {
-            // A reader that never waits has to yield its thread now and then, which may be an event loop's.
-            if let executor = self.callingTask(reader)?.executor {
-                if executor.countItem() { await withUnsafeContinuation { next in executor.inNextRound { next.resume() } } }
-            } else if self.state.withLock({ $0.countTakenWithoutWaiting() }) == .yield {
-                await Task.yield()
-            }
+            if self.countTaken(by: reader) == .yield { await self.yieldThread(of: reader) }
             return message
         }
         do {
             if timeout == nil, let task = self.callingTask(reader), task.registerWait(at: self) == .registered {
                 return try await withUnsafeThrowingContinuation { continuation in
-                    self.wait(Waiting(caller: .loopTask(task), accepts: accepts, continuation: continuation))
+                    self.wait(as: .loopTask(task), accepts, continuation)
                 }
             }
             return try await self.wait(timeout, accepts)
         } catch {
-            // Waits end with a `SecureSocketError` only.
-            throw error as? SecureSocketError ?? .cancelled(.receiving)
+            throw Self.ended(by: error)
         }
+    }
+
+    // Never inlined: the frame of `next` would be larger in every wait, and a handler's frames would not fit into one block of task memory
+    // (`HandlerTasks.add`).
+
+    /// Counts a message that was taken without waiting. A reader that never waits has to yield its thread now and then, which may be an
+    /// event loop's.
+    @inline(never) private func countTaken(by reader: LoopTask?) -> State.NextStep {
+        if let executor = self.callingTask(reader)?.executor { return executor.countItem() ? .yield : .proceed }
+        return self.state.withLock { $0.countTakenWithoutWaiting() }
+    }
+
+    @inline(never) private func yieldThread(of reader: LoopTask?) async {
+        guard let executor = self.callingTask(reader)?.executor else { return await Task.yield() }
+        await withUnsafeContinuation { next in executor.inNextRound { next.resume() } }
+    }
+
+    /// Waits end with a `SecureSocketError` only.
+    @inline(never) private static func ended(by error: any Error) -> SecureSocketError {
+        error as? SecureSocketError ?? .cancelled(.receiving)
     }
 
     /// Returns the calling task if it needs no cancellation handler.
@@ -164,7 +178,7 @@ final class MailboxStorage: Sendable {
         }
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
-                self.wait(Waiting(caller: .call(id), accepts: accepts, continuation: continuation))
+                self.wait(as: .call(id), accepts, continuation)
             }
         } onCancel: {
             self.endWait(id, .cancelled(.receiving))
@@ -184,7 +198,10 @@ final class MailboxStorage: Sendable {
     ///
     /// The second check and the start of the wait are one step under the lock. Otherwise a message that arrives between them would not end
     /// the wait, and the next message would overtake it.
-    private func wait(_ waiting: Waiting) {
+    @inline(never) private func wait(
+        as caller: Caller, _ accepts: (@Sendable (Message) -> Bool)?, _ continuation: UnsafeContinuation<Message, any Error>
+    ) {
+        let waiting = Waiting(caller: caller, accepts: accepts, continuation: continuation)
         let isWaiting = self.state.withLock { state in
             guard case .loopTask = waiting.caller, waiting.accepts == nil, state.hasNothing else { return false }
             state.waiting.append(waiting)

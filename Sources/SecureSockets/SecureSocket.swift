@@ -78,17 +78,10 @@ public final class SecureSocket: Sendable {
     public func receive(
         exactly count: Int, timeout: Duration? = nil
     ) async throws(SecureSocketError) -> ByteBuffer {
-        guard count >= 0, count <= Self.largestExactCount else {
-            throw SecureSocketError(
-                .invalidArgument, blame: .caller, step: .receiving,
-                "\(count) bytes cannot be received in one call; 0 to \(Self.largestExactCount) can")
-        }
+        guard count >= 0, count <= Self.largestExactCount else { throw .invalidCount(count) }
         if count == 0 { return ByteBuffer() }
         if let bytes = try await self.connection.receive(.exactly(count), timeout: timeout) { return bytes }
-        throw SecureSocketError(
-            .endOfStream, blame: .peer, step: .receiving,
-            "\(self.connection.peerText) finished before \(count) bytes had come",
-            advice: "Receive without a count to get the rest")
+        throw .endOfStream(before: count, from: self.connection.peerText)
     }
 
     /// The greatest count that ``receive(exactly:timeout:)`` accepts.
@@ -113,11 +106,7 @@ public final class SecureSocket: Sendable {
     func receiveLine(
         maximumLength: Int, timeout: Duration?, untilShutdown: Bool
     ) async throws(SecureSocketError) -> ByteBuffer? {
-        guard (0...Self.largestExactCount).contains(maximumLength) else {
-            throw SecureSocketError(
-                .invalidArgument, blame: .caller, step: .receiving,
-                "maximumLength is \(maximumLength); 0 to \(Self.largestExactCount) are possible")
-        }
+        guard (0...Self.largestExactCount).contains(maximumLength) else { throw .invalidMaximumLength(maximumLength) }
         return try await self.connection.receive(
             .line(maximumLength: maximumLength), timeout: timeout, untilShutdown: untilShutdown)
     }
@@ -201,19 +190,8 @@ public final class SecureSocket: Sendable {
     ///   - count: The number of messages after which the socket is passive again; nil means no limit.
     /// - Throws: ``SecureSocketError``: `closed`, `cancelled`, `invalidArgument` for a count below 1.
     public func deliver(to mailbox: Mailbox, count: Int? = nil) async throws(SecureSocketError) {
-        if let count, count < 1 {
-            throw SecureSocketError(
-                .invalidArgument, blame: .caller, step: .receiving, "\(count) messages cannot be delivered")
-        }
-        let connection = self.connection
-        let storage = mailbox.storage
-        try await connection.wait(.receiving) { (waiter: Waiter<Void>) in
-            let outcome = connection.setOwner(storage, of: self, from: nil)
-            if case .success = outcome { connection.deliver(credit: count) }
-            waiter.resume(outcome)
-        } forget: { _ in
-            .failure(.cancelled(.receiving))
-        }
+        if let count, count < 1 { throw .invalidMessageCount(count) }
+        try await self.connection.deliver(to: mailbox.storage, of: self, credit: count)
     }
 
     /// Makes a mailbox the socket's owner without changing the mode of delivery: a passive socket stays passive.
@@ -349,5 +327,30 @@ extension SecureSocket {
         } forget: { _ in
             .failure(.cancelled(.configuring))
         }
+    }
+}
+
+// Never inlined: what composes these messages would be in the frames of the functions that throw them, which a waiting handler keeps.
+extension SecureSocketError {
+    @inline(never) fileprivate static func invalidCount(_ count: Int) -> SecureSocketError {
+        SecureSocketError(
+            .invalidArgument, blame: .caller, step: .receiving,
+            "\(count) bytes cannot be received in one call; 0 to \(SecureSocket.largestExactCount) can")
+    }
+
+    @inline(never) fileprivate static func endOfStream(before count: Int, from peer: String) -> SecureSocketError {
+        SecureSocketError(
+            .endOfStream, blame: .peer, step: .receiving, "\(peer) finished before \(count) bytes had come",
+            advice: "Receive without a count to get the rest")
+    }
+
+    @inline(never) fileprivate static func invalidMaximumLength(_ length: Int) -> SecureSocketError {
+        SecureSocketError(
+            .invalidArgument, blame: .caller, step: .receiving,
+            "maximumLength is \(length); 0 to \(SecureSocket.largestExactCount) are possible")
+    }
+
+    @inline(never) fileprivate static func invalidMessageCount(_ count: Int) -> SecureSocketError {
+        SecureSocketError(.invalidArgument, blame: .caller, step: .receiving, "\(count) messages cannot be delivered")
     }
 }

@@ -11,18 +11,13 @@ extension Connection {
     @inline(__always) func receive(
         _ request: ReceiveQueue.Request, timeout: Duration?, untilShutdown: Bool = false
     ) async throws(SecureSocketError) -> ByteBuffer? {
-        guard self.executor.isOnLoop else { return try await self.receiveWaiting(request, timeout, untilShutdown) }
-        let atOnce = self.receiveAtOnce(request)
+        let isOnLoop = self.executor.isOnLoop
+        let atOnce = isOnLoop ? self.receiveAtOnce(request) : nil
         if let atOnce, !self.executor.countItem() { return try atOnce.get() }
-        let task = atOnce == nil ? self.waitingLoopTask : nil
-        if atOnce == nil, task == nil { return try await self.receiveWaiting(request, timeout, untilShutdown) }
+        guard isOnLoop, case .none = atOnce, let waiter = self.loopTaskWaiter() else {
+            return try await self.receiveWaiting(request, timeout, untilShutdown, atOnce)
+        }
         let outcome = await withUnsafeContinuation { (continuation: UnsafeContinuation<Waiter<ByteBuffer?>.Outcome, Never>) in
-            guard let task else {
-                // The task has used up its share, so it receives these bytes in the next round.
-                if let atOnce { self.executor.inNextRound { continuation.resume(returning: atOnce) } }
-                return
-            }
-            let waiter = self.takeSpareWaiter(of: task) ?? Waiter<ByteBuffer?>(of: task)
             self.executor.runBeforeTick {
                 waiter.waitAgain(continuation)
                 self.waitForBytes(waiter, request, timeout, untilShutdown)
@@ -37,14 +32,10 @@ extension Connection {
         return self.executor.callingTask
     }
 
-    /// The calling task, if it needs no cancellation handler and may begin to wait here.
-    private var waitingLoopTask: LoopTask? {
+    /// Returns a waiter for the calling task, if it needs no cancellation handler and may begin to wait here.
+    private func loopTaskWaiter() -> Waiter<ByteBuffer?>? {
         guard let task = self.callingLoopTask, task.registerWait(at: self) == .registered else { return nil }
-        return task
-    }
-
-    private func takeSpareWaiter(of task: LoopTask) -> Waiter<ByteBuffer?>? {
-        guard let spareWaiter, spareWaiter.task === task else { return nil }
+        guard let spareWaiter, spareWaiter.task === task else { return Waiter<ByteBuffer?>(of: task) }
         self.spareWaiter = nil
         return spareWaiter
     }
@@ -65,10 +56,22 @@ extension Connection {
         self.spareWaiter = nil
     }
 
-    private func receiveWaiting(
-        _ request: ReceiveQueue.Request, _ timeout: Duration?, _ untilShutdown: Bool
+    /// Receives with a cancellation handler: for tasks that are not registered, and off the loop.
+    ///
+    /// Never inlined: the caller's frame would take 320 bytes more in every wait, and a handler's frames would not fit into one block of
+    /// task memory (`HandlerTasks.add`).
+    ///
+    /// - Parameter atOnce: The outcome of a call that need not wait, which returns in the loop's next round; nil for one that has to wait.
+    @inline(never) private func receiveWaiting(
+        _ request: ReceiveQueue.Request, _ timeout: Duration?, _ untilShutdown: Bool,
+        _ atOnce: consuming Result<ByteBuffer?, SecureSocketError>?
     ) async throws(SecureSocketError) -> ByteBuffer? {
-        try await self.wait(.receiving) { waiter in
+        if let atOnce {
+            // The task has used up its share.
+            await withUnsafeContinuation { continuation in self.executor.inNextRound { continuation.resume() } }
+            return try atOnce.get()
+        }
+        return try await self.wait(.receiving) { waiter in
             if let outcome = self.receiveAtOnce(request) { return waiter.resume(outcome) }
             self.waitForBytes(waiter, request, timeout, untilShutdown)
         } forget: { (waiter: Waiter<ByteBuffer?>) in
@@ -319,6 +322,36 @@ extension Connection {
         self.machine.mailboxIsFull(isFull)
         self.deliverWhatIsDue()
         return .success(())
+    }
+
+    /// Makes `mailbox` the owner, and delivers to it from now on. See `SecureSocket.deliver(to:count:)`.
+    @inline(__always) func deliver(
+        to mailbox: MailboxStorage, of handle: SecureSocket, credit: Int?
+    ) async throws(SecureSocketError) {
+        guard self.executor.isOnLoop, !Task.isCancelled else { return try await self.deliverWaiting(mailbox, handle, credit) }
+        var outcome = Result<Void, SecureSocketError>.success(())
+        self.executor.runBeforeTick { outcome = self.deliverNow(mailbox, handle, credit) }
+        try outcome.get()
+    }
+
+    /// Never inlined, as `receiveWaiting`.
+    @inline(never) private func deliverWaiting(
+        _ mailbox: MailboxStorage, _ handle: SecureSocket, _ credit: Int?
+    ) async throws(SecureSocketError) {
+        try await self.wait(.receiving) { (waiter: Waiter<Void>) in
+            waiter.resume(self.deliverNow(mailbox, handle, credit))
+        } forget: { _ in
+            .failure(.cancelled(.receiving))
+        }
+    }
+
+    /// Never inlined, as `receiveWaiting`.
+    @inline(never) private func deliverNow(
+        _ mailbox: MailboxStorage, _ handle: SecureSocket, _ credit: Int?
+    ) -> Result<Void, SecureSocketError> {
+        let outcome = self.setOwner(mailbox, of: handle, from: nil)
+        if case .success = outcome { self.deliver(credit: credit) }
+        return outcome
     }
 
     /// Leaves the owner when the socket is closed.

@@ -150,6 +150,21 @@ import Testing
         #expect(codes.all.withLock { $0 } == [.cancelled, .cancelled])
     }
 
+    @Test func `that has closed its socket, or is cancelled, cannot deliver to a mailbox`() async throws {
+        let codes = Codes()
+        try await self.serve { socket in
+            let mailbox = Mailbox()
+            socket.close()
+            await Self.note(in: codes) { () async throws(SecureSocketError) in try await socket.deliver(to: mailbox) }
+            withUnsafeCurrentTask { $0?.cancel() }
+            await Self.note(in: codes) { () async throws(SecureSocketError) in try await socket.deliver(to: mailbox) }
+        } dialogue: { client, _ in
+            let end = try await client.receive()
+            #expect(end == nil)
+        }
+        #expect(codes.all.withLock { $0 } == [.closed, .cancelled])
+    }
+
     @Test func `cancels a child that waits for bytes, and receives what comes then`() async throws {
         try await self.serve { socket in
             let child = await withThrowingTaskGroup(of: ByteBuffer?.self) { group in
