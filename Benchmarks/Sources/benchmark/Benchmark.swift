@@ -24,7 +24,7 @@ struct Benchmark: AsyncParsableCommand {
             """,
         subcommands: [
             Run.self, Clients.self, Sizes.self, Latency.self, Scale.self, Loops.self, Interfaces.self, All.self,
-            Instructions.self, Serve.self, ServeInterface.self, Client.self,
+            Instructions.self, IdleMemory.self, Serve.self, ServeInterface.self, Client.self,
         ],
         defaultSubcommand: Run.self)
 }
