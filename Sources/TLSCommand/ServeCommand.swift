@@ -87,7 +87,7 @@ struct Serve: Command, SpeaksJSON {
             try await listener.update(tls: try self.configuration())
             return ReloadReport(certificates: listener.statistics.certificates)
         } catch {
-            return ReloadReport(error: ErrorReport(describing: error))
+            return ReloadReport(error: error)
         }
     }
 

@@ -146,10 +146,10 @@ struct ReloadReport: Report {
 
     init(certificates: [TLSCertificate]) { self.certificates = certificates.map(\.sha256Fingerprint) }
 
-    init(error: ErrorReport) { self.error = error }
+    init(error: any Error) { self.error = ErrorReport(describing: error) }
 
     var text: String {
-        if let error { return "not reloaded, and the former files stay in use: \(error.sentence)" }
-        return "reloaded; new clients get the certificate \(self.certificates?.joined(separator: ", ") ?? "")"
+        if let certificates { return "reloaded; new clients get the certificate \(certificates.joined(separator: ", "))" }
+        return "not reloaded, and the former files stay in use: \(self.error?.sentence ?? "cancelled")"
     }
 }
