@@ -44,8 +44,8 @@ func certificates(of stack: OpaquePointer?) -> [OpaquePointer] {
 }
 
 extension TLSEngine {
-    /// Returns the reason for which another context would refuse the peer's certificates now; nil if it would accept them, or if the peer has
-    /// sent none.
+    /// Returns the reason for which another context would refuse the client's certificates now; nil if it would accept them, or if the client
+    /// has sent none. The handshake may be complete.
     package func refusalOfPeer(under other: TLSContext) -> CertificateRefusal? {
         guard other.settings.verification != .none, let sent = SSL_get_peer_full_cert_chain(self.ssl), sk_X509_num(sent) > 0,
             case .failure(let failure) = self.verify(sent, under: other)
@@ -54,6 +54,8 @@ extension TLSEngine {
     }
 
     /// Verifies a peer's certificates, its own first. Returns the chain to the trusted root.
+    ///
+    /// - Parameter other: The context by whose settings a client is verified; nil for those of this handshake.
     func verify(_ sent: OpaquePointer?, under other: TLSContext? = nil) -> PeerVerification.Verdict {
         let rules = other ?? self.context
         defer { ErrorQueue.clear() }
@@ -69,7 +71,8 @@ extension TLSEngine {
             X509_STORE_CTX_set_ex_data(
                 context, SSL_get_ex_data_X509_STORE_CTX_idx(), UnsafeMutableRawPointer(self.ssl)) == 1,
             X509_STORE_CTX_set_default(context, rules.settings.role == .server ? "ssl_client" : "ssl_server") == 1,
-            X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(context), SSL_get0_param(self.ssl)) == 1
+            // The expected name. BoringSSL has no parameters any more once the handshake is complete.
+            other != nil || X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(context), SSL_get0_param(self.ssl)) == 1
         else { return outOfMemory() }
         return PeerVerification(
             store: context, ssl: UnsafeMutableRawPointer(self.ssl), engine: self, settings: rules.settings
