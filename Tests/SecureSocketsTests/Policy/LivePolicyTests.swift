@@ -2,6 +2,7 @@ import NIOCore
 import SecureSockets
 import SecureSocketsTesting
 import Synchronization
+import TLSEngine
 import TestSupport
 import Testing
 
@@ -109,48 +110,68 @@ import Testing
         #expect(seen.withLock { $0 } == ["CN=one", "CN=two", "CN=three"])
     }
 
-    /// The number of the last update that is known to be complete.
-    private final class Present: Sendable {
-        let update = Atomic<Int>(0)
+    /// The updates so far, and the settings that they brought.
+    private final class Updates: Sendable {
+        private struct Settings: Sendable {
+            weak var context: TLSContext?
+        }
+
+        /// The number of the last update that is known to be complete.
+        let last = Atomic<Int>(0)
+        let areComplete = Atomic<Bool>(false)
+        private let settings = Mutex<[Settings]>([])
+
+        func add(_ tls: TLSServerConfiguration) { self.settings.withLock { $0.append(Settings(context: tls.context)) } }
+
+        /// The number of settings that are still in memory.
+        var alive: Int { self.settings.withLock { $0.count { $0.context != nil } } }
     }
 
-    @Test func `is replaced many times while clients come and others stay`() async throws {
+    @Test func `is replaced 2,000 times while clients connect and 500 connections are open`() async throws {
         let listener = try await self.listener(TLSServerConfiguration(identity: self.identity(0)))
-        let identities = try (0..<40).map { try self.identity($0) }
+        let updates = Updates()
         try await self.echo(listener) {
             var open: [SecureSocket] = []
-            for _ in 0..<10 { open.append(try await self.connect(to: listener)) }
-            let present = Present()
-            let updates = Task {
-                for update in 1...400 {
-                    try await listener.update(tls: TLSServerConfiguration(identity: identities[update % 40]))
-                    present.update.store(update, ordering: .sequentiallyConsistent)
-                    await Task.yield()
+            for _ in 0..<500 { open.append(try await self.connect(to: listener)) }
+            let updating = Task {
+                for update in 1...2000 {
+                    let tls = try TLSServerConfiguration(identity: self.identity(update))
+                    updates.add(tls)
+                    try await listener.update(tls: tls)
+                    updates.last.store(update, ordering: .sequentiallyConsistent)
                 }
+                updates.areComplete.store(true, ordering: .sequentiallyConsistent)
             }
-            let clients = (0..<3).map { _ in
+            let clients = (0..<4).map { _ in
                 Task {
-                    for _ in 0..<40 {
-                        let first = present.update.load(ordering: .sequentiallyConsistent)
+                    var count = 0
+                    while !updates.areComplete.load(ordering: .sequentiallyConsistent) {
+                        let first = updates.last.load(ordering: .sequentiallyConsistent)
                         let socket = try await self.connect(to: listener)
-                        let last = present.update.load(ordering: .sequentiallyConsistent)
+                        let last = updates.last.load(ordering: .sequentiallyConsistent)
                         // The update after the last one that is known may have happened already.
-                        let permitted = Set((first...last + 1).map { "test:\($0 % 40)" })
-                        #expect(permitted.contains(self.number(socket) ?? ""))
+                        #expect((first...last + 1).contains(self.number(socket).flatMap { Int($0.dropFirst(5)) } ?? -1))
                         try await socket.send("hello")
                         #expect(try await socket.receive(exactly: 5) == ByteBuffer(string: "hello"))
                         socket.close()
+                        count += 1
                     }
+                    return count
                 }
             }
-            for client in clients { try await client.value }
-            try await updates.value
+            try await updating.value
+            for client in clients { #expect(try await client.value > 0) }
             for socket in open {
                 #expect(self.number(socket) == "test:0")
                 try await socket.send("hello")
                 #expect(try await socket.receive(exactly: 5) == ByteBuffer(string: "hello"))
                 socket.close()
             }
+            for socket in open { try await socket.waitUntilClosed() }
+            #expect(listener.statistics.failedHandshakes.isEmpty)
+            #expect(listener.statistics.configurationGeneration == 2001)
         }
+        // The present settings, and none of the former.
+        #expect(updates.alive == 1)
     }
 }
