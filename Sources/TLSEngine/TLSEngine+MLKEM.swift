@@ -2,7 +2,7 @@ internal import CNIOBoringSSL
 
 extension TLSSettings {
     /// Whether a client's hello has a key share of ML-KEM, and can do without. BoringSSL sends one for the first group of each kind,
-    /// post-quantum and classical.
+    /// one that resists quantum computers and one of elliptic curves.
     package var canOmitMLKEM: Bool {
         self.versions.contains(.v1_3) && self.groups.contains(.x25519MLKEM768) && !self.groupsWithoutMLKEM.isEmpty
     }
