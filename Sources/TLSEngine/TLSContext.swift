@@ -245,8 +245,9 @@ package final class TLSContext: @unchecked Sendable {
         switch self.settings.role {
         case .server:
             SSL_CTX_set_session_cache_mode(self.pointer, SSL_SESS_CACHE_SERVER)
-            if self.settings.peerDecision != nil {
-                // Sessions without tickets would be resumed without asking the program again.
+            if self.settings.peerDecision != nil || self.settings.revocation != nil {
+                // Sessions without tickets would be resumed without asking the program again, and without a look at the revocation lists,
+                // which may be outdated by then.
                 SSL_CTX_set_session_cache_mode(self.pointer, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL)
             }
             SSL_CTX_sess_set_cache_size(self.pointer, Self.sessionsOfServer)

@@ -130,7 +130,8 @@ extension TLSEngine {
     private func unexplainedFailure(_ code: Int32) -> TLSFailure {
         let reasons = ErrorQueue.drain()
         if let refusal = self.programRefusal { return TLSFailure(.refusedByProgram(refusal), reason: reasons.first) }
-        if self.refusalOfServerName == .unrecognizedName {
+        // The version, for example, is negotiated before the name is answered.
+        if self.refusalOfServerName == .unrecognizedName, reasons.contains(where: { $0.isOfTLS(SSL_R_CLIENTHELLO_TLSEXT) }) {
             return TLSFailure(.serverNameNotServed(self.requestedServerName ?? ""), reason: reasons.first)
         }
         if let refusal = self.refusal { return TLSFailure(.certificateVerificationFailed(refusal), reason: reasons.first) }

@@ -104,7 +104,9 @@ package final class TLSEngine {
         try self.init(context, live: nil, serverName: serverName, expecting: peer, sessionsOf: server)
         SSL_set_connect_state(self.ssl)
         guard let key = self.sessionKey else { return }
-        if let session = context.settings.sessionCache.session(for: key, now: context.settings.now()) {
+        if let session = context.settings.sessionCache.session(for: key, now: context.settings.now()),
+            context.settings.revocation == nil || self.accepts(session)
+        {
             self.hasOfferedSession = SSL_set_session(self.ssl, session.pointer) == 1
         }
     }
@@ -324,11 +326,9 @@ package final class TLSEngine {
             SSL_set_session_id_context(self.ssl, sessions, sessions.count) == 1
         else { return false }
         SSL_set_custom_verify(self.ssl, settings.verification.mode, verifyPeerCertificate)
-        if settings.sessionLifetime.allowsResumption {
-            SSL_clear_options(self.ssl, UInt32(SSL_OP_NO_TICKET))
-        } else {
-            SSL_set_options(self.ssl, UInt32(SSL_OP_NO_TICKET))
-        }
+        let options = UInt32(SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE)
+        SSL_clear_options(self.ssl, options)
+        SSL_set_options(self.ssl, SSL_CTX_get_options(context.pointer) & options)
         self.context = context
         return true
     }

@@ -204,6 +204,7 @@ let boringSSLNames = """
     SSL_CTX_free
     SSL_CTX_get_cert_store
     SSL_CTX_get_ciphers
+    SSL_CTX_get_options
     SSL_CTX_new
     SSL_CTX_sess_set_cache_size
     SSL_CTX_sess_set_new_cb
@@ -243,6 +244,7 @@ let boringSSLNames = """
     SSL_OP_CIPHER_SERVER_PREFERENCE
     SSL_OP_NO_TICKET
     SSL_R_BAD_ECC_CERT
+    SSL_R_CLIENTHELLO_TLSEXT
     SSL_R_EXCESSIVE_MESSAGE_SIZE
     SSL_R_HTTPS_PROXY_REQUEST
     SSL_R_HTTP_REQUEST

@@ -27,8 +27,9 @@ private func sealTicket(
     return 1
 }
 
-/// Opens a ticket. BoringSSL then checks lifetime, version, cipher suite and the context's digest. A ticket that was issued under other
-/// rules for clients, or that the program has to decide about, is accepted only if its certificates are accepted now.
+/// Opens a ticket. BoringSSL then checks lifetime, version, cipher suite and the context's digest. A ticket is accepted only if its
+/// certificates are accepted now, if that can have changed: if it was issued under other rules for clients, if there are revocation lists,
+/// which may be outdated, or if the program decides.
 private func openTicket(
     ssl: OpaquePointer?, out: UnsafeMutablePointer<UInt8>?, outLength: UnsafeMutablePointer<Int>?, maximum: Int,
     ticket: UnsafePointer<UInt8>?, length: Int
@@ -42,16 +43,22 @@ private func openTicket(
         return ssl_ticket_aead_ignore_ticket
     }
     outLength?.pointee = count
-    let decides = engine.context.settings.peerDecision != nil
-    guard decides || header.binding != engine.context.binding else { return ssl_ticket_aead_success }
-    return engine.judgeSession(UnsafeBufferPointer(start: out, count: count), verifies: header.binding != engine.context.binding)
+    let settings = engine.context.settings
+    let isUnderOtherRules = header.binding != engine.context.binding
+    guard isUnderOtherRules || settings.peerDecision != nil || settings.revocation != nil else { return ssl_ticket_aead_success }
+    return engine.judgeSession(UnsafeBufferPointer(start: out, count: count))
 }
 
 extension TLSEngine {
-    /// Decides whether a session that was issued under other rules may be resumed: whether its certificates would be accepted now.
-    ///
-    /// - Parameter verifies: Whether the chain has to be verified again.
-    fileprivate func judgeSession(_ encoded: UnsafeBufferPointer<UInt8>, verifies: Bool) -> ssl_ticket_aead_result_t {
+    /// Whether the certificates of a client's session would be accepted now.
+    func accepts(_ session: Session) -> Bool {
+        guard let certificates = PeerCertificates(of: session.pointer), !certificates.isEmpty else { return false }
+        if case .success = self.verify(certificates.stack) { return true }
+        return false
+    }
+
+    /// Decides whether a session may be resumed: whether its certificates would be accepted now.
+    fileprivate func judgeSession(_ encoded: UnsafeBufferPointer<UInt8>) -> ssl_ticket_aead_result_t {
         switch self.peerDecision {
         case .pending: return ssl_ticket_aead_retry
         case .made(.accept): return ssl_ticket_aead_success
