@@ -22,6 +22,7 @@ extension TLSEngine {
     package var negotiated: NegotiatedParameters? {
         guard SSL_in_init(self.ssl) == 0, let version = TLSVersion(rawValue: UInt16(truncatingIfNeeded: SSL_version(self.ssl)))
         else { return nil }
+        let peerCertificates = self.peerCertificates
         return NegotiatedParameters(
             version: version,
             cipherSuite: SSL_get_current_cipher(self.ssl).map { SSL_CIPHER_get_protocol_id($0) } ?? 0,
@@ -31,8 +32,9 @@ extension TLSEngine {
                 ? SSL_get_servername(self.ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) }
                 : self.sentServerName,
             resumption: self.resumption,
-            peerCertificates: self.peerCertificates,
-            verifiedChainLength: self.verifiedChainLength
+            peerCertificates: peerCertificates,
+            // A chain that was verified for an offered session counts only if the session was resumed.
+            verifiedChainLength: peerCertificates.isEmpty ? nil : self.verifiedChainLength
         )
     }
 

@@ -43,7 +43,7 @@ package struct PeerEvidence: Sendable {
 
 /// A decision that a handshake waits for, to be made outside the engine.
 package struct PendingDecision: Sendable {
-    fileprivate enum Subject { case identity, peer }
+    fileprivate enum Subject { case identity, session, peer }
 
     fileprivate let subject: Subject
     private let make: @Sendable (SocketAddress?) async -> HandshakeDecision
@@ -66,7 +66,8 @@ package struct PendingDecision: Sendable {
 ///     pending    waits                     made
 ///     made       continues or refuses      ignored
 ///
-/// A client that is refused when it offers a session gets a full handshake, in which the program decides again.
+/// A decision about an offered session is never one about the certificates of a full handshake: BoringSSL may decline the session for other
+/// reasons afterwards, and the client may then present other certificates. The program decides again in that handshake.
 final class HandshakeDecisions {
     enum State {
         case open
@@ -75,16 +76,21 @@ final class HandshakeDecisions {
     }
 
     var identity = State.open
+    /// About the certificates of an offered session.
+    var session = State.open
+    /// About the certificates that the peer presents in this handshake.
     var peer = State.open
 }
 
 extension TLSEngine {
     var identityDecision: HandshakeDecisions.State { self.decisions?.identity ?? .open }
+    var sessionDecision: HandshakeDecisions.State { self.decisions?.session ?? .open }
     var peerDecision: HandshakeDecisions.State { self.decisions?.peer ?? .open }
 
     /// The decision that the handshake waits for.
     package var pendingDecision: PendingDecision? {
         if case .pending(let decision) = self.identityDecision { return decision }
+        if case .pending(let decision) = self.sessionDecision { return decision }
         if case .pending(let decision) = self.peerDecision { return decision }
         return nil
     }
@@ -94,6 +100,7 @@ extension TLSEngine {
         guard let pending = self.pendingDecision, let decisions = self.decisions else { return }
         switch pending.subject {
         case .identity: decisions.identity = .made(decision)
+        case .session: decisions.session = .made(decision)
         case .peer: decisions.peer = .made(decision)
         }
     }
@@ -112,7 +119,12 @@ extension TLSEngine {
             certificates: sent.map { DecodedCertificate(borrowing: $0) },
             verifiedChain: verified.map { DecodedCertificate(borrowing: $0) },
             clientHello: self.clientHello.isEmpty ? nil : ClientHelloMessage(self.clientHello), isResumption: isResumption)
-        self.makeDecisions().peer = .pending(PendingDecision(.peer) { await decide(evidence, $0) })
+        let decisions = self.makeDecisions()
+        if isResumption {
+            decisions.session = .pending(PendingDecision(.session) { await decide(evidence, $0) })
+        } else {
+            decisions.peer = .pending(PendingDecision(.peer) { await decide(evidence, $0) })
+        }
     }
 
     private func makeDecisions() -> HandshakeDecisions {

@@ -17,6 +17,8 @@ private func sealTicket(
     session: UnsafePointer<UInt8>?, length: Int
 ) -> Int32 {
     outLength?.pointee = 0
+    // A ticket's length is a field of 16 bits. A client's certificates can be longer.
+    guard length <= 0xffff - TicketKey.overhead else { return 1 }
     guard let ssl, let out, let session, let engine = TLSEngine.of(ssl),
         let key = engine.ticketKeys.sealingKey(now: engine.context.settings.now())
     else { return 1 }
@@ -59,13 +61,10 @@ extension TLSEngine {
 
     /// Decides whether a session may be resumed: whether its certificates would be accepted now.
     fileprivate func judgeSession(_ encoded: UnsafeBufferPointer<UInt8>) -> ssl_ticket_aead_result_t {
-        switch self.peerDecision {
+        switch self.sessionDecision {
         case .pending: return ssl_ticket_aead_retry
         case .made(.accept): return ssl_ticket_aead_success
-        case .made:
-            // In the full handshake that follows, the client may present another certificate.
-            self.decisions?.peer = .open
-            return ssl_ticket_aead_ignore_ticket
+        case .made: return ssl_ticket_aead_ignore_ticket
         case .open: break
         }
         defer { ErrorQueue.clear() }
