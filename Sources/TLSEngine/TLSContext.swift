@@ -21,8 +21,6 @@ package final class TLSContext: @unchecked Sendable {
     /// A digest of the settings by which a server verifies its clients: trust and what a chain may look like. A ticket that was issued under
     /// another binding is accepted if the client's certificates are accepted by the present settings as well.
     let binding: UInt64
-    /// The digest for a connection that was created for a context with another binding.
-    var digestOfChanged: [UInt8] { sha256(self.digest + Array("changed".utf8)) }
     /// The contexts of further names; nil if the server has one identity.
     package let serverNames: ServerNames?
     /// The keys for tickets of engines that have no others.
@@ -170,6 +168,9 @@ package final class TLSContext: @unchecked Sendable {
         return all
     }
 
+    /// Whether both contexts have the same rules for peers' certificates.
+    package func verifiesAlike(_ other: TLSContext) -> Bool { self.binding == other.binding }
+
     /// Whether the identity depends on the ClientHello.
     var choosesIdentity: Bool { self.serverNames != nil || self.settings.identitySelector != nil }
 
@@ -207,7 +208,7 @@ package final class TLSContext: @unchecked Sendable {
             SSL_CTX_set_cert_store(self.pointer, trust.pointer)
             self.settings.revocation?.lists.verifySignatures(with: trust.certificates.pointers)
         }
-        SSL_CTX_set_custom_verify(self.pointer, self.settings.verification.mode, verifyPeerCertificate)
+        SSL_CTX_set_custom_verify(self.pointer, self.settings.verifyMode, verifyPeerCertificate)
         if self.settings.role == .server, self.settings.verification != .none, self.namesAuthorities {
             for authority in self.settings.trust?.authoritiesToName ?? [] { SSL_CTX_add_client_CA(self.pointer, authority) }
         }
@@ -313,11 +314,12 @@ private func sha256(_ bytes: [UInt8]) -> [UInt8] {
     return digest
 }
 
-extension TLSSettings.PeerVerification {
-    /// BoringSSL's flags for this requirement.
-    var mode: Int32 {
-        switch self {
-        case .none: SSL_VERIFY_NONE
+extension TLSSettings {
+    /// BoringSSL's flags for these settings.
+    var verifyMode: Int32 {
+        switch self.verification {
+        // BoringSSL ignores refusals if nothing is to be verified, also those of the program.
+        case .none: self.role == .client && self.peerDecision != nil ? SSL_VERIFY_PEER : SSL_VERIFY_NONE
         case .ifGiven: SSL_VERIFY_PEER
         case .required: SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
         }

@@ -47,6 +47,8 @@ package final class TLSEngine {
     let ssl: OpaquePointer
     /// The present policy of the server's listener, with its ticket keys; nil if the context is fixed.
     let liveContext: LiveServerContext?
+    /// Whether the context was replaced between the creation of this connection and its ClientHello.
+    private var hasAdoptedContext = false
     /// The decisions of this handshake, if it has asked for any; nil once it is complete.
     var decisions: HandshakeDecisions?
     /// The name or address that a client expects of its server; nil if no name is checked.
@@ -263,6 +265,8 @@ package final class TLSEngine {
         let result = SSL_do_handshake(self.ssl)
         self.releaseUsedInput()
         if result == 1 {
+            // BoringSSL has reported every refusal. This is the last barrier, should it ever ignore one.
+            if self.programRefusal != nil { return .failed(self.failure(SSL_ERROR_SSL)) }
             self.isInHandshake = false
             self.clientHello = []
             self.decisions = nil
@@ -308,29 +312,38 @@ package final class TLSEngine {
     /// Uses the certificates of another context with otherwise equal settings.
     private func useIdentity(of context: TLSContext) {
         guard context !== self.context, SSL_set_SSL_CTX(self.ssl, context.pointer) != nil else { return }
+        // The binding of sessions is one of the settings that this replaces.
+        if self.hasAdoptedContext { _ = self.isolateSessions() }
         self.context = context
     }
 
     /// Uses another context, which became present after this connection was created.
     ///
-    /// BoringSSL copies these settings when it creates a connection. The others it reads from the context.
+    /// BoringSSL copies these settings when it creates a connection, and reads most others from the present context. What concerns sessions
+    /// (the cache, the method of tickets, lifetimes) it reads from the first one. Such a connection therefore neither resumes a session nor
+    /// leaves one.
     private func adopt(_ context: TLSContext) -> Bool {
         let settings = context.settings
         let groups = settings.groups.map(\.rawValue)
-        // Sessions that BoringSSL keeps for clients without tickets are those of the former context. They may have been verified otherwise.
-        let sessions = context.binding == self.context.binding ? context.digest : context.digestOfChanged
         guard SSL_set_SSL_CTX(self.ssl, context.pointer) != nil,
             SSL_set_min_proto_version(self.ssl, settings.versions.lowerBound.rawValue) == 1,
             SSL_set_max_proto_version(self.ssl, settings.versions.upperBound.rawValue) == 1,
             SSL_set1_group_ids(self.ssl, groups, groups.count) == 1,
-            SSL_set_session_id_context(self.ssl, sessions, sessions.count) == 1
+            self.isolateSessions()
         else { return false }
-        SSL_set_custom_verify(self.ssl, settings.verification.mode, verifyPeerCertificate)
-        let options = UInt32(SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE)
-        SSL_clear_options(self.ssl, options)
-        SSL_set_options(self.ssl, SSL_CTX_get_options(context.pointer) & options)
+        SSL_set_custom_verify(self.ssl, settings.verifyMode, verifyPeerCertificate)
+        let order = UInt32(SSL_OP_CIPHER_SERVER_PREFERENCE)
+        SSL_clear_options(self.ssl, order)
+        SSL_set_options(self.ssl, SSL_CTX_get_options(context.pointer) & order | UInt32(SSL_OP_NO_TICKET))
         self.context = context
+        self.hasAdoptedContext = true
         return true
+    }
+
+    /// Binds sessions of this connection to a random value, so that no other connection shares them.
+    private func isolateSessions() -> Bool {
+        var random = [UInt8](repeating: 0, count: 32)
+        return RAND_bytes(&random, random.count) == 1 && SSL_set_session_id_context(self.ssl, random, random.count) == 1
     }
 
     /// The keys for session tickets.

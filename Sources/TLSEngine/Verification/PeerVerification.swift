@@ -44,6 +44,11 @@ func certificates(of stack: OpaquePointer?) -> [OpaquePointer] {
 }
 
 extension TLSEngine {
+    /// The ends of the validity of the certificates that the peer has sent, in seconds since 1970.
+    package var endsOfPeerCertificates: [Int64] {
+        certificates(of: SSL_get_peer_full_cert_chain(self.ssl)).compactMap { posixTime(X509_get0_notAfter($0)) }
+    }
+
     /// Returns the reason for which another context would refuse the client's certificates now; nil if it would accept them, or if the client
     /// has sent none. The handshake may be complete.
     package func refusalOfPeer(under other: TLSContext) -> CertificateRefusal? {

@@ -147,4 +147,61 @@ import Testing
         for _ in 1...2 { #expect(try await self.meet(client, server).client.negotiated?.resumption == .notOffered) }
         #expect(program.seen.count == 2)
     }
+
+    /// BoringSSL declines a session for its own reasons after the program has accepted it. The certificates of the full handshake that
+    /// follows are other ones, or could be.
+    @Test(arguments: TLSVersion.allCases)
+    func `about a session counts for nothing when the session is declined`(version: TLSVersion) async throws {
+        let program = Program()
+        let settings = try self.settings(.server, version, program)
+        var other = settings
+        other.identity = try Identity(self.authority.issue(commonName: "other", names: ["other"]))
+        var names = ServerNames(refusesOthers: false)
+        _ = names.add("localhost", try TLSContext(settings))
+        _ = names.add("other", try TLSContext(other))
+        let server = LiveServerContext(try TLSContext(settings, serverNames: names), ticketKeys: TicketKeyRing())
+        var clientSettings = try self.settings(.client, version, nil)
+        clientSettings.sessionCache = SessionCache(capacity: 10)
+        let client = try TLSContext(clientSettings)
+        for name in ["localhost", "other"] {
+            let pair = EnginePair(
+                client: try TLSEngine(client: client, serverName: name, expecting: nil, sessionsOf: "the server"),
+                server: try TLSEngine(server: server))
+            await pair.shakeHandsDeciding()
+            #expect(pair.serverProgress == .complete)
+            #expect(pair.server.negotiated?.resumption != .resumed)
+            try pair.server.write("hello")
+            _ = pair.move(from: pair.server, to: pair.client)
+        }
+        #expect(program.seen.map(\.isResumption) == [false, true, false])
+    }
+
+    @Test(arguments: TLSVersion.allCases)
+    func `by a client that verifies nothing else is obeyed`(version: TLSVersion) async throws {
+        for isAccepted in [true, false] {
+            let program = isAccepted ? Program() : Program(.refuse(Self.refusal))
+            var settings = try self.settings(.client, version, program)
+            settings.verification = .none
+            settings.trust = nil
+            let pair = try await self.meet(TLSContext(settings), TLSContext(self.settings(.server, version, nil)))
+            #expect(program.seen.map(\.verifiedChain.count) == [0])
+            #expect((pair.clientProgress == .complete) == isAccepted)
+        }
+    }
+
+    @Test(arguments: TLSVersion.allCases)
+    func `is possible for a client whose certificates are too long for a ticket`(version: TLSVersion) async throws {
+        let program = Program()
+        var settings = try self.settings(.client, version, nil)
+        let names = (0..<4000).map { "host-\($0).example.org" }
+        settings.identity = try Identity(self.authority.issue(commonName: "client", names: names, purposes: [.client]))
+        settings.sessionCache = SessionCache(capacity: 10)
+        let client = try TLSContext(settings)
+        let server = try TLSContext(self.settings(.server, version, program))
+        for _ in 1...2 {
+            let pair = try await self.meet(client, server)
+            #expect(pair.serverProgress == .complete)
+            #expect(pair.server.negotiated?.resumption == .notOffered)
+        }
+    }
 }
