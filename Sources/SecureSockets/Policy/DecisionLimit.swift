@@ -4,11 +4,14 @@ import Synchronization
 import TLSEngine
 
 /// A bound on the number of decisions that a listener's handshakes wait for at the same time. Further ones wait in order of arrival. Their
-/// number is bounded by that of handshakes (`ListenerOptions.maximumHandshakes`).
+/// number is bounded by that of handshakes (`ListenerOptions.maximumHandshakes`): cancelled ones release what they hold at once, and are
+/// removed before they are half of the queue.
 final class DecisionLimit: Sendable {
     private struct State {
         var running = 0
         var waiting = Deque<DecisionRun>()
+        /// The number of cancelled decisions among the waiting.
+        var cancelled = 0
     }
 
     private let limit: Int
@@ -16,6 +19,9 @@ final class DecisionLimit: Sendable {
 
     /// - Parameter limit: The largest number of decisions under way, at least 1.
     init(_ limit: Int) { self.limit = limit }
+
+    /// The number of decisions in the queue, cancelled ones included.
+    var waitingCount: Int { self.state.withLock { $0.waiting.count } }
 
     /// Starts a decision now, or when others have ended.
     func add(_ run: DecisionRun) {
@@ -27,31 +33,53 @@ final class DecisionLimit: Sendable {
             state.running += 1
             return true
         }
-        if starts { run.start() }
+        if starts, !run.start() { self.ended() }
     }
 
-    /// Records that a decision has ended.
+    /// Records that a decision has ended, and starts the next one.
     func ended() {
-        let next = self.state.withLock { state -> DecisionRun? in
-            if let next = state.waiting.popFirst() { return next }
-            state.running -= 1
-            return nil
+        while true {
+            let next = self.state.withLock { state -> DecisionRun? in
+                guard let next = state.waiting.popFirst() else {
+                    state.running -= 1
+                    return nil
+                }
+                return next
+            }
+            guard let next else { return }
+            if next.start() { return }
+            self.state.withLock { $0.cancelled -= 1 }
         }
-        next?.start()
+    }
+
+    /// Records that a waiting decision was cancelled.
+    func waitingWasCancelled() {
+        self.state.withLock { state in
+            state.cancelled += 1
+            guard state.cancelled * 2 > state.waiting.count else { return }
+            let before = state.waiting.count
+            state.waiting.removeAll(where: \.isCancelled)
+            state.cancelled -= before - state.waiting.count
+        }
     }
 }
 
 /// The task that makes one decision for a handshake.
 ///
-///     state       start          cancel        the task ends
-///     waiting     running        cancelled     -
-///     running     -              cancelled     ended: the completion is called
-///     cancelled   ended          -             ended
+///     state       start      cancel        the task ends
+///     waiting     running    cancelled     -
+///     running     -          cancelled     ended: the completion is called
+///     cancelled   ended      -             ended
 ///
 /// A cancelled decision counts as under way until its task ends, so that functions that ignore their cancellation stay bounded.
 final class DecisionRun: Sendable {
+    private struct Job {
+        let body: @Sendable () async -> HandshakeDecision
+        let completion: @Sendable (HandshakeDecision) -> Void
+    }
+
     private enum State {
-        case waiting
+        case waiting(Job)
         case running(Task<Void, Never>?)
         case cancelled
         case ended
@@ -59,9 +87,7 @@ final class DecisionRun: Sendable {
 
     private let limit: DecisionLimit?
     private let executor: EventLoopExecutor
-    private let body: @Sendable () async -> HandshakeDecision
-    private let completion: @Sendable (HandshakeDecision) -> Void
-    private let state = Mutex(State.waiting)
+    private let state: Mutex<State>
 
     /// - Parameters:
     ///   - limit: The listener's bound; nil for a client, which makes one decision for each call of `connect`.
@@ -72,33 +98,32 @@ final class DecisionRun: Sendable {
     ) {
         self.limit = limit
         self.executor = executor
-        self.body = body
-        self.completion = completion
-        if let limit { limit.add(self) } else { self.start() }
+        self.state = Mutex(.waiting(Job(body: body, completion: completion)))
+        if let limit { limit.add(self) } else { _ = self.start() }
     }
 
-    func start() {
-        let starts = self.state.withLock { state in
-            guard case .waiting = state else {
+    var isCancelled: Bool { self.state.withLock { if case .cancelled = $0 { true } else { false } } }
+
+    /// Starts the decision. Returns false if it was cancelled.
+    func start() -> Bool {
+        let job = self.state.withLock { state -> Job? in
+            guard case .waiting(let job) = state else {
                 state = .ended
-                return false
+                return nil
             }
             state = .running(nil)
-            return true
+            return job
         }
-        guard starts else {
-            self.limit?.ended()
-            return
-        }
+        guard let job else { return false }
         let task = Task {
-            let decision = await self.body()
+            let decision = await job.body()
             let counts = self.state.withLock { state in
                 defer { state = .ended }
                 if case .running = state { return true }
                 return false
             }
             self.limit?.ended()
-            if counts { self.executor.onLoop { self.completion(decision) } }
+            if counts { self.executor.onLoop { job.completion(decision) } }
         }
         let isCancelled = self.state.withLock { state in
             switch state {
@@ -110,20 +135,29 @@ final class DecisionRun: Sendable {
             }
         }
         if isCancelled { task.cancel() }
+        return true
     }
 
     func cancel() {
-        let task = self.state.withLock { state -> Task<Void, Never>? in
+        enum Effect {
+            case nothing, leavesQueue
+            case cancels(Task<Void, Never>?)
+        }
+        let effect = self.state.withLock { state -> Effect in
             switch state {
             case .waiting:
                 state = .cancelled
-                return nil
+                return .leavesQueue
             case .running(let task):
                 state = .cancelled
-                return task
-            case .cancelled, .ended: return nil
+                return .cancels(task)
+            case .cancelled, .ended: return .nothing
             }
         }
-        task?.cancel()
+        switch effect {
+        case .nothing: break
+        case .leavesQueue: self.limit?.waitingWasCancelled()
+        case .cancels(let task): task?.cancel()
+        }
     }
 }
