@@ -135,7 +135,7 @@ extension ProgramRefusal {
 /// A SPIFFE ID: `spiffe://trust-domain/path`, without port, query and fragment (SPIFFE-ID §2).
 private struct SPIFFEID {
     let trustDomain: String
-    /// Empty or beginning with a slash.
+    /// Begins with a slash.
     let path: String
 
     init?(_ uri: String) {
@@ -143,11 +143,22 @@ private struct SPIFFEID {
         guard uri.lowercased().hasPrefix(scheme) else { return nil }
         let rest = uri.dropFirst(scheme.count)
         let domain = rest.prefix { $0 != "/" }
-        guard !domain.isEmpty, !rest.contains(where: { "?#@:".contains($0) }) else { return nil }
+        // Neither percent-encoding nor any other character that could hide a dot or a slash.
+        guard !domain.isEmpty, uri.utf8.count <= 2048, rest.utf8.allSatisfy({ Self.isPermitted($0) }) else { return nil }
         self.trustDomain = domain.lowercased()
         self.path = String(rest.dropFirst(domain.count))
         let segments = self.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
-        if segments.contains(where: { ["", ".", ".."].contains($0) }) { return nil }
+        // The identity of a workload has a path. One without is that of the trust domain itself.
+        if segments.isEmpty || segments.contains(where: { ["", ".", ".."].contains($0) }) { return nil }
+    }
+
+    private static func isPermitted(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "/"):
+            true
+        default: false
+        }
     }
 
     func hasPath(_ permitted: String) -> Bool {
