@@ -157,7 +157,7 @@ public struct TLSServerConfiguration: Sendable {
         if let selectIdentity { standard.identitySelector = PreparedIdentities(settings).selector(selectIdentity) }
         do {
             let isByName = identities.contains { !$0.names.isEmpty }
-            self.context = try TLSContext(standard, serverNames: isByName ? names : nil)
+            self.context = try TLSContext(standard, serverNames: isByName || refusesOthers ? names : nil)
         } catch {
             throw SecureSocketError(error)
         }

@@ -43,6 +43,7 @@ import Testing
             (["spiffe://example.org/billing", "spiffe://example.org/api/v1"], false, false),
             (["spiffe://example.org/api/../billing"], false, false), (["https://example.org/billing"], false, false),
             (["spiffe://example.org@evil.net/billing"], false, false), ([], false, false),
+            (["spiffe://example.org/api/%2e%2e/billing"], false, false), (["spiffe://example.org"], false, false),
         ] {
             let peer = try self.authority.client(commonName: "service", uris: uris)
             #expect(try await (self.verdict(anywhere, peer) == nil) == inDomain, "\(uris)")
@@ -281,6 +282,13 @@ import Testing
         let seen = fingerprints.withLock { $0 }
         #expect(seen.count == 4 && Set(seen).count == 1)
         #expect(seen.first?.hasPrefix("t13d") == true)
+    }
+
+    @Test func `are refused to every name if none is listed and the program knows none`() async throws {
+        let tls = try TLSServerConfiguration(
+            identities: [ServerIdentity(for: [], self.identity("one.example"))], unknownServerNames: .refused,
+            selectIdentity: { _ in nil })
+        await expectError(.alertReceived) { _ = try await self.answer(tls, to: "one.example") }
     }
 
     @Test func `must have a certificate, and no name twice`() throws {
