@@ -65,6 +65,9 @@ extension ListenerOptions {
     func validated() throws(SecureSocketError) -> ListenerOptions {
         try OptionError.check(self.maximumHandshakes > 0, "maximumHandshakes is \(self.maximumHandshakes); it must be positive")
         try OptionError.check(self.maximumLingering > 0, "maximumLingering is \(self.maximumLingering); it must be positive")
+        if let grace = self.openConnections.grace {
+            try OptionError.check(grace >= .zero, "the grace period of openConnections is \(grace); it must not be negative")
+        }
         try OptionError.check(self.maximumDecisions > 0, "maximumDecisions is \(self.maximumDecisions); it must be positive")
         try OptionError.check(self.backlog >= 0, "backlog is \(self.backlog); it must not be negative")
         if let handshakeTimeout {

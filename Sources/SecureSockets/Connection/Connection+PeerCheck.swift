@@ -1,33 +1,64 @@
 import NIOCore
 import TLSEngine
 
-/// Ends an open connection whose peer would no longer be accepted (`ListenerOptions.openConnections`).
+/// The check whether the client of an open connection would still be accepted (`ListenerOptions.openConnections`).
+///
+///     state       the certificate expires, or an update       the grace period is over
+///     watching    accepted: watching; refused: ending         -
+///     ending      -                                           accepted again: watching; refused: the connection ends
+struct PeerWatch {
+    let grace: TimeAmount
+    /// The listener's present policy.
+    let present: @Sendable () -> TLSContext
+    var isEnding = false
+    /// The next check, or the end of the grace period.
+    var timer: EventLoopExecutor.Timer?
+}
+
 extension Connection {
-    /// The longest delay of a timer. A certificate that is valid for longer is checked once more in between.
+    /// The longest time without a check, in seconds.
     private static let longestDelay: Int64 = 24 * 3600
 
-    /// Checks the peer when its certificate expires, by the rules that `present` returns then. Called when the handshake is complete.
-    func watchPeer(grace: Duration, present: @escaping @Sendable () -> TLSContext) {
-        let end = self.engine.negotiated?.peerCertificates.compactMap(\.notAfter).min()
-        guard let end, !self.isTransportGone else { return }
-        let delay = min(max(end - present().settings.currentTime, 0) + 1, Self.longestDelay)
-        self.peerTimer = self.executor.after(.seconds(delay)) {
-            self.checkPeer(under: present(), grace: grace)
-            if self.isOpen, self.peerTimer != nil { self.watchPeer(grace: grace, present: present) }
-        }
-    }
-
-    /// Ends the connection after the grace period if the peer's certificates would be refused now.
-    func checkPeer(under context: TLSContext, grace: Duration) {
-        guard self.isOpen, let refusal = self.engine.refusalOfPeer(under: context) else { return }
-        self.peerTimer?.cancel()
-        self.peerTimer = nil
-        self.beginShutdown()
-        self.executor.after(TimeAmount(grace)) { self.end(for: refusal) }
-    }
-
-    private func end(for refusal: CertificateRefusal) {
+    /// Begins to watch a peer whose handshake is complete.
+    func watchPeer(_ watch: PeerWatch) {
         guard self.isOpen else { return }
+        self.peerWatch = watch
+        // The policy may have been replaced since the hello.
+        if watch.present().verifiesAlike(self.engine.context) { self.scheduleCheck() } else { self.checkPeer() }
+    }
+
+    func endWatch() {
+        self.peerWatch?.timer?.cancel()
+        self.peerWatch = nil
+    }
+
+    /// Begins to end the connection if the peer's certificates would be refused now.
+    func checkPeer() {
+        guard self.isOpen, let watch = self.peerWatch, !watch.isEnding else { return }
+        guard self.engine.refusalOfPeer(under: watch.present()) != nil else { return self.scheduleCheck() }
+        watch.timer?.cancel()
+        self.peerWatch?.isEnding = true
+        self.peerWatch?.timer = self.executor.after(watch.grace) { self.endIfRefused() }
+        self.beginShutdown()
+    }
+
+    /// Schedules the check at the next end of a certificate's validity among those that the peer has sent. Certificates outside the verified
+    /// chain may have expired long ago.
+    private func scheduleCheck() {
+        guard let watch = self.peerWatch else { return }
+        watch.timer?.cancel()
+        let now = watch.present().settings.currentTime
+        let end = self.engine.endsOfPeerCertificates.filter { $0 >= now }.min()
+        let delay = min(end.map { $0 - now + 1 } ?? Self.longestDelay, Self.longestDelay)
+        self.peerWatch?.timer = self.executor.after(.seconds(delay)) { self.checkPeer() }
+    }
+
+    private func endIfRefused() {
+        guard self.isOpen, let watch = self.peerWatch else { return }
+        self.peerWatch?.isEnding = false
+        // A later update may have accepted the peer again.
+        guard let refusal = self.engine.refusalOfPeer(under: watch.present()) else { return self.scheduleCheck() }
+        self.endWatch()
         let failure = TLSFailure(.certificateVerificationFailed(refusal))
         self.readFailure = SecureSocketError(failure, role: .server, step: .receiving, peer: self.peerText)
         self.writeFailure = SecureSocketError(failure, role: .server, step: .sending, peer: self.peerText)

@@ -66,8 +66,8 @@ final class Connection: @unchecked Sendable {
     /// Called once, with the outcome of the handshake.
     var established: ((Result<Void, SecureSocketError>) -> Void)?
     var handshakeTimer: EventLoopExecutor.Timer?
-    /// The time at which the peer's certificate expires, if the listener watches it.
-    var peerTimer: EventLoopExecutor.Timer?
+    /// The check of the peer's certificates while the connection is open, if the listener has asked for it.
+    var peerWatch: PeerWatch?
     /// Whether the handshake was completed.
     var isEstablished = false
     /// The decision of the program that the handshake waits for.
@@ -252,9 +252,9 @@ final class Connection: @unchecked Sendable {
     }
 
     /// Handles the end of both directions while nothing reads. Closes a connection whose handshake has not begun, because an acceptor that
-    /// took it would get a dead connection.
+    /// took it would get a dead connection, and one whose handshake waits for a decision that is of no use any more.
     func transportHungUp() {
-        if self.isHandshaking, self.established == nil { self.transport.close() }
+        if self.isHandshaking, self.established == nil || self.decision != nil { self.transport.close() }
     }
 
     /// Handles the transport's last report.
@@ -268,8 +268,7 @@ final class Connection: @unchecked Sendable {
             self.closing.transportGone()
             self.lingerTimer?.cancel()
             self.lingerTimer = nil
-            self.peerTimer?.cancel()
-            self.peerTimer = nil
+            self.endWatch()
             self.executor.endLingering(self)
             for closer in self.closers { closer.resume(.success(())) }
             self.closers.removeAll()

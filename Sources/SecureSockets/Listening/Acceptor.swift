@@ -280,16 +280,13 @@ final class Acceptor: Sendable {
         guard let grace = self.listening.openConnections.grace, socket.information.peerCertificate != nil else { return }
         self.state.withLock { $0.watched[id] = connection }
         let policy = self.policy
-        connection.watchPeer(grace: grace) { policy.current }
+        connection.watchPeer(PeerWatch(grace: TimeAmount(grace), present: { policy.current }))
     }
 
     /// Replaces the TLS policy, and checks open connections if they are to end when it refuses them.
     func replacePolicy(with context: TLSContext) {
         self.policy.replace(with: context)
-        guard let grace = self.listening.openConnections.grace else { return }
-        for connection in self.state.withLock({ Array($0.watched.values) }) {
-            connection.onLoop { connection.checkPeer(under: context, grace: grace) }
-        }
+        for connection in self.state.withLock({ Array($0.watched.values) }) { connection.onLoop { connection.checkPeer() } }
     }
 
     var statistics: ListenerStatistics {
