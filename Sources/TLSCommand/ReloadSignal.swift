@@ -10,19 +10,22 @@ import Foundation
     }()
 #endif
 
-/// `SIGHUP`, which asks a server to read its files again. From the creation on, the signal does not end the process.
-struct ReloadSignal: Sendable {
-    /// The arrivals of the signal. Several that arrive during one reload count as one.
-    let arrivals: AsyncStream<Void>
-
-    init() {
-        let (arrivals, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        self.arrivals = arrivals
+/// `SIGHUP`, which asks a server to read its files again.
+enum ReloadSignal {
+    /// Runs `reload` whenever the signal arrives, one run after another. Signals that arrive before a run begins count as one. From this call
+    /// on, the signal does not end the process.
+    ///
+    /// No descriptor is needed, and no task until a signal arrives, so that a server can start with the few descriptors that it needs itself.
+    static func watch(_ reload: @escaping @Sendable () async -> Void) {
         #if os(Linux)
             // So that the first use is not in a signal handler.
             _ = arrival
             Thread.detachNewThread {
-                while true { if sem_wait(arrival) == 0 { continuation.yield() } }
+                while true {
+                    while sem_wait(arrival) != 0 {}
+                    while sem_trywait(arrival) == 0 {}
+                    Self.run(reload)
+                }
             }
             // A handler may call async-signal-safe functions only (signal-safety(7)), such as this one.
             signal(SIGHUP) { _ in sem_post(arrival) }
@@ -33,9 +36,19 @@ struct ReloadSignal: Sendable {
             source.setEventHandler {
                 // The handler retains the source for the life of the process.
                 _ = source
-                continuation.yield()
+                Self.run(reload)
             }
             source.activate()
         #endif
+    }
+
+    /// Waits for one run. Called on a thread of its own.
+    private static func run(_ reload: @escaping @Sendable () async -> Void) {
+        let isDone = DispatchSemaphore(value: 0)
+        Task {
+            await reload()
+            isDone.signal()
+        }
+        isDone.wait()
     }
 }

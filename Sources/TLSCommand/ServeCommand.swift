@@ -64,17 +64,13 @@ struct Serve: Command, SpeaksJSON {
                     host: self.host, port: self.port, tls: try self.configuration(), socketOptions: self.stream.socketOptions,
                     logger: EventLogHandler.logger(for: log))
                 let stop = await StopSignals()
-                let reload = ReloadSignal()
                 let service = Service(
                     listener: listener, echo: EchoService(answersHTTP: self.stream.packet == .none), grace: self.grace.duration,
                     log: { log.add($0) })
                 try await service.run {
                     try Reporter(style: self.style, output: .standardOutput).report(ListeningReport(listener))
-                    let reloading = Task {
-                        for await _ in reload.arrivals { log.add(await self.reload(listener)) }
-                    }
+                    ReloadSignal.watch { log.add(await self.reload(listener)) }
                     await stop.first()
-                    reloading.cancel()
                     log.add(StoppingReport(self.grace))
                 }
             }

@@ -14,11 +14,9 @@ struct Service: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.serve() }
             try await body()
-            self.listener.close()
-            group.addTask { try? await Task.sleep(for: self.grace) }
-            // The first to end, the connections or the grace period, ends the other.
-            try await group.next()
-            group.cancelAll()
+            // Unlike `close`, it is no failure for a `serve` that has not begun yet.
+            await self.listener.shutDown(deadline: self.grace)
+            try await group.waitForAll()
         }
     }
 
