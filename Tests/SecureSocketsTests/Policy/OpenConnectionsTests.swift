@@ -54,7 +54,7 @@ import Testing
         try await listener.update(tls: self.server(revoking: revoked.identity.certificates.prefix(1).map(\.self)))
         do {
             _ = try await first.receive()
-            Issue.record("the connection of a revoked client goes on")
+            Issue.record("the connection of a revoked client stays open")
         } catch {
             #expect(error.alert == .certificateRevoked)
         }
