@@ -19,7 +19,7 @@ public struct ConnectOptions: Sendable, Hashable {
     /// ``ConnectionInformation/wasRetriedWithoutMLKEM`` tells of it.
     ///
     /// - Important: An attacker on the path who drops the first hello can force the second attempt. Its key exchange, such as X25519, is
-    ///   secure against present attackers, but whoever records the connection can decrypt it if a quantum computer can once break that
+    ///   secure against present attackers, but an attacker who records the connection can decrypt it if a quantum computer can once break that
     ///   exchange.
     public var retriesWithoutMLKEM = false
 
