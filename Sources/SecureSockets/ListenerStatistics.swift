@@ -9,9 +9,23 @@ public struct ListenerStatistics: Sendable, Hashable {
     public internal(set) var declinedSessions = 0
     /// Handshakes that failed, by the code of their error.
     public internal(set) var failedHandshakes: [SecureSocketError.Code: Int] = [:]
+    /// Handshakes that were ended to make room for others, because their number had reached ``ListenerOptions/maximumHandshakes`` or the
+    /// process had no file descriptors left. They are also among the failed ones, with the code `timedOut`.
+    public internal(set) var displacedHandshakes = 0
+    /// The handshakes that are in progress at present, including connections whose client has not sent anything.
+    public internal(set) var handshakesInProgress = 0
     /// The connections at present whose handshake was completed and whose descriptor is open. Connections that are closed on this side and
     /// wait for the peer are included.
     public internal(set) var openConnections = 0
+    /// The connections at present that are closed on this side and wait for the peer's end of stream
+    /// (``ListenerOptions/maximumLingering``). Those whose handshake failed are included, those that a program accepted or iterated over
+    /// are not.
+    public internal(set) var lingeringConnections = 0
+    /// The bytes that have arrived from clients and been passed to TLS, as they were on the network: handshakes and the overhead of records
+    /// are included, and data that a closed connection discards is not.
+    public internal(set) var receivedBytes = 0
+    /// The bytes that TLS has produced for clients, as they are on the network. Some of them may still wait to be sent.
+    public internal(set) var sentBytes = 0
     /// The number of TLS configurations so far: 1, and 1 more for each ``SecureListener/update(tls:)``.
     public internal(set) var configurationGeneration = 1
     /// The server's own certificate for each of its identities, the default first. Identities that a program selects are not included.

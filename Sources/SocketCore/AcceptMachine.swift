@@ -158,6 +158,11 @@ package struct AcceptMachine {
         self.loops = Array(repeating: Loop(), count: max(loops, 1))
     }
 
+    /// The number of connections whose handshake has begun and not ended.
+    package var handshakesInProgress: Int { self.handshakes.count }
+    /// The number of connections of `serve` that are closed on this side but not yet gone.
+    package var lingeringConnections: Int { self.serving?.lingering.count ?? 0 }
+
     // MARK: Admission
 
     /// Decides whether a connection may be taken from the operating system's queue. If so, `arrived` or `notTaken` must follow.

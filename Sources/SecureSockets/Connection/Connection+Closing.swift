@@ -106,7 +106,7 @@ extension Connection {
         case .withCloseNotify: self.engine.writeCloseNotify()
         case .withoutCloseNotify: break
         }
-        self.transport.closeWriting(with: self.engine.takeOutput()) {
+        self.transport.closeWriting(with: self.takeOutput()) {
             self.perform(self.closing.writingDelivered())
         }
     }

@@ -63,7 +63,7 @@ extension Connection {
         self.readFailure = SecureSocketError(failure, role: .server, step: .receiving, peer: self.peerText)
         self.writeFailure = SecureSocketError(failure, role: .server, step: .sending, peer: self.peerText)
         self.engine.writeFatalAlert(refusal.alert)
-        if let output = self.engine.takeOutput() { self.transport.write(output) }
+        if let output = self.takeOutput() { self.transport.write(output) }
         self.transportFailedOnThisSide()
         self.transport.close()
     }

@@ -68,6 +68,8 @@ final class Connection: @unchecked Sendable {
     var handshakeTimer: EventLoopExecutor.Timer?
     /// The check of the peer's certificates while the connection is open, if the listener has asked for it.
     var peerWatch: PeerWatch?
+    /// The counter of the listener's bytes; nil for a connection that was made by `connect`.
+    @exclusivity(unchecked) var traffic: TrafficCounter?
     /// Whether the handshake was completed.
     var isEstablished = false
     /// The decision of the program that the handshake waits for.
@@ -174,6 +176,7 @@ final class Connection: @unchecked Sendable {
     }
 
     func transportDelivered(_ bytes: ByteBuffer) {
+        self.traffic?.countReceived(bytes.readableBytes)
         self.executor.runTick {
             switch self.closing.state {
             case .handshaking:
@@ -195,6 +198,7 @@ final class Connection: @unchecked Sendable {
 
     /// Receives bytes that the transport overwrites when this returns.
     func transportRead(borrowing bytes: UnsafeRawBufferPointer) {
+        self.traffic?.countReceived(bytes.count)
         self.executor.runTick {
             switch self.closing.state {
             case .handshaking:
@@ -328,10 +332,17 @@ final class Connection: @unchecked Sendable {
         self.executor.noteUnflushed(self)
     }
 
+    /// Removes and returns what TLS has produced, to be written at once; nil if there is nothing.
+    func takeOutput() -> ByteBuffer? {
+        guard let output = self.engine.takeOutput() else { return nil }
+        self.traffic?.countSent(output.readableBytes)
+        return output
+    }
+
     /// Writes what was encrypted, at the end of a tick.
     func flush() {
         self.isUnflushed = false
-        if let output = self.engine.takeOutput() {
+        if let output = self.takeOutput() {
             self.transport.write(output)
             self.executor.recycle(output)
         }

@@ -15,6 +15,7 @@ final class Acceptor: Sendable {
     struct Place: Sendable {
         let loop: any EventLoop
         let lane: ServingLane
+        let traffic = TrafficCounter()
     }
 
     let places: [Place]
@@ -108,14 +109,14 @@ final class Acceptor: Sendable {
             switch work {
             case .wake(let listeningSocket): listeningSocket.wake()
             case .begin(let connection, let id): connection.onLoop { self.beginHandshake(connection, id) }
-            case .abandon(let connection, let isCrowded): connection.onLoop { Self.abandon(connection, isCrowded) }
+            case .abandon(let connection, let isCrowded): connection.onLoop { self.abandon(connection, isCrowded) }
             case .abandonIfSilent(let connection, let id, let isCrowded):
                 // The connection's bytes may have arrived while its loop was busy.
                 connection.onLoop {
                     if connection.hasSpoken || connection.transport.hasUnreadBytes {
                         self.state.withLock { $0.machine.hasSpoken(id) }
                     } else {
-                        Self.abandon(connection, isCrowded)
+                        self.abandon(connection, isCrowded)
                     }
                 }
             case .drop(let connection): connection.onLoop { connection.drop() }
@@ -133,7 +134,9 @@ final class Acceptor: Sendable {
         }
     }
 
-    private static func abandon(_ connection: Connection, _ isCrowded: Bool) {
+    private func abandon(_ connection: Connection, _ isCrowded: Bool) {
+        guard connection.isHandshaking else { return }
+        if isCrowded { self.state.withLock { $0.statistics.displacedHandshakes += 1 } }
         connection.abandonHandshake(isCrowded ? .crowdedOut(connection.peerText) : .listenerClosed)
     }
 
@@ -234,6 +237,7 @@ final class Acceptor: Sendable {
         }
         let connection = Connection(transport: transport, engine: engine, options: self.options)
         connection.decisionLimit = self.decisions
+        connection.traffic = self.places[place].traffic
         let now = NIODeadline.now()
         let (arrival, work) = self.state.withLock { state in
             state.arrived(connection, place, now)
@@ -290,7 +294,16 @@ final class Acceptor: Sendable {
     }
 
     var statistics: ListenerStatistics {
-        var statistics = self.state.withLock { $0.statistics }
+        var statistics = self.state.withLock { state in
+            var statistics = state.statistics
+            statistics.handshakesInProgress = state.machine.handshakesInProgress
+            statistics.lingeringConnections = state.machine.lingeringConnections
+            return statistics
+        }
+        for place in self.places {
+            statistics.receivedBytes += place.traffic.receivedBytes
+            statistics.sentBytes += place.traffic.sentBytes
+        }
         statistics.configurationGeneration = self.policy.generation
         statistics.certificates = self.policy.current.certificates.map(TLSCertificate.init)
         return statistics
