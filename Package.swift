@@ -14,6 +14,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "SecureSockets", targets: ["SecureSockets"]),
+        .library(name: "SecureSocketsNIO", targets: ["SecureSocketsNIO"]),
         .library(name: "ClassicSSL", targets: ["ClassicSSL"]),
         .library(name: "SecureSocketsTesting", targets: ["SecureSocketsTesting"]),
         .executable(name: "tls", targets: ["TLSCommand"]),
@@ -54,6 +55,16 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "SecureSocketsNIO",
+            dependencies: [
+                "SecureSockets", "TLSEngine",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"),
             ],
             swiftSettings: settings
         ),
@@ -122,6 +133,18 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SecureSocketsNIOTests",
+            dependencies: [
+                "SecureSocketsNIO", "SecureSockets", "SecureSocketsTesting", "TestSupport", "TLSEngine",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
             ],
             swiftSettings: settings
         ),

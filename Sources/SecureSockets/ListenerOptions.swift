@@ -28,7 +28,9 @@ public struct ListenerOptions: Sendable, Hashable {
     /// ``PeerRule``. Further handshakes wait. Default: 256.
     ///
     /// A call that is cancelled, because its handshake has ended, counts until it returns.
-    public var maximumDecisions: Int = 256
+    public var maximumDecisions: Int = standardMaximumDecisions
+
+    package static let standardMaximumDecisions = 256
 
     /// What happens to an open connection whose client would no longer be accepted. Default: it stays open.
     public var openConnections = OpenConnections.stayOpen

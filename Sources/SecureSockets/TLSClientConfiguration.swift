@@ -109,6 +109,28 @@ extension TLSClientConfiguration {
     }
 }
 
+extension TLSClientConfiguration {
+    /// Creates the engine of a client over a transport of the caller.
+    ///
+    /// - Parameters:
+    ///   - host: The host name or address to request and to verify, unless the configuration has another.
+    ///   - endpoint: A text that identifies the server, whose sessions are kept and resumed; nil neither keeps nor resumes one.
+    /// - Throws: `invalidArgument` if the server's name is to be verified and there is none.
+    package func makeEngine(for host: String?, at endpoint: String?) throws(SecureSocketError) -> TLSEngine {
+        let settings = self.settings
+        guard host != nil || settings.serverName != nil || settings.verification != .full else {
+            throw SecureSocketError(
+                .invalidArgument, blame: .caller, step: .configuring, "there is no name for which the server's certificate must be valid",
+                advice: "Give the server's host name; a channel's remote address is used only if it is an internet address")
+        }
+        do {
+            return try TLSEngine(client: settings, for: host, at: endpoint)
+        } catch {
+            throw SecureSocketError(error, role: .client, step: .handshake, peer: host ?? "the server")
+        }
+    }
+}
+
 extension TLSSettings {
     mutating func set(_ trust: TLSTrust) throws(SecureSocketError) {
         self.trust = try trust.load()

@@ -62,6 +62,8 @@ public struct TLSServerConfiguration: Sendable {
     }
 
     package let context: TLSContext
+    /// The bound on decisions under way at handlers of channels that use this configuration directly.
+    package let decisions = DecisionLimit(ListenerOptions.standardMaximumDecisions)
 
     package init(settings: TLSSettings) throws(SecureSocketError) {
         self.context = try TLSContext(checking: settings)
@@ -187,7 +189,7 @@ extension TLSSettings {
 
 extension TLSServerConfiguration {
     /// Throws if the default identity's certificate is not valid at this time.
-    func checkDates() throws(SecureSocketError) {
+    package func checkDates() throws(SecureSocketError) {
         guard let certificate = self.context.settings.identity?.certificates.first else { return }
         let now = self.context.settings.currentTime
         func failure(_ text: String, _ advice: String) -> SecureSocketError {

@@ -321,12 +321,14 @@ struct TriedAddresses: CustomStringConvertible {
 extension TLSEngine {
     /// Creates a client's engine for a host: requests its name, and expects its certificate as far as the settings require.
     ///
-    /// - Parameter endpoint: The server's endpoint, whose sessions are kept and resumed; nil neither keeps nor resumes one.
+    /// - Parameters:
+    ///   - host: The host name or address; nil for a server without either, whose name is then not verified.
+    ///   - endpoint: The server's endpoint, whose sessions are kept and resumed; nil neither keeps nor resumes one.
     convenience init(
-        client settings: TLSClientConfiguration.Settings, for host: String, at endpoint: String?
+        client settings: TLSClientConfiguration.Settings, for host: String?, at endpoint: String?
     ) throws(TLSFailure) {
-        let name = PeerName(settings.serverName ?? host)
-        let asked: String? = if case .dns(let name) = name { name } else { nil }
+        let name = (settings.serverName ?? host).map { PeerName($0) }
+        let asked: String? = if case .dns(let name)? = name { name } else { nil }
         try self.init(
             client: settings.context, serverName: asked, expecting: settings.verification == .full ? name : nil,
             sessionsOf: endpoint.map { "\($0) \(asked ?? "")" })

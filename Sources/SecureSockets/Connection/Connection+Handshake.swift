@@ -41,11 +41,10 @@ extension Connection {
             // A reset explains an end during the handshake better than the end itself.
             if failure.kind == .endedInHandshake, let end = self.closing.peerEnd, end != .truncated {
                 self.handshakeFailed(self.connectionLost(.handshake))
-            } else if failure.kind == .endedInHandshake, !self.hasSpoken, self.engine.context.settings.role == .server {
-                self.handshakeFailed(.endedBeforeHandshake(self.peerText))
             } else {
                 self.handshakeFailed(
-                    SecureSocketError(failure, role: self.engine.context.settings.role, step: .handshake, peer: self.peerText))
+                    SecureSocketError(
+                        handshake: failure, role: self.engine.context.settings.role, peer: self.peerText, hasSpoken: self.hasSpoken))
             }
         }
     }
@@ -77,7 +76,7 @@ extension Connection {
     private func beginDecision() {
         guard let pending = self.engine.pendingDecision else { return }
         let address = self.remoteAddress
-        self.decision = DecisionRun(limit: self.decisionLimit, on: self.executor) {
+        self.decision = DecisionRun(limit: self.decisionLimit, onLoop: self.executor.onLoop) {
             await pending(remoteAddress: address)
         } completion: { decision in
             self.decided(decision)

@@ -248,11 +248,7 @@ extension Connection {
                     .truncated, blame: .peer, step: .receiving, "\(self.peerText) finished in the middle of a packet",
                     advice: "Do both sides use the same framing?"))
         case .truncated:
-            .failure(
-                SecureSocketError(
-                    .truncated, blame: .peer, step: .receiving,
-                    "\(self.peerText) ended the connection without saying that it had finished; data may be missing",
-                    advice: "If the protocol has its own way to tell a complete message, this can be ignored"))
+            .failure(.truncated(self.peerText))
         case .reset, .failed: .failure(self.readFailure ?? self.connectionLost(.receiving))
         case .oversized(let count):
             .failure(

@@ -300,21 +300,12 @@ final class Connection: @unchecked Sendable {
 
     func exportKeyingMaterial(label: String, context: [UInt8]?, length: Int) -> Result<[UInt8], SecureSocketError> {
         if self.machine.isClosedHere { return .failure(.closed(.handshake)) }
-        guard self.engine.hasUniqueKeyingMaterial else {
-            return .failure(
-                SecureSocketError(
-                    .invalidConfiguration, blame: .peer, step: .handshake,
-                    "keying material of this connection is not its own: \(self.peerText) speaks TLS 1.2 without the extended master secret",
-                    advice: "Have the peer use TLS 1.3, or TLS 1.2 with the extended master secret (RFC 7627)"))
+        do {
+            return .success(
+                try self.engine.keyingMaterial(label: label, context: context, length: length, peer: self.peerText))
+        } catch {
+            return .failure(error)
         }
-        guard length >= 0, length <= 1 << 16,
-            let material = self.engine.exportKeyingMaterial(label: label, context: context, length: length)
-        else {
-            return .failure(
-                SecureSocketError(
-                    .invalidArgument, blame: .caller, step: .handshake, "\(length) bytes of keying material cannot be derived"))
-        }
-        return .success(material)
     }
 
     func connectionLost(_ step: SecureSocketError.Step) -> SecureSocketError {

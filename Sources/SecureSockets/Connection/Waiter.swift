@@ -81,7 +81,7 @@ extension SecureSocketError {
             .cancelled, blame: .caller, step: step, "the task was cancelled while it waited")
     }
 
-    static func timedOut(_ step: Step, _ message: String) -> SecureSocketError {
+    package static func timedOut(_ step: Step, _ message: String) -> SecureSocketError {
         SecureSocketError(.timedOut, blame: .network, step: step, message)
     }
 

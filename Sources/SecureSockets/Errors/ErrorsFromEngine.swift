@@ -76,6 +76,48 @@ extension SecureSocketError {
     }
 }
 
+extension SecureSocketError {
+    /// Creates the error for a failed handshake.
+    ///
+    /// - Parameter hasSpoken: Whether the peer has sent anything.
+    package init(handshake failure: TLSFailure, role: TLSSettings.Role, peer: String, hasSpoken: Bool) {
+        if failure.kind == .endedInHandshake, !hasSpoken, role == .server {
+            self = .endedBeforeHandshake(peer)
+        } else {
+            self.init(failure, role: role, step: .handshake, peer: peer)
+        }
+    }
+
+    /// Creates the error for a stream that ended without `close_notify` (RFC 8446 §6.1).
+    package static func truncated(_ peer: String) -> SecureSocketError {
+        SecureSocketError(
+            .truncated, blame: .peer, step: .receiving,
+            "\(peer) ended the connection without saying that it had finished; data may be missing",
+            advice: "If the protocol has its own way to tell a complete message, this can be ignored")
+    }
+}
+
+extension TLSEngine {
+    /// Exports keying material (RFC 8446 §7.5, RFC 5705), with the errors of the public interface.
+    package func keyingMaterial(
+        label: String, context: [UInt8]?, length: Int, peer: String
+    ) throws(SecureSocketError) -> [UInt8] {
+        guard self.hasUniqueKeyingMaterial else {
+            throw SecureSocketError(
+                .invalidConfiguration, blame: .peer, step: .handshake,
+                "keying material of this connection is not its own: \(peer) speaks TLS 1.2 without the extended master secret",
+                advice: "Have the peer use TLS 1.3, or TLS 1.2 with the extended master secret (RFC 7627)")
+        }
+        guard length >= 0, length <= 1 << 16,
+            let material = self.exportKeyingMaterial(label: label, context: context, length: length)
+        else {
+            throw SecureSocketError(
+                .invalidArgument, blame: .caller, step: .handshake, "\(length) bytes of keying material cannot be derived")
+        }
+        return material
+    }
+}
+
 extension TLSFailure {
     fileprivate var negotiation: SecureSocketError.Negotiation? {
         if case .negotiation(let negotiation) = self.explanation { SecureSocketError.Negotiation(negotiation) } else { nil }

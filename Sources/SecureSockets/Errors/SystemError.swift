@@ -68,7 +68,7 @@ extension SecureSocketError {
     var isAddressFamilyUnsupported: Bool { self.errorNumber == EAFNOSUPPORT }
 
     /// Creates the error for a failure that a transport reports.
-    static func transport(_ error: any Error, step: Step, _ what: String) -> SecureSocketError {
+    package static func transport(_ error: any Error, step: Step, _ what: String) -> SecureSocketError {
         switch error {
         case let error as SecureSocketError: return error
         case let error as IOError: return .system(error.errnoCode, step: step, what)

@@ -1,12 +1,12 @@
 import DequeModule
 import NIOCore
 import Synchronization
-import TLSEngine
+package import TLSEngine
 
 /// A bound on the number of decisions that a listener's handshakes wait for at the same time. Further ones wait in order of arrival. Their
 /// number is bounded by that of handshakes (`ListenerOptions.maximumHandshakes`): cancelled ones release what they hold at once, and are
 /// removed before they are half of the queue.
-final class DecisionLimit: Sendable {
+package final class DecisionLimit: Sendable {
     private struct State {
         var running = 0
         var waiting = Deque<DecisionRun>()
@@ -18,7 +18,7 @@ final class DecisionLimit: Sendable {
     private let state = Mutex(State())
 
     /// - Parameter limit: The largest number of decisions under way, at least 1.
-    init(_ limit: Int) { self.limit = limit }
+    package init(_ limit: Int) { self.limit = limit }
 
     /// The number of decisions in the queue, cancelled ones included.
     var waitingCount: Int { self.state.withLock { $0.waiting.count } }
@@ -72,7 +72,9 @@ final class DecisionLimit: Sendable {
 ///     cancelled   ended      -             ended
 ///
 /// A cancelled decision counts as under way until its task ends, so that functions that ignore their cancellation stay bounded.
-final class DecisionRun: Sendable {
+package final class DecisionRun: Sendable {
+    package typealias OnLoop = @Sendable (@escaping @Sendable () -> Void) -> Void
+
     private struct Job {
         let body: @Sendable () async -> HandshakeDecision
         let completion: @Sendable (HandshakeDecision) -> Void
@@ -86,18 +88,18 @@ final class DecisionRun: Sendable {
     }
 
     private let limit: DecisionLimit?
-    private let executor: EventLoopExecutor
+    private let onLoop: OnLoop
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - limit: The listener's bound; nil for a client, which makes one decision for each call of `connect`.
-    ///   - executor: The loop on which `completion` is called, unless the decision is cancelled first.
-    init(
-        limit: DecisionLimit?, on executor: EventLoopExecutor, _ body: @escaping @Sendable () async -> HandshakeDecision,
+    ///   - onLoop: Runs `completion` on the connection's event loop, unless the decision is cancelled first.
+    package init(
+        limit: DecisionLimit?, onLoop: @escaping OnLoop, _ body: @escaping @Sendable () async -> HandshakeDecision,
         completion: @escaping @Sendable (HandshakeDecision) -> Void
     ) {
         self.limit = limit
-        self.executor = executor
+        self.onLoop = onLoop
         self.state = Mutex(.waiting(Job(body: body, completion: completion)))
         if let limit { limit.add(self) } else { _ = self.start() }
     }
@@ -123,7 +125,7 @@ final class DecisionRun: Sendable {
                 return false
             }
             self.limit?.ended()
-            if counts { self.executor.onLoop { job.completion(decision) } }
+            if counts { self.onLoop { job.completion(decision) } }
         }
         let isCancelled = self.state.withLock { state in
             switch state {
@@ -138,7 +140,7 @@ final class DecisionRun: Sendable {
         return true
     }
 
-    func cancel() {
+    package func cancel() {
         enum Effect {
             case nothing, leavesQueue
             case cancels(Task<Void, Never>?)

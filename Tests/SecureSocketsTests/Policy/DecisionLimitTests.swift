@@ -60,7 +60,7 @@ import Testing
         let decisions = Decisions()
         let (made, continuation) = AsyncStream.makeStream(of: String.self)
         func run(_ name: String) -> DecisionRun {
-            DecisionRun(limit: limit, on: self.executor) {
+            DecisionRun(limit: limit, onLoop: self.executor.onLoop) {
                 await decisions.decide()
             } completion: { _ in
                 continuation.yield(name)

@@ -1,0 +1,47 @@
+public import SecureSockets
+import TLSEngine
+
+/// A server configuration that can be replaced while channels use it, with the keys of its session tickets, which remain.
+///
+/// ```swift
+/// let tls = LiveServerConfiguration(try TLSServerConfiguration(identity: identity))
+/// let bootstrap = ServerBootstrap(group: group).childChannelInitializer { channel in
+///     channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(TLSServerHandler(tls)) }
+/// }
+/// // After the certificate was renewed:
+/// try tls.update(TLSServerConfiguration(identity: renewed))
+/// ```
+public final class LiveServerConfiguration: Sendable {
+    let context: LiveServerContext
+    let decisions: DecisionLimit
+
+    /// Creates a configuration that can be replaced.
+    ///
+    /// - Parameters:
+    ///   - configuration: The first settings.
+    ///   - ticketKeys: The keys that protect session tickets. Default: new ones.
+    ///   - maximumDecisions: The maximum number of decisions about hellos and peers that are under way at the same time
+    ///     (``ListenerOptions/maximumDecisions``). Further handshakes wait. Values below 1 count as 1. Default: 256.
+    public init(
+        _ configuration: TLSServerConfiguration, ticketKeys: TicketKeys = TicketKeys(), maximumDecisions: Int = 256
+    ) {
+        self.context = LiveServerContext(configuration.context, ticketKeys: ticketKeys.ring)
+        self.decisions = DecisionLimit(max(maximumDecisions, 1))
+    }
+
+    /// Replaces the settings.
+    ///
+    /// A handshake uses the settings that are present when its ClientHello has arrived, to its end. Connections and handshakes under way
+    /// are not affected. Sessions remain valid unless the new settings would refuse the client.
+    ///
+    /// - Parameter configuration: The new settings, which were loaded and checked when they were created.
+    /// - Throws: ``SecureSocketError`` with the code `certificateUnusable` if the default identity's certificate has expired or is not valid
+    ///   yet. The former settings remain then.
+    public func update(_ configuration: TLSServerConfiguration) throws(SecureSocketError) {
+        try configuration.checkDates()
+        self.context.replace(with: configuration.context)
+    }
+
+    /// The number of configurations so far: 1, and 1 more for each update.
+    public var generation: Int { self.context.generation }
+}

@@ -1,0 +1,80 @@
+import NIOCore
+import NIOTLS
+import SecureSockets
+import TLSEngine
+
+extension TLSHandler {
+    func beginHandshake(_ context: ChannelHandlerContext) {
+        do throws(SecureSocketError) {
+            self.engine = try self.makeEngine(for: context.channel)
+        } catch {
+            return self.fail(error, context)
+        }
+        if let timeout = self.options.handshakeTimeout {
+            self.timer = context.eventLoop.assumeIsolated().scheduleTask(in: timeout) { self.handshakeTimedOut(after: timeout) }
+        }
+        self.continueHandshake(context)
+        if self.machine.isHandshaking, self.decision == nil { context.read() }
+    }
+
+    func continueHandshake(_ context: ChannelHandlerContext) {
+        guard self.machine.isHandshaking, self.decision == nil, let engine else { return }
+        switch engine.handshake() {
+        case .waiting: self.passOutputOn(context, flush: true)
+        case .deciding:
+            self.passOutputOn(context, flush: true)
+            self.beginDecision(context)
+        case .complete: self.complete(engine, context)
+        case .failed(let failure):
+            self.fail(
+                SecureSocketError(handshake: failure, role: self.role, peer: self.peerText, hasSpoken: self.peerHasSpoken), context)
+        }
+    }
+
+    private func complete(_ engine: TLSEngine, _ context: ChannelHandlerContext) {
+        self.cancelWaiting()
+        let next = self.machine.handshakeCompleted()
+        let applicationProtocol = engine.negotiated?.applicationProtocol
+        // Before the event, because its receivers may write as well.
+        self.encryptHeldWrites(context)
+        self.passOutputOn(context, flush: true)
+        switch next {
+        case .nothing: break
+        case .closeOutput: self.perform(self.machine.closeOutput(), promise: nil, context)
+        }
+        guard self.context != nil else { return }
+        context.fireUserInboundEventTriggered(TLSUserEvent.handshakeCompleted(negotiatedProtocol: applicationProtocol))
+        self.decrypt()
+    }
+
+    private func handshakeTimedOut(after timeout: TimeAmount) {
+        guard self.machine.isHandshaking, let context else { return }
+        self.fail(
+            .timedOut(.handshake, "\(self.peerText) did not complete the handshake within \(Duration(timeout))"), context)
+    }
+
+    // MARK: Decisions of the program
+
+    /// Asks the program. Meanwhile the channel reads nothing, so that a peer cannot fill the engine's input.
+    private func beginDecision(_ context: ChannelHandlerContext) {
+        guard let pending = self.engine?.pendingDecision else { return }
+        let (loop, address) = (context.eventLoop, context.channel.remoteAddress)
+        let handler = NIOLoopBound(self, eventLoop: loop)
+        self.decision = DecisionRun(limit: self.decisions) {
+            loop.execute($0)
+        } _: {
+            await pending(remoteAddress: address)
+        } completion: { decision in
+            handler.value.decided(decision)
+        }
+    }
+
+    private func decided(_ decision: HandshakeDecision) {
+        self.decision = nil
+        guard self.machine.isHandshaking, let context else { return }
+        self.engine?.decide(decision)
+        self.continueHandshake(context)
+        // The channel's reads were held back.
+        if self.decision == nil, self.context != nil, self.machine.needsBytes || self.isReadRequested { context.read() }
+    }
+}

@@ -1,0 +1,160 @@
+public import NIOCore
+import NIOTLS
+import SecureSockets
+import TLSEngine
+
+extension TLSHandler {
+    /// The most bytes that are handed to the program in one piece.
+    private static let largestDelivery = 64 << 10
+
+    public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = Self.unwrapInboundIn(data)
+        guard let engine else {
+            // The handshake has not begun, or the handler is about to be removed.
+            if !self.machine.isClosed { context.fireChannelRead(data) }
+            return
+        }
+        self.peerHasSpoken = true
+        if self.machine.isHandshaking {
+            engine.receive(bytes)
+            self.continueHandshake(context)
+        } else if self.machine.delivers || self.machine.awaitsCloseNotify {
+            engine.receive(bytes)
+            self.decrypt()
+        }
+    }
+
+    public func channelReadComplete(context: ChannelHandlerContext) {
+        // The answer to a key update, for example.
+        if let engine, engine.pendingOutput > 0, self.machine.write == .send { self.passOutputOn(context, flush: true) }
+        if self.hasDelivered {
+            self.deliveryIsComplete(context)
+        } else if self.engine == nil {
+            context.fireChannelReadComplete()
+        } else if self.decision == nil, self.isReadRequested || self.machine.needsBytes {
+            context.read()
+        }
+    }
+
+    private func deliveryIsComplete(_ context: ChannelHandlerContext) {
+        self.hasDelivered = false
+        self.isReadRequested = false
+        context.fireChannelReadComplete()
+    }
+
+    public func read(context: ChannelHandlerContext) {
+        self.isReadRequested = true
+        if self.machine.delivers, !self.isDecrypting, let engine, engine.unreadInput > 0 {
+            self.decrypt()
+            if self.hasDelivered { return self.deliveryIsComplete(context) }
+        }
+        if self.decision == nil { context.read() }
+    }
+
+    /// Whether the program takes bytes now. A channel that reads by itself asks before each read, if it is a real one.
+    private var isReadAllowed: Bool {
+        if self.isReadRequested || self.isChannelInactive { return true }
+        return ((try? self.context?.channel.syncOptions?.getOption(.autoRead)) ?? nil) ?? true
+    }
+
+    /// Decrypts what has arrived, and hands it to the program, or discards it while closing.
+    func decrypt() {
+        // A handler that receives bytes may cause more to arrive; they are decrypted after it has returned.
+        guard !self.isDecrypting, self.machine.awaitsCloseNotify || self.isReadAllowed else { return }
+        self.isDecrypting = true
+        defer { self.isDecrypting = false }
+        while let context, let engine, self.machine.delivers || self.machine.awaitsCloseNotify {
+            var plaintext = ByteBuffer()
+            let progress = engine.read(into: &plaintext, limit: Self.largestDelivery)
+            if plaintext.readableBytes > 0, self.machine.delivers {
+                self.hasDelivered = true
+                context.fireChannelRead(Self.wrapInboundOut(plaintext))
+            }
+            switch progress {
+            case .limitReached, .paused: continue
+            case .waiting:
+                // Bytes that arrived during the call.
+                if engine.unreadInput > 0, self.engine != nil, plaintext.readableBytes > 0 { continue }
+                return
+            case .closed: return self.peerHasFinished()
+            case .truncated: return self.inputWasTruncated()
+            case .failed(let failure):
+                return self.fail(SecureSocketError(failure, role: self.role, step: .receiving, peer: self.peerText), context)
+            }
+        }
+    }
+
+    // MARK: The end of the peer's stream
+
+    private func peerHasFinished() {
+        guard let context else { return }
+        let allowsHalfClosure = ((try? context.channel.syncOptions?.getOption(.allowRemoteHalfClosure)) ?? nil) ?? false
+        // While closing, the peer's answer is not news.
+        if self.hasDelivered, self.machine.delivers { self.deliveryIsComplete(context) }
+        switch self.machine.peerFinished(allowsHalfClosure: allowsHalfClosure && !self.isChannelInactive) {
+        case .nothing: break
+        case .reportInputClosed: context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        case .answer:
+            self.sendCloseNotify(context)
+            context.fireUserInboundEventTriggered(TLSUserEvent.shutdownCompleted)
+        case .close:
+            context.fireUserInboundEventTriggered(TLSUserEvent.shutdownCompleted)
+            self.closeChannel()
+        }
+    }
+
+    private func inputWasTruncated() {
+        guard let context, self.machine.delivers else { return }
+        if self.hasDelivered { self.deliveryIsComplete(context) }
+        self.machine.inputWasTruncated()
+        context.fireErrorCaught(SecureSocketError.truncated(self.peerText))
+    }
+
+    /// The transport's input has ended, and its output has not.
+    public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .inputClosed? = event as? ChannelEvent, let engine else {
+            return context.fireUserInboundEventTriggered(event)
+        }
+        engine.receiveEnd()
+        if self.machine.isHandshaking {
+            // A decision that the handshake waits for is of no use any more.
+            self.decision?.cancel()
+            self.decision = nil
+            self.continueHandshake(context)
+        } else if self.machine.delivers {
+            self.isReadRequested = true
+            self.decrypt()
+            context.fireUserInboundEventTriggered(event)
+        } else if self.machine.needsBytes {
+            // Nothing more will come.
+            self.closeChannel()
+        }
+    }
+
+    public func channelInactive(context: ChannelHandlerContext) {
+        self.isChannelInactive = true
+        self.engine?.receiveEnd()
+        if self.machine.isHandshaking {
+            self.decision?.cancel()
+            self.decision = nil
+            self.continueHandshake(context)
+        } else if self.machine.delivers {
+            self.decrypt()
+        }
+        self.machine.close()
+        self.cancelWaiting()
+        self.failWrites(ChannelError.ioOnClosedChannel)
+        self.completeClosing()
+        context.fireChannelInactive()
+    }
+
+    /// An error of the channel explains the end of a handshake better than the end itself.
+    public func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if self.machine.isHandshaking, error is IOError {
+            self.fail(.transport(error, step: .handshake, "the connection to \(self.peerText) was lost"), context)
+        } else {
+            if self.machine.delivers, error is IOError { self.machine.inputWasTruncated() }
+            context.fireErrorCaught(error)
+        }
+    }
+}
