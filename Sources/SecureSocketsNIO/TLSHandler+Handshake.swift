@@ -27,7 +27,8 @@ extension TLSHandler {
         case .complete: self.complete(engine, context)
         case .failed(let failure):
             self.fail(
-                SecureSocketError(handshake: failure, role: self.role, peer: self.peerText, hasSpoken: self.peerHasSpoken), context)
+                SecureSocketError(handshake: failure, role: self.role, peer: self.peerText, hasSpoken: self.peerHasSpoken),
+                context)
         }
     }
 
@@ -35,9 +36,10 @@ extension TLSHandler {
         self.cancelWaiting()
         let next = self.machine.handshakeCompleted()
         let applicationProtocol = engine.negotiated?.applicationProtocol
-        // Before the event, because its receivers may write as well.
-        self.encryptHeldWrites(context)
+        // Held writes before the event, because its receivers may write as well; those that the program has not flushed after the flush.
+        if self.held.isFlushed { self.encryptHeldWrites(context) }
         self.passOutputOn(context, flush: true)
+        self.encryptHeldWrites(context)
         switch next {
         case .nothing: break
         case .closeOutput: self.perform(self.machine.closeOutput(), promise: nil, context)

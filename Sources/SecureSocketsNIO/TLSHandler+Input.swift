@@ -25,8 +25,7 @@ extension TLSHandler {
     }
 
     public func channelReadComplete(context: ChannelHandlerContext) {
-        // The answer to a key update, for example.
-        if let engine, engine.pendingOutput > 0, self.machine.write == .send { self.passOutputOn(context, flush: true) }
+        if self.hasOutputOfItsOwn { self.passOutputOn(context, flush: true) }
         if self.hasDelivered {
             self.deliveryIsComplete(context)
         } else if self.engine == nil {
@@ -65,7 +64,9 @@ extension TLSHandler {
         defer { self.isDecrypting = false }
         while let context, let engine, self.machine.delivers || self.machine.awaitsCloseNotify {
             var plaintext = ByteBuffer()
+            let pendingOutput = engine.pendingOutput
             let progress = engine.read(into: &plaintext, limit: Self.largestDelivery)
+            if engine.pendingOutput > pendingOutput { self.hasOutputOfItsOwn = true }
             if plaintext.readableBytes > 0, self.machine.delivers {
                 self.hasDelivered = true
                 context.fireChannelRead(Self.wrapInboundOut(plaintext))
@@ -95,8 +96,8 @@ extension TLSHandler {
         case .nothing: break
         case .reportInputClosed: context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
         case .answer:
-            self.sendCloseNotify(context)
             context.fireUserInboundEventTriggered(TLSUserEvent.shutdownCompleted)
+            self.sendCloseNotify(context)
         case .close:
             context.fireUserInboundEventTriggered(TLSUserEvent.shutdownCompleted)
             self.closeChannel()

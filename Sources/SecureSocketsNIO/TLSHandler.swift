@@ -49,6 +49,8 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// Whether the program has received bytes since the channel's last read was complete.
     var hasDelivered = false
     var isDecrypting = false
+    /// Whether reading has produced output, such as the answer to a key update, that no flush of the program will send.
+    var hasOutputOfItsOwn = false
     var isChannelInactive = false
     /// The address, kept for messages.
     private var remoteAddress: SocketAddress?
@@ -75,7 +77,9 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// The peer's name in errors.
     var peerText: String {
         let address = self.remoteAddress.flatMap { address in
-            address.ipAddress.map { address.port.map { [address = $0] port in "\(address.contains(":") ? "[\(address)]" : address):\(port)" } ?? $0 }
+            address.ipAddress.map {
+                address.port.map { [address = $0] port in "\(address.contains(":") ? "[\(address)]" : address):\(port)" } ?? $0
+            }
         }
         return self.peerName ?? address ?? (self.role == .server ? "a client" : "the server")
     }
@@ -98,7 +102,8 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         label: String, context: [UInt8]? = nil, length: Int
     ) throws(SecureSocketError) -> [UInt8] {
         guard let engine, engine.negotiated != nil else {
-            throw SecureSocketError(.closed, blame: .caller, step: .handshake, "there is no connection whose handshake is complete")
+            throw SecureSocketError(
+                .closed, blame: .caller, step: .handshake, "there is no connection whose handshake is complete")
         }
         return try engine.keyingMaterial(label: label, context: context, length: length, peer: self.peerText)
     }
@@ -181,7 +186,9 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
         do throws(TLSFailure) {
             var rest = bytes
-            while rest.readableBytes > Self.largestUnflushedOutput, let piece = rest.readSlice(length: Self.largestUnflushedOutput) {
+            while rest.readableBytes > Self.largestUnflushedOutput,
+                let piece = rest.readSlice(length: Self.largestUnflushedOutput)
+            {
                 try Self.write(piece, to: engine)
                 self.passOutputOn(context, flush: false)
             }
@@ -208,6 +215,7 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Passes what was encrypted on to the channel.
     func passOutputOn(_ context: ChannelHandlerContext, flush: Bool, sent: EventLoopPromise<Void>? = nil) {
+        self.hasOutputOfItsOwn = false
         if let sent { self.unsentPromises.append(sent) }
         let output = self.engine?.takeOutput()
         if output != nil || !self.unsentPromises.isEmpty {

@@ -43,7 +43,8 @@ import Testing
 
     @Test func `serves the sockets of this package`() async throws {
         try await self.serve { port in
-            let socket = try await SecureSocket.connect(to: "127.0.0.1", port: port, tls: self.client, timeout: Encounter.patience)
+            let socket = try await SecureSocket.connect(
+                to: "127.0.0.1", port: port, tls: self.client, timeout: Encounter.patience)
             let bytes = ByteBuffer(repeating: 9, count: 3_000_000)
             async let sent: Void = socket.send(bytes)
             let received = try await socket.receive(exactly: bytes.readableBytes)
