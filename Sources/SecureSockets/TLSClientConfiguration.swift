@@ -120,7 +120,8 @@ extension TLSClientConfiguration {
         let settings = self.settings
         guard host != nil || settings.serverName != nil || settings.verification != .full else {
             throw SecureSocketError(
-                .invalidArgument, blame: .caller, step: .configuring, "there is no name for which the server's certificate must be valid",
+                .invalidArgument, blame: .caller, step: .configuring,
+                "there is no name for which the server's certificate must be valid",
                 advice: "Give the server's host name; a channel's remote address is used only if it is an internet address")
         }
         do {

@@ -3,13 +3,20 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// The same server with `NIOSSLHandler` and channel handlers: no async functions, the fastest way that NIO has.
+/// The same server with a TLS handler and a handler of the protocol in NIO's channels: no async functions, the fastest way that NIO has.
 enum NIOSSLServer {
     /// Has no name of its own in NIO.
     static let sharingPort = NIOBSDSocket.Option(rawValue: SO_REUSEPORT)
 
     static func run(_ settings: ServerSettings, ready: (Int) -> Void) async throws {
         let context = try Self.context(settings)
+        try await Self.run(settings, with: { NIOSSLServerHandler(context: context) }, ready: ready)
+    }
+
+    /// Runs the server with a TLS handler.
+    static func run<Handler: ChannelHandler>(
+        _ settings: ServerSettings, with handler: @escaping @Sendable () -> Handler, ready: (Int) -> Void
+    ) async throws {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup(numberOfThreads: settings.loops))
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -19,7 +26,7 @@ enum NIOSSLServer {
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 128 << 10, high: 512 << 10))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+                    try channel.pipeline.syncOperations.addHandler(handler())
                     try channel.pipeline.syncOperations.addHandler(NIOSSLBenchmarkHandler())
                 }
             }

@@ -3,12 +3,14 @@ import ArgumentParser
 /// Who serves.
 enum Stack: String, CaseIterable, ExpressibleByArgument, Sendable {
     case secureSockets = "secure-sockets"
+    case channelHandler = "channel-handler"
     case niossl
     case niosslAsync = "niossl-async"
 
     var title: String {
         switch self {
         case .secureSockets: "SecureSockets"
+        case .channelHandler: "SecureSocketsNIO"
         case .niossl: "NIOSSL"
         case .niosslAsync: "NIOSSL async"
         }
@@ -18,7 +20,7 @@ enum Stack: String, CaseIterable, ExpressibleByArgument, Sendable {
     var canShareAPort: Bool {
         switch self {
         case .secureSockets: SecureSocketsServer.sharePort != nil
-        case .niossl, .niosslAsync: true
+        case .channelHandler, .niossl, .niosslAsync: true
         }
     }
 
@@ -26,6 +28,7 @@ enum Stack: String, CaseIterable, ExpressibleByArgument, Sendable {
     func serve(_ settings: ServerSettings) async throws {
         switch self {
         case .secureSockets: try await SecureSocketsServer.run(settings, ready: ServerProcess.tell)
+        case .channelHandler: try await ChannelHandlerServer.run(settings, ready: ServerProcess.tell)
         case .niossl: try await NIOSSLServer.run(settings, ready: ServerProcess.tell)
         case .niosslAsync: try await NIOSSLAsyncServer.run(settings, ready: ServerProcess.tell)
         }

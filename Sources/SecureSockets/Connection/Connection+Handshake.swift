@@ -44,7 +44,8 @@ extension Connection {
             } else {
                 self.handshakeFailed(
                     SecureSocketError(
-                        handshake: failure, role: self.engine.context.settings.role, peer: self.peerText, hasSpoken: self.hasSpoken))
+                        handshake: failure, role: self.engine.context.settings.role, peer: self.peerText,
+                        hasSpoken: self.hasSpoken))
             }
         }
     }
