@@ -57,6 +57,8 @@ package final class TLSEngine {
     /// The reason for which verification refused the peer's chain, set during the handshake.
     var refusal: CertificateRefusal?
     var verifiedChainLength: Int?
+    /// The binding of the ticket that the client has presented, if it could be opened.
+    var bindingOfOpenedTicket: UInt64?
     /// The server's certificate request, as a client received it; nil if it received none.
     var certificateRequest: ReceivedCertificateRequest?
     /// The ClientHello, kept by a server until the handshake is complete; otherwise empty.

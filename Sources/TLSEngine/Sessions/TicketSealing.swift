@@ -23,7 +23,7 @@ private func sealTicket(
         let key = engine.ticketKeys.sealingKey(now: engine.context.settings.now())
     else { return 1 }
     let sealed = key.seal(
-        UnsafeBufferPointer(start: session, count: length), binding: engine.context.binding,
+        UnsafeBufferPointer(start: session, count: length), binding: engine.bindingOfNewTickets,
         into: UnsafeMutableBufferPointer(start: out, count: maximum))
     outLength?.pointee = sealed ?? 0
     return 1
@@ -45,6 +45,7 @@ private func openTicket(
         return ssl_ticket_aead_ignore_ticket
     }
     outLength?.pointee = count
+    engine.bindingOfOpenedTicket = header.binding
     let settings = engine.context.settings
     let isUnderOtherRules = header.binding != engine.context.binding
     guard isUnderOtherRules || settings.peerDecision != nil || settings.revocation != nil else { return ssl_ticket_aead_success }
@@ -52,6 +53,13 @@ private func openTicket(
 }
 
 extension TLSEngine {
+    /// The binding under which this connection's tickets are sealed. A resumed session keeps the one of its full handshake: the validity of
+    /// the chain that was verified there limits the session, and the chain under the present rules may end earlier.
+    fileprivate var bindingOfNewTickets: UInt64 {
+        let binding = self.context.binding
+        return SSL_session_reused(self.ssl) == 1 ? self.bindingOfOpenedTicket ?? binding : binding
+    }
+
     /// Whether the certificates of a client's session would be accepted now.
     func accepts(_ session: Session) -> Bool {
         guard let certificates = PeerCertificates(of: session.pointer), !certificates.isEmpty else { return false }
