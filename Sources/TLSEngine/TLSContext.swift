@@ -260,6 +260,9 @@ package final class TLSContext: @unchecked Sendable {
         }
     }
 
+    /// Forgets the sessions that a server keeps for TLS 1.2 clients without ticket support.
+    func forgetSessions() { SSL_CTX_flush_sessions(self.pointer, 0) }
+
     /// The number of sessions that a server keeps for TLS 1.2 clients without ticket support, each with its client's certificates.
     /// BoringSSL's default is 20,480.
     private static let sessionsOfServer: UInt = 1024

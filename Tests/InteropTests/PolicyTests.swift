@@ -30,11 +30,14 @@ import Testing
     }
 
     private func withServer(
-        _ tls: TLSServerConfiguration, _ handler: @escaping @Sendable (SecureSocket) async throws -> Void = Self.echo,
+        _ tls: TLSServerConfiguration, ticketKeys: TicketKeys? = nil,
+        _ handler: @escaping @Sendable (SecureSocket) async throws -> Void = Self.echo,
         _ body: (SecureListener) async throws -> Void
     ) async throws {
+        var options = ListenerOptions.patient
+        options.ticketKeys = ticketKeys
         let listener = try await SecureListener.bind(
-            host: "127.0.0.1", port: 0, tls: tls, socketOptions: .patient, options: .patient)
+            host: "127.0.0.1", port: 0, tls: tls, socketOptions: .patient, options: options)
         let serving = Task { try await listener.serve(handler) }
         try await body(listener)
         listener.close()
@@ -155,6 +158,22 @@ import Testing
             let without = try await self.openssl(listener, common + ["-servername", "a.example", "-sess_in", session])
             #expect(!without.contains("Reused"), "\(without)")
             #expect(listener.statistics.failedHandshakes.values.reduce(0, +) == 1)
+        }
+    }
+
+    @Test(.enabled(if: Program.openssl != nil), arguments: ["-tls1_2", "-tls1_3"], [["-no_ticket"], []])
+    func `resumes no session of OpenSSL after the ticket keys were removed`(version: String, options: [String]) async throws {
+        if version == "-tls1_3", !options.isEmpty { return }
+        let session = self.folder.path(of: "session.pem")
+        let common = [version, "-ign_eof", "-servername", "a.example"] + options
+        let keys = TicketKeys()
+        try await self.withServer(self.tls(), ticketKeys: keys, Self.answer) { listener in
+            _ = try await self.openssl(listener, common + ["-sess_out", session])
+            #expect(try await self.openssl(listener, common + ["-sess_in", session, "-sess_out", session]).contains("Reused"))
+            keys.removeAll()
+            let after = try await self.openssl(listener, common + ["-sess_in", session, "-sess_out", session])
+            #expect(!after.contains("Reused") && after.contains("CN = a.example"), "\(after)")
+            #expect(try await self.openssl(listener, common + ["-sess_in", session]).contains("Reused"))
         }
     }
 }

@@ -201,6 +201,7 @@ let boringSSLNames = """
     SSL_CTX_add1_chain_cert
     SSL_CTX_add1_credential
     SSL_CTX_add_client_CA
+    SSL_CTX_flush_sessions
     SSL_CTX_free
     SSL_CTX_get_cert_store
     SSL_CTX_get_ciphers
@@ -338,6 +339,7 @@ let boringSSLNames = """
     SSL_state_string_long
     SSL_version
     SSL_write
+    TLS1_3_VERSION
     TLSEXT_NAMETYPE_host_name
     TLSEXT_TYPE_application_layer_protocol_negotiation
     TLSEXT_TYPE_key_share

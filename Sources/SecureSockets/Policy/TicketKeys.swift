@@ -29,7 +29,8 @@ public final class TicketKeys: Sendable {
         self.ring.rotate(now: UInt64(max(time(nil), 0)))
     }
 
-    /// Removes all keys: no session of tickets issued so far can be resumed. Use it if keys or a session may have been disclosed.
+    /// Removes all keys: no session established so far can be resumed. That includes the sessions that listeners with these keys keep for
+    /// TLS 1.2 clients without ticket support. Use it if keys or a session may have been disclosed.
     public func removeAll() {
         self.ring.removeAll()
     }

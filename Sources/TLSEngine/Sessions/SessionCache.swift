@@ -11,6 +11,16 @@ package enum SessionLifetime: Sendable, Hashable {
     case none
 
     var allowsResumption: Bool { self != .none }
+
+    /// The number of seconds for which a server accepts a session.
+    func seconds(isTLS13: Bool) -> UInt64 {
+        switch self {
+        // BoringSSL's defaults, whose macros are not visible in Swift.
+        case .library: isTLS13 ? 48 * 3600 : 2 * 3600
+        case .seconds(let seconds): UInt64(max(seconds, 1))
+        case .none: 0
+        }
+    }
 }
 
 /// Whether a handshake resumed an earlier session and, if not, why.

@@ -20,6 +20,7 @@ package final class TicketKeyRing: Sendable {
 
     /// Newest first.
     private let keys = Mutex<[TicketKey]>([])
+    private let removals = Atomic<Int>(0)
 
     package init() {}
 
@@ -34,10 +35,15 @@ package final class TicketKeyRing: Sendable {
         return true
     }
 
-    /// Removes all keys: no ticket sealed so far can be opened.
+    /// Removes all keys: no ticket sealed so far can be opened. Listeners also forget the sessions that they keep for clients without
+    /// tickets (`LiveServerContext.current`).
     package func removeAll() {
         self.keys.withLock { $0.removeAll() }
+        self.removals.wrappingAdd(1, ordering: .sequentiallyConsistent)
     }
+
+    /// The number of calls of `removeAll`.
+    var removalCount: Int { self.removals.load(ordering: .sequentiallyConsistent) }
 
     package var count: Int { self.keys.withLock { $0.count } }
 
@@ -69,8 +75,8 @@ extension TicketKeyRing: CustomStringConvertible, CustomReflectable {
 
 /// One key, for AES-256-GCM-SIV (RFC 8452), which tolerates a repeated nonce.
 ///
-/// A ticket is the key's identifier (8 bytes), the binding (8 bytes), the nonce, and the sealed session. Identifier and binding are
-/// authenticated.
+/// A ticket is the key's identifier (8 bytes), the binding (8 bytes), the time of issue in seconds since 1970 (8 bytes), the nonce, and the
+/// sealed session. The first three are authenticated.
 ///
 /// Sendable without a check because BoringSSL permits concurrent sealing and opening with one context, which is not changed after `init`.
 final class TicketKey: @unchecked Sendable {
@@ -79,7 +85,7 @@ final class TicketKey: @unchecked Sendable {
     let created: UInt64
     private let context: UnsafeMutablePointer<EVP_AEAD_CTX>
 
-    static let headerLength = 16
+    static let headerLength = 24
     static let nonceLength = 12
     static let tagLength = 16
     /// The number of bytes by which a ticket is longer than its session.
@@ -102,24 +108,26 @@ final class TicketKey: @unchecked Sendable {
     /// BoringSSL overwrites memory that it frees.
     deinit { EVP_AEAD_CTX_free(self.context) }
 
-    /// The identifier and the binding of a ticket; nil if the ticket is too short.
-    static func header(of ticket: UnsafeBufferPointer<UInt8>) -> (id: UInt64, binding: UInt64)? {
+    /// The identifier, the binding and the time of issue of a ticket, not yet authenticated; nil if the ticket is too short.
+    static func header(of ticket: UnsafeBufferPointer<UInt8>) -> (id: UInt64, binding: UInt64, issued: UInt64)? {
         guard ticket.count >= Self.overhead else { return nil }
         let raw = UnsafeRawBufferPointer(ticket)
         return (
             UInt64(bigEndian: raw.loadUnaligned(as: UInt64.self)),
-            UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+            UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
         )
     }
 
     /// Writes a ticket to `target`, which has room for `overhead` more bytes than the session. Returns its length; nil if it fails.
     func seal(
-        _ session: UnsafeBufferPointer<UInt8>, binding: UInt64, into target: UnsafeMutableBufferPointer<UInt8>
+        _ session: UnsafeBufferPointer<UInt8>, binding: UInt64, issued: UInt64, into target: UnsafeMutableBufferPointer<UInt8>
     ) -> Int? {
         guard let start = target.baseAddress, target.count >= session.count + Self.overhead else { return nil }
         let raw = UnsafeMutableRawPointer(start)
         raw.storeBytes(of: self.id.bigEndian, as: UInt64.self)
         raw.storeBytes(of: binding.bigEndian, toByteOffset: 8, as: UInt64.self)
+        raw.storeBytes(of: issued.bigEndian, toByteOffset: 16, as: UInt64.self)
         let nonce = start + Self.headerLength
         guard RAND_bytes(nonce, Self.nonceLength) == 1 else { return nil }
         var length = 0

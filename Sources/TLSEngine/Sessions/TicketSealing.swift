@@ -19,26 +19,33 @@ private func sealTicket(
     outLength?.pointee = 0
     // A ticket's length is a field of 16 bits. A client's certificates can be longer.
     guard length <= 0xffff - TicketKey.overhead else { return 1 }
-    guard let ssl, let out, let session, let engine = TLSEngine.of(ssl),
-        let key = engine.ticketKeys.sealingKey(now: engine.context.settings.now())
-    else { return 1 }
+    guard let ssl, let out, let session, let engine = TLSEngine.of(ssl) else { return 1 }
+    let now = engine.context.settings.now()
+    guard let key = engine.ticketKeys.sealingKey(now: now) else { return 1 }
     let sealed = key.seal(
-        UnsafeBufferPointer(start: session, count: length), binding: engine.bindingOfNewTickets,
+        UnsafeBufferPointer(start: session, count: length), binding: engine.bindingOfNewTickets, issued: now,
         into: UnsafeMutableBufferPointer(start: out, count: maximum))
     outLength?.pointee = sealed ?? 0
     return 1
 }
 
-/// Opens a ticket. BoringSSL then checks lifetime, version, cipher suite and the context's digest. A ticket is accepted only if its
-/// certificates are accepted now, if that can have changed: if it was issued under other rules for clients, if there are revocation lists,
-/// which may be outdated, or if the program decides.
+/// Opens a ticket. BoringSSL then checks the lifetime that the session was given, version, cipher suite and the context's digest. A ticket
+/// is accepted only if it is not older than the present settings permit, which may have been replaced since, and only if its certificates
+/// are accepted now, if that can have changed: if it was issued under other rules for clients, if there are revocation lists, which may be
+/// outdated, or if the program decides.
 private func openTicket(
     ssl: OpaquePointer?, out: UnsafeMutablePointer<UInt8>?, outLength: UnsafeMutablePointer<Int>?, maximum: Int,
     ticket: UnsafePointer<UInt8>?, length: Int
 ) -> ssl_ticket_aead_result_t {
     let ticket = UnsafeBufferPointer(start: ticket, count: length)
-    guard let ssl, let out, let engine = TLSEngine.of(ssl), let header = TicketKey.header(of: ticket),
-        let key = engine.ticketKeys.openingKey(header.id, now: engine.context.settings.now()),
+    guard let ssl, let out, let engine = TLSEngine.of(ssl), let header = TicketKey.header(of: ticket) else {
+        return ssl_ticket_aead_ignore_ticket
+    }
+    let now = engine.context.settings.now()
+    // BoringSSL ignores sessions of the future.
+    let age = now - min(header.issued, now)
+    guard age < engine.context.settings.sessionLifetime.seconds(isTLS13: Int32(SSL_version(ssl)) == TLS1_3_VERSION),
+        let key = engine.ticketKeys.openingKey(header.id, now: now),
         let count = key.open(ticket, into: UnsafeMutableBufferPointer(start: out, count: maximum))
     else {
         ErrorQueue.clear()

@@ -45,6 +45,17 @@ import Testing
             return (pair.client.negotiated?.resumption, pair.server.negotiated?.resumption)
         }
 
+        /// Meets once with a server whose context can be replaced. Returns what became of the session there.
+        func meet(_ client: TLSContext, _ server: LiveServerContext) throws -> ResumptionOutcome? {
+            let pair = EnginePair(
+                client: try TLSEngine(
+                    client: client, serverName: "localhost", expecting: PeerName("localhost"), sessionsOf: "there:443"),
+                server: try TLSEngine(server: server))
+            pair.shakeHands()
+            try self.deliverTickets(pair)
+            return pair.server.negotiated?.resumption
+        }
+
         func shakeHands(
             _ client: TLSContext, _ server: TLSContext, at endpoint: String = "there:443", as name: String = "localhost"
         ) throws -> EnginePair {
@@ -101,6 +112,26 @@ import Testing
         #expect(try world.meet(client, server) == (.notOffered, .notOffered))
         world.pass(seconds: 101)
         #expect(try world.meet(client, server) == (.declined, .declined))
+    }
+
+    @Test(arguments: TLSVersion.allCases)
+    func `are resumed for no longer than the server's present settings permit`(version: TLSVersion) throws {
+        for (lifetime, permitted) in [(SessionLifetime.seconds(100), UInt64(100)), (.library, version == .v1_2 ? 7200 : 172_800)]
+        {
+            for (age, isResumed) in [(permitted - 1, true), (permitted, false)] {
+                let world = World()
+                var settings = try world.settings(.client, .library)
+                settings.versions = version...version
+                settings.hasOwnClock = false
+                let client = try TLSContext(settings)
+                let server = LiveServerContext(
+                    try TLSContext(world.settings(.server, .seconds(400_000))), ticketKeys: TicketKeyRing())
+                #expect(try world.meet(client, server) == .notOffered)
+                server.replace(with: try TLSContext(world.settings(.server, lifetime)))
+                world.pass(seconds: age)
+                #expect(try world.meet(client, server) == (isResumed ? .resumed : .declined), "\(lifetime), \(age) s")
+            }
+        }
     }
 
     @Test(arguments: TLSVersion.allCases)

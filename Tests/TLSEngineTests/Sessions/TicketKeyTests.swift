@@ -10,7 +10,7 @@ import Testing
         var ticket = [UInt8](repeating: 0, count: text.utf8.count + TicketKey.overhead)
         let session = Array(text.utf8)
         let length = session.withUnsafeBufferPointer { session in
-            ticket.withUnsafeMutableBufferPointer { key.seal(session, binding: binding, into: $0) }
+            ticket.withUnsafeMutableBufferPointer { key.seal(session, binding: binding, issued: 1000, into: $0) }
         }
         #expect(length == ticket.count)
         return ticket
@@ -29,6 +29,7 @@ import Testing
         let ticket = try self.seal(key, "a session")
         #expect(self.open(key, ticket) == "a session")
         #expect(ticket.withUnsafeBufferPointer { TicketKey.header(of: $0)?.binding } == 7)
+        #expect(ticket.withUnsafeBufferPointer { TicketKey.header(of: $0)?.issued } == 1000)
         for index in ticket.indices {
             var changed = ticket
             changed[index] ^= 1
