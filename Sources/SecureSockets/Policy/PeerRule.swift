@@ -37,7 +37,7 @@ public struct PeerRule: Sendable {
             guard let uri = uris.first, uris.count == 1, let id = SPIFFEID(uri) else {
                 throw TLSRejection("the certificate \"\(peer.certificate.subject)\" has no SPIFFE ID, or other URIs beside it")
             }
-            guard id.trustDomain == trustDomain.lowercased() else {
+            guard id.trustDomain.utf8.elementsEqual(trustDomain.lowercasedASCII.utf8) else {
                 throw TLSRejection("\(uri) is not of the trust domain \(trustDomain)")
             }
             guard paths.isEmpty || paths.contains(where: id.hasPath) else {
@@ -46,22 +46,25 @@ public struct PeerRule: Sendable {
         }
     }
 
-    /// Admits a peer whose certificate has one of these DNS names. They are compared without regard to case, and wildcards of the certificate
-    /// are not expanded.
+    /// Admits a peer whose certificate has one of these DNS names. They are compared byte by byte, without regard to the case of ASCII's
+    /// letters, and wildcards of the certificate are not expanded. Names that are not of ASCII match nothing; write an internationalized
+    /// name as the certificate has it, in Punycode (RFC 5890).
     public static func dnsName(in names: Set<String>) -> PeerRule {
-        let names = Set(names.map(ServerNames.normalized))
+        let names = Set(names.filter(\.isASCII).map(ServerNames.normalized))
         return PeerRule { peer in
-            guard peer.certificate.dnsNames.contains(where: { names.contains(ServerNames.normalized($0)) }) else {
+            guard peer.certificate.dnsNames.contains(where: { $0.isASCII && names.contains(ServerNames.normalized($0)) }) else {
                 throw TLSRejection("none of the certificate's DNS names \(peer.certificate.dnsNames) is permitted")
             }
         }
     }
 
-    /// Admits a peer whose certificate has one of these e-mail addresses. The domain is compared without regard to case (RFC 5280 §7.5).
+    /// Admits a peer whose certificate has one of these e-mail addresses. They are compared byte by byte, the domain without regard to the
+    /// case of ASCII's letters (RFC 5280 §7.5). Addresses that are not of ASCII match nothing.
     public static func emailAddress(in addresses: Set<String>) -> PeerRule {
-        let addresses = Set(addresses.map(normalizedEmailAddress))
+        let addresses = Set(addresses.filter(\.isASCII).map(normalizedEmailAddress))
         return PeerRule { peer in
-            guard peer.certificate.emailAddresses.contains(where: { addresses.contains(normalizedEmailAddress($0)) }) else {
+            let own = peer.certificate.emailAddresses
+            guard own.contains(where: { $0.isASCII && addresses.contains(normalizedEmailAddress($0)) }) else {
                 throw TLSRejection("none of the certificate's e-mail addresses \(peer.certificate.emailAddresses) is permitted")
             }
         }
@@ -140,12 +143,12 @@ private struct SPIFFEID {
 
     init?(_ uri: String) {
         let scheme = "spiffe://"
-        guard uri.lowercased().hasPrefix(scheme) else { return nil }
+        guard uri.isASCII, uri.lowercasedASCII.hasPrefix(scheme) else { return nil }
         let rest = uri.dropFirst(scheme.count)
         let domain = rest.prefix { $0 != "/" }
         // Neither percent-encoding nor any other character that could hide a dot or a slash.
         guard !domain.isEmpty, uri.utf8.count <= 2048, rest.utf8.allSatisfy({ Self.isPermitted($0) }) else { return nil }
-        self.trustDomain = domain.lowercased()
+        self.trustDomain = String(domain).lowercasedASCII
         self.path = String(rest.dropFirst(domain.count))
         let segments = self.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         // The identity of a workload has a path. One without is that of the trust domain itself.
@@ -162,11 +165,12 @@ private struct SPIFFEID {
     }
 
     func hasPath(_ permitted: String) -> Bool {
-        permitted.hasSuffix("/*") ? self.path.hasPrefix(permitted.dropLast()) : self.path == permitted
+        permitted.hasSuffix("/*")
+            ? self.path.utf8.starts(with: permitted.utf8.dropLast()) : self.path.utf8.elementsEqual(permitted.utf8)
     }
 }
 
 private func normalizedEmailAddress(_ address: String) -> String {
     guard let at = address.lastIndex(of: "@") else { return address }
-    return address[..<at] + address[at...].lowercased()
+    return address[..<at] + String(address[at...]).lowercasedASCII
 }

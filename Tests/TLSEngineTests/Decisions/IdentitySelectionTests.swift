@@ -128,4 +128,15 @@ import Testing
         let added = ["www.example.org", "WWW.example.org.", "*.example.org", "*.EXAMPLE.org"].map { table.add($0, context) }
         #expect(added == [true, false, true, false])
     }
+
+    /// Swift's strings are equal if they are canonically equivalent: U+212A, the sign of the unit kelvin, is equal to the letter K.
+    @Test func `compares names by their bytes`() async throws {
+        let server = try self.server(names: [("k.example", "exact"), ("*.k.example", "wildcard")])
+        #expect(try await self.subject(server, as: "K.example") == "CN=exact")
+        for name in ["\u{212A}.example", "a.\u{212A}.example"] {
+            #expect(try await self.subject(server, as: name) == "CN=default", "\(name)")
+        }
+        var table = ServerNames(refusesOthers: false)
+        #expect(try !table.add("\u{212A}.example", TLSContext(self.settings("one"))))
+    }
 }
