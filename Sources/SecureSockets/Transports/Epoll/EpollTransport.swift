@@ -34,6 +34,8 @@
         @exclusivity(unchecked) private var moreMayFollowShortRead = false
         @exclusivity(unchecked) private var isReceiving = false
         @exclusivity(unchecked) private var isUnfinished = false
+        /// Whether the kernel has reported that the connection is over in both directions. It does so only once.
+        @exclusivity(unchecked) private var hasHungUp = false
         @exclusivity(unchecked) private var hasReceivedEnd = false
 
         @exclusivity(unchecked) private var unsent = OutputQueue()
@@ -97,16 +99,20 @@
             if events & (cepoll_in | behind) != 0 { self.mayReceive = true }
             if events & behind != 0 { self.moreMayFollowShortRead = true }
             if events & (cepoll_out | cepoll_error) != 0, self.unsentBytes > 0 { self.sendOn() }
-            if self.isReading {
-                self.receive()
-            } else if events & cepoll_hang_up != 0 {
-                self.connection?.transportHungUp()
-            }
+            if events & cepoll_hang_up != 0 { self.hasHungUp = true }
+            if self.isReading { self.receive() }
+            self.reportHangUp()
+        }
+
+        /// Reports a hang-up while nothing is read, which would otherwise find it. Reading may have been paused by what was read before it.
+        private func reportHangUp() {
+            if self.hasHungUp, !self.isReading { self.connection?.transportHungUp() }
         }
 
         func resume() {
             self.isUnfinished = false
             self.receive()
+            self.reportHangUp()
         }
 
         func loopStops() {
