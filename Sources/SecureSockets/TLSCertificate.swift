@@ -49,7 +49,7 @@ public struct TLSCertificate: Sendable, Hashable {
     public var publicKey: PublicKeyKind { PublicKeyKind(self.decoded.publicKey) }
 
     /// The subject alternative names (RFC 5280 §4.2.1.6), in the order of the certificate. Names of kinds that ``AlternativeName/Kind``
-    /// does not list are omitted.
+    /// does not list are omitted. Empty if the certificate has more than 4096 names.
     public var alternativeNames: [AlternativeName] { self.decoded.alternativeNames.map(AlternativeName.init) }
 
     /// The DNS names among the alternative names.

@@ -10,10 +10,14 @@ package struct DecodedCertificate: Sendable, Hashable {
     /// The bytes of the serial number, the most significant first.
     package let serialNumber: [UInt8]
     package let publicKey: PublicKey
+    /// Empty if there are more than `mostAlternativeNames`: a rule must not see some of them only.
     package let alternativeNames: [AlternativeName]
     /// The validity in seconds since 1970-01-01 UTC; nil if the certificate's date cannot be parsed.
     package let notBefore: Int64?
     package let notAfter: Int64?
+
+    /// The most alternative names of a certificate that are decoded. A name of two bytes becomes a value of 24.
+    package static let mostAlternativeNames = 4096
 
     /// One of the subject's alternative names (RFC 5280 §4.2.1.6).
     package struct AlternativeName: Sendable, Hashable {
@@ -147,6 +151,7 @@ extension DecodedCertificate {
         }
         let names = OpaquePointer(raw)
         defer { GENERAL_NAMES_free(names) }
+        guard sk_GENERAL_NAME_num(names) <= Self.mostAlternativeNames else { return [] }
         return (0..<sk_GENERAL_NAME_num(names)).compactMap { index in
             sk_GENERAL_NAME_value(names, index).flatMap(AlternativeName.init(of:))
         }

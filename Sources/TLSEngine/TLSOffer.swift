@@ -32,11 +32,17 @@ extension TLSOffer {
             case TLSEXT_TYPE_signature_algorithms: self.signatureAlgorithms = Self.values(content.vector16() ?? [])
             case TLSEXT_TYPE_application_layer_protocol_negotiation:
                 var names = VectorReader(content.vector16() ?? [])
-                while let name = names.vector8() { self.applicationProtocols.append(String(decoding: name, as: UTF8.self)) }
+                while let name = names.vector8(), !name.isEmpty, self.applicationProtocols.count < Self.mostApplicationProtocols {
+                    self.applicationProtocols.append(String(decoding: name, as: UTF8.self))
+                }
             default: break
             }
         }
     }
+
+    /// The most application protocols of a ClientHello that are decoded. A name of one byte becomes a string of sixteen. Empty names are
+    /// not permitted (RFC 7301 §3.1).
+    private static let mostApplicationProtocols = 64
 
     /// Returns the versions of a client without `supported_versions`: all up to the one that it names (RFC 5246 §E.1).
     private static func versions(upTo version: UInt16) -> [UInt16] {

@@ -5,8 +5,9 @@ import TLSEngine
 public struct VerifiedPeer: Sendable {
     /// The peer's own certificate.
     public let certificate: TLSCertificate
-    /// The certificates that the peer sent, its own first.
-    public let certificates: [TLSCertificate]
+    /// The certificates that the peer sent, its own first. Only those of ``verifiedChain`` are verified. They are decoded on each access.
+    public var certificates: [TLSCertificate] { self.sent() }
+    private let sent: @Sendable () -> [TLSCertificate]
     /// The verified chain, from the peer's certificate to the trusted root. Empty if the configuration verifies nothing
     /// (``TLSClientConfiguration/Verification/dangerouslyNone``).
     public let verifiedChain: [TLSCertificate]
@@ -24,7 +25,7 @@ public struct VerifiedPeer: Sendable {
     ///   - issuers: The rest of the verified chain, up to the root.
     public init(certificate: TLSCertificate, issuers: [TLSCertificate] = []) {
         self.certificate = certificate
-        self.certificates = [certificate] + issuers
+        self.sent = { [certificate] + issuers }
         self.verifiedChain = [certificate] + issuers
         self.clientHello = nil
         self.remoteEndpoint = nil
@@ -33,9 +34,9 @@ public struct VerifiedPeer: Sendable {
 
     /// nil if the peer sent no certificate.
     init?(_ evidence: PeerEvidence, at address: SocketAddress?) {
-        guard let own = evidence.certificates.first else { return nil }
+        guard let own = evidence.certificate else { return nil }
         self.certificate = TLSCertificate(own)
-        self.certificates = evidence.certificates.map(TLSCertificate.init)
+        self.sent = { evidence.certificates.map(TLSCertificate.init) }
         self.verifiedChain = evidence.verifiedChain.map(TLSCertificate.init)
         self.clientHello = evidence.clientHello.map { ClientHello($0, from: address) }
         self.remoteEndpoint = SocketEndpoint(address)

@@ -12,6 +12,12 @@ final class CertificateList: @unchecked Sendable {
         self.pointers = pointers
     }
 
+    /// Keeps a reference to each of these certificates, which others own.
+    convenience init(sharing pointers: [OpaquePointer]) {
+        for certificate in pointers { X509_up_ref(certificate) }
+        self.init(taking: pointers)
+    }
+
     deinit {
         for certificate in self.pointers { X509_free(certificate) }
     }

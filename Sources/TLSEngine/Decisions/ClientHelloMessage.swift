@@ -1,30 +1,34 @@
 internal import CNIOBoringSSL
 
-/// A ClientHello (RFC 8446 §4.1.2), decoded as far as it can be.
+/// A ClientHello (RFC 8446 §4.1.2), decoded as far as it can be. Its fields are decoded on access, so that a decision that waits keeps the
+/// bytes only.
 package struct ClientHelloMessage: Sendable, Hashable {
     /// The message without its header.
     package let bytes: [UInt8]
-    /// The requested server name (RFC 6066 §3), in lower case and without a trailing dot; nil if there is none.
-    package let serverName: String?
-    package let offer: TLSOffer
-    /// The numbers of all cipher suites in their order, signals included, without those of GREASE (RFC 8701).
-    package let cipherSuites: [UInt16]
-    /// The numbers of the extensions in their order, without those of GREASE (RFC 8701).
-    package let extensions: [UInt16]
 
-    package init(_ bytes: [UInt8]) {
-        self.bytes = bytes
-        self.offer = TLSOffer(clientHello: bytes)
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    /// The requested server name (RFC 6066 §3), in lower case and without a trailing dot; nil if there is none.
+    package var serverName: String? {
         var serverName: String?
-        var types: [UInt16] = []
-        var extensions = VectorReader(extensionsOf: bytes)
+        var extensions = VectorReader(extensionsOf: self.bytes)
         while let type = extensions.uint16(), let content = extensions.vector16() {
-            if !type.isGREASE { types.append(type) }
             if Int32(type) == TLSEXT_TYPE_server_name { serverName = Self.hostName(in: content) }
         }
-        self.extensions = types
-        self.cipherSuites = VectorReader.cipherSuites(of: bytes)
-        self.serverName = serverName
+        return serverName
+    }
+
+    package var offer: TLSOffer { TLSOffer(clientHello: self.bytes) }
+
+    /// The numbers of all cipher suites in their order, signals included, without those of GREASE (RFC 8701).
+    package var cipherSuites: [UInt16] { VectorReader.cipherSuites(of: self.bytes) }
+
+    /// The numbers of the extensions in their order, without those of GREASE (RFC 8701).
+    package var extensions: [UInt16] {
+        var types: [UInt16] = []
+        var extensions = VectorReader(extensionsOf: self.bytes)
+        while let type = extensions.uint16(), extensions.vector16() != nil { if !type.isGREASE { types.append(type) } }
+        return types
     }
 
     private static func hostName(in content: ArraySlice<UInt8>) -> String? {
@@ -40,15 +44,16 @@ package struct ClientHelloMessage: Sendable, Hashable {
     /// with the same TLS library and settings have the same fingerprint.
     package var fingerprint: String {
         func twoDigits(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(min(number, 99))" }
+        let (offer, suites, extensions) = (self.offer, self.cipherSuites, self.extensions)
         let version =
-            switch self.offer.versions.max() {
+            switch offer.versions.max() {
             case 0x0304: "13"
             case 0x0303: "12"
             case 0x0302: "11"
             case 0x0301: "10"
             default: "00"
             }
-        let protocolName = self.offer.applicationProtocols.first.map { name in
+        let protocolName = offer.applicationProtocols.first.map { name in
             let ends = [name.utf8.first, name.utf8.last].compactMap { $0 }
             let isReadable = ends.allSatisfy { byte in
                 (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
@@ -58,13 +63,12 @@ package struct ClientHelloMessage: Sendable, Hashable {
             let digits = ends.map(hexadecimal)
             return "\(digits.first?.first ?? "0")\(digits.last?.last ?? "0")"
         }
-        let suites = self.cipherSuites
-        let counts = twoDigits(suites.count) + twoDigits(self.extensions.count)
+        let counts = twoDigits(suites.count) + twoDigits(extensions.count)
         let start = "t\(version)\(self.serverName == nil ? "i" : "d")\(counts)\(protocolName ?? "00")"
-        let listed = self.extensions.filter {
+        let listed = extensions.filter {
             Int32($0) != TLSEXT_TYPE_server_name && Int32($0) != TLSEXT_TYPE_application_layer_protocol_negotiation
         }
-        let signatures = self.offer.signatureAlgorithms.map(hexadecimal).joined(separator: ",")
+        let signatures = offer.signatureAlgorithms.map(hexadecimal).joined(separator: ",")
         let rest = listed.sorted().map(hexadecimal).joined(separator: ",") + (signatures.isEmpty ? "" : "_" + signatures)
         return "\(start)_\(shortDigest(suites.sorted().map(hexadecimal).joined(separator: ",")))_\(shortDigest(rest))"
     }

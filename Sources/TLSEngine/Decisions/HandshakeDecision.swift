@@ -30,15 +30,32 @@ package typealias IdentitySelector = @Sendable (ClientHelloMessage, SocketAddres
 package typealias PeerDecision = @Sendable (PeerEvidence, SocketAddress?) async -> HandshakeDecision
 
 /// What the program learns about a peer before it decides.
+///
+/// Certificates are decoded on access, so that a decision that waits keeps only what BoringSSL has in memory anyway, and nothing that a
+/// peer sends beside its verified chain is decoded on the event loop.
 package struct PeerEvidence: Sendable {
-    /// The certificates that the peer sent, its own first.
-    package let certificates: [DecodedCertificate]
-    /// The verified chain, from the peer's certificate to the trusted root; empty if nothing is verified.
-    package let verifiedChain: [DecodedCertificate]
+    private let sent: CertificateList
+    private let verified: CertificateList
     /// The client's hello, for a server.
     package let clientHello: ClientHelloMessage?
     /// Whether the peer offers to resume a session, whose certificates these are.
     package let isResumption: Bool
+
+    init(sent: [OpaquePointer], verified: [OpaquePointer], clientHello: ClientHelloMessage?, isResumption: Bool) {
+        self.sent = CertificateList(sharing: sent)
+        self.verified = CertificateList(sharing: verified)
+        self.clientHello = clientHello
+        self.isResumption = isResumption
+    }
+
+    /// The peer's own certificate; nil if it sent none.
+    package var certificate: DecodedCertificate? { self.sent.pointers.first.map { DecodedCertificate(borrowing: $0) } }
+
+    /// The certificates that the peer sent, its own first.
+    package var certificates: [DecodedCertificate] { self.sent.pointers.map { DecodedCertificate(borrowing: $0) } }
+
+    /// The verified chain, from the peer's certificate to the trusted root; empty if nothing is verified.
+    package var verifiedChain: [DecodedCertificate] { self.verified.pointers.map { DecodedCertificate(borrowing: $0) } }
 }
 
 /// A decision that a handshake waits for, to be made outside the engine.
@@ -116,8 +133,7 @@ extension TLSEngine {
     func askAboutPeer(sent: [OpaquePointer], verified: [OpaquePointer], isResumption: Bool) {
         guard let decide = self.context.settings.peerDecision else { return }
         let evidence = PeerEvidence(
-            certificates: sent.map { DecodedCertificate(borrowing: $0) },
-            verifiedChain: verified.map { DecodedCertificate(borrowing: $0) },
+            sent: sent, verified: verified,
             clientHello: self.clientHello.isEmpty ? nil : ClientHelloMessage(self.clientHello), isResumption: isResumption)
         let decisions = self.makeDecisions()
         if isResumption {

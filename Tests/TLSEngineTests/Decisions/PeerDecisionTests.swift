@@ -204,4 +204,15 @@ import Testing
             #expect(pair.server.negotiated?.resumption == .notOffered)
         }
     }
+
+    @Test func `can read the certificates when the connection is gone`() async throws {
+        let program = Program()
+        do {
+            _ = try await self.meet(
+                TLSContext(self.settings(.client, .v1_3, nil)), TLSContext(self.settings(.server, .v1_3, program)))
+        }
+        let evidence = try #require(program.seen.first)
+        #expect(evidence.certificate?.subject == "CN=client")
+        #expect(evidence.verifiedChain.map(\.subject).prefix(2) == ["CN=client", "CN=clients"])
+    }
 }
