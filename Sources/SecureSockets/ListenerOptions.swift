@@ -47,8 +47,9 @@ public struct ListenerOptions: Sendable, Hashable {
         /// ``SecureSocket/Incoming/untilShutdown`` end. After the grace period, the peer receives the alert for the reason, and calls of the
         /// socket fail with `certificateVerificationFailed`.
         ///
-        /// Each update verifies the certificates of all open connections on their event loops. With this option, the listener keeps a
-        /// reference to each open connection with a client certificate, and a timer for it.
+        /// Each update that changes how certificates are verified does so for those of all open connections on their event loops, four in
+        /// each round of a loop. With this option, the listener keeps a reference to each open connection with a client certificate, and a
+        /// timer for it.
         ///
         /// - Parameter grace: The time that the handler may take. Default: 20 seconds.
         public static func endIfRefused(grace: Duration = .seconds(20)) -> OpenConnections { OpenConnections(grace: grace) }

@@ -48,6 +48,8 @@ final class Acceptor: Sendable {
         var unclaimed: UnclaimedSockets?
         /// The open connections with client certificates, if they are to end when these are refused.
         var watched: [AcceptMachine.ID: Connection] = [:]
+        /// The number of checks of all of them so far.
+        var lastCheck = 0
         var statistics = ListenerStatistics()
         /// Whether the task of `serve` was cancelled.
         var isAbandoned = false
@@ -289,8 +291,29 @@ final class Acceptor: Sendable {
 
     /// Replaces the TLS policy, and checks open connections if they are to end when it refuses them.
     func replacePolicy(with context: TLSContext) {
-        self.policy.replace(with: context)
-        for connection in self.state.withLock({ Array($0.watched.values) }) { connection.onLoop { connection.checkPeer() } }
+        let former = self.policy.replace(with: context)
+        guard !context.verifiesAlike(former) else { return }
+        let (connections, check) = self.state.withLock { state in
+            state.lastCheck += 1
+            return (Array(state.watched.values), state.lastCheck)
+        }
+        for onOneLoop in Dictionary(grouping: connections, by: { ObjectIdentifier($0.loop) }).values {
+            self.check(onOneLoop[...], check)
+        }
+    }
+
+    /// The number of open connections that are checked in one round of an event loop. Each check verifies a chain.
+    static let checksPerRound = 4
+
+    /// Checks open connections of one loop, a few in each of its rounds. Another check, of all of them, takes its place.
+    private func check(_ connections: ArraySlice<Connection>, _ number: Int) {
+        guard let first = connections.first else { return }
+        first.onLoop {
+            guard self.state.withLock({ $0.lastCheck }) == number else { return }
+            for connection in connections.prefix(Self.checksPerRound) { connection.checkPeer() }
+            let rest = connections.dropFirst(Self.checksPerRound)
+            if !rest.isEmpty { first.executor.inNextRound { self.check(rest, number) } }
+        }
     }
 
     var statistics: ListenerStatistics {

@@ -32,10 +32,15 @@ package final class LiveServerContext: Sendable {
     /// The number of contexts so far: 1 before the first replacement.
     package var generation: Int { self.state.withLock { $0.generation } }
 
-    package func replace(with context: TLSContext) {
+    /// Returns the former context.
+    @discardableResult
+    package func replace(with context: TLSContext) -> TLSContext {
         self.state.withLock { state in
-            state.context = context
-            state.generation += 1
+            defer {
+                state.context = context
+                state.generation += 1
+            }
+            return state.context
         }
     }
 }
