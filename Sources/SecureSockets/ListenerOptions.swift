@@ -24,8 +24,8 @@ public struct ListenerOptions: Sendable, Hashable {
     /// oldest is dropped. Default: 1024. A lower `maximumConnections` lowers the limit too, but not below 64.
     public var maximumLingering: Int = 1024
 
-    /// The maximum number of decisions about hellos and peers that are under way at the same time: calls of `selectIdentity` and of a
-    /// ``PeerRule``. Further handshakes wait. Default: 256.
+    /// The maximum number of decisions that are under way at the same time: as many calls of `selectIdentity`, and as many of a
+    /// ``PeerRule``. Further handshakes wait, those about hellos apart from those about peers. Default: 256.
     ///
     /// A call that is cancelled, because its handshake has ended, counts until it returns.
     public var maximumDecisions: Int = standardMaximumDecisions

@@ -62,8 +62,8 @@ public struct TLSServerConfiguration: Sendable {
     }
 
     package let context: TLSContext
-    /// The bound on decisions under way at handlers of channels that use this configuration directly.
-    package let decisions = DecisionLimit(ListenerOptions.standardMaximumDecisions)
+    /// The bounds on decisions under way at handlers of channels that use this configuration directly.
+    package let decisions = DecisionLimits(ListenerOptions.standardMaximumDecisions)
 
     package init(settings: TLSSettings) throws(SecureSocketError) {
         self.context = try TLSContext(checking: settings)

@@ -13,20 +13,20 @@ import TLSEngine
 /// ```
 public final class LiveServerConfiguration: Sendable {
     let context: LiveServerContext
-    let decisions: DecisionLimit
+    let decisions: DecisionLimits
 
     /// Creates a configuration that can be replaced.
     ///
     /// - Parameters:
     ///   - configuration: The first settings.
     ///   - ticketKeys: The keys that protect session tickets. Default: new ones.
-    ///   - maximumDecisions: The maximum number of decisions about hellos and peers that are under way at the same time
+    ///   - maximumDecisions: The maximum number of decisions about hellos, and of those about peers, that are under way at the same time
     ///     (``ListenerOptions/maximumDecisions``). Further handshakes wait. Values below 1 count as 1. Default: 256.
     public init(
         _ configuration: TLSServerConfiguration, ticketKeys: TicketKeys = TicketKeys(), maximumDecisions: Int = 256
     ) {
         self.context = LiveServerContext(configuration.context, ticketKeys: ticketKeys.ring)
-        self.decisions = DecisionLimit(max(maximumDecisions, 1))
+        self.decisions = DecisionLimits(max(maximumDecisions, 1))
     }
 
     /// Replaces the settings.

@@ -62,7 +62,8 @@ extension TLSHandler {
         guard let pending = self.engine?.pendingDecision else { return }
         let (loop, address) = (context.eventLoop, context.channel.remoteAddress)
         let handler = NIOLoopBound(self, eventLoop: loop)
-        self.decision = DecisionRun(limit: self.decisions) {
+        let limit = pending.isAboutHello ? self.decisions?.hellos : self.decisions?.peers
+        self.decision = DecisionRun(limit: limit) {
             loop.execute($0)
         } _: {
             await pending(remoteAddress: address)

@@ -28,7 +28,7 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     let role: TLSSettings.Role
     let options: TLSHandlerOptions
-    let decisions: DecisionLimit?
+    let decisions: DecisionLimits?
     var machine = ChannelTLSMachine()
     /// Nil before the handshake begins, and after the handler was removed.
     var engine: TLSEngine?
@@ -58,7 +58,7 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// The number of bytes that wait for a flush, above which they are passed on to the channel.
     static let largestUnflushedOutput = 64 << 10
 
-    init(role: TLSSettings.Role, options: TLSHandlerOptions, decisions: DecisionLimit?) {
+    init(role: TLSSettings.Role, options: TLSHandlerOptions, decisions: DecisionLimits?) {
         self.role = role
         self.options = options
         self.decisions = decisions

@@ -77,7 +77,8 @@ extension Connection {
     private func beginDecision() {
         guard let pending = self.engine.pendingDecision else { return }
         let address = self.remoteAddress
-        self.decision = DecisionRun(limit: self.decisionLimit, onLoop: self.executor.onLoop) {
+        let limit = pending.isAboutHello ? self.decisionLimits?.hellos : self.decisionLimits?.peers
+        self.decision = DecisionRun(limit: limit, onLoop: self.executor.onLoop) {
             await pending(remoteAddress: address)
         } completion: { decision in
             self.decided(decision)
@@ -100,7 +101,7 @@ extension Connection {
         self.handshakeTimer = nil
         self.decision?.cancel()
         self.decision = nil
-        self.decisionLimit = nil
+        self.decisionLimits = nil
         let established = self.established
         self.established = nil
         established?(outcome)

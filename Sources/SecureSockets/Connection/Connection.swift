@@ -74,8 +74,8 @@ final class Connection: @unchecked Sendable {
     var isEstablished = false
     /// The decision of the program that the handshake waits for.
     var decision: DecisionRun?
-    /// The bound on the number of decisions under way at the listener, until the handshake is complete.
-    var decisionLimit: DecisionLimit?
+    /// The bounds on the number of decisions under way at the listener, until the handshake is complete.
+    var decisionLimits: DecisionLimits?
 
     /// The error that ended the peer's stream, if the machine records only that there was one.
     var readFailure: SecureSocketError?

@@ -23,7 +23,7 @@ final class Acceptor: Sendable {
     private let listening: ListenerOptions
     /// The present TLS policy.
     let policy: LiveServerContext
-    private let decisions: DecisionLimit
+    private let decisions: DecisionLimits
     private let state: Mutex<State>
 
     fileprivate struct State {
@@ -72,7 +72,7 @@ final class Acceptor: Sendable {
     ) {
         self.places = loops.map { Place(loop: $0, lane: ServingLane(on: EventLoopExecutor.of($0))) }
         self.policy = LiveServerContext(tls.context, ticketKeys: (listening.ticketKeys ?? TicketKeys()).ring)
-        self.decisions = DecisionLimit(listening.maximumDecisions)
+        self.decisions = DecisionLimits(listening.maximumDecisions)
         self.options = options
         self.listening = listening
         var limits = AcceptMachine.Limits(handshakes: listening.maximumHandshakes, lingering: listening.maximumLingering)
@@ -238,7 +238,7 @@ final class Acceptor: Sendable {
             return nil
         }
         let connection = Connection(transport: transport, engine: engine, options: self.options)
-        connection.decisionLimit = self.decisions
+        connection.decisionLimits = self.decisions
         connection.traffic = self.places[place].traffic
         let now = NIODeadline.now()
         let (arrival, work) = self.state.withLock { state in

@@ -3,6 +3,19 @@ import NIOCore
 import Synchronization
 package import TLSEngine
 
+/// The bounds on a listener's decisions. Those about hellos have one of their own, so that unauthenticated clients do not delay those whose
+/// certificates were verified.
+package final class DecisionLimits: Sendable {
+    package let hellos: DecisionLimit
+    package let peers: DecisionLimit
+
+    /// - Parameter limit: The largest number of decisions of each kind under way, at least 1.
+    package init(_ limit: Int) {
+        self.hellos = DecisionLimit(limit)
+        self.peers = DecisionLimit(limit)
+    }
+}
+
 /// A bound on the number of decisions that a listener's handshakes wait for at the same time. Further ones wait in order of arrival. Their
 /// number is bounded by that of handshakes (`ListenerOptions.maximumHandshakes`): cancelled ones release what they hold at once, and are
 /// removed before they are half of the queue.

@@ -70,6 +70,9 @@ package struct PendingDecision: Sendable {
         self.make = make
     }
 
+    /// Whether it selects the identity for a ClientHello, of which nothing is verified.
+    package var isAboutHello: Bool { self.subject == .identity }
+
     /// Makes the decision.
     ///
     /// - Parameter remoteAddress: The peer's address, if it has one.

@@ -205,6 +205,41 @@ import Testing
         try await serving
     }
 
+    /// Anybody can send a hello. Only clients with certificates have others decided about.
+    @Test func `is asked about a peer while selections of identities occupy their limit`() async throws {
+        var options = ListenerOptions.patient
+        options.maximumDecisions = 1
+        let asked = AsyncStream<Void>.makeStream()
+        let tls = try TLSServerConfiguration(
+            identities: [ServerIdentity(for: ["known.example"], self.authority.server(names: ["known.example"]).identity)],
+            clients: .required(trust: self.authority.trust, allow: PeerRule { _ in }),
+            selectIdentity: { _ in
+                asked.continuation.yield()
+                await untilCancelled()
+                return nil
+            })
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: tls, socketOptions: .patient, options: options)
+        let serving = Task { try await listener.serve { try await $0.send("x") } }
+        let client = try self.authority.client(commonName: "service").identity
+        func connect(as name: String) async throws -> SecureSocket {
+            try await SecureSocket.connect(
+                to: "127.0.0.1", port: listener.localEndpoint.port,
+                tls: TLSClientConfiguration(
+                    trust: self.authority.trust, verification: .dangerouslyWithoutHostName, serverName: name, identity: client),
+                timeout: Encounter.patience)
+        }
+        let attacks = ["a.example", "b.example"].map { name in Task { try await connect(as: name) } }
+        _ = await asked.stream.first { _ in true }
+        let honest = try await connect(as: "known.example")
+        #expect(try await honest.receive(exactly: 1) == ByteBuffer(string: "x"))
+        honest.close()
+        for attack in attacks { attack.cancel() }
+        for attack in attacks { _ = await attack.result }
+        serving.cancel()
+        _ = await serving.result
+    }
+
     @Test func `about a server decides within connect`() async throws {
         let listener = try await self.listener(PeerRule { _ in }) { _ in }
         async let serving: Void = listener.serve { try await $0.send("x") }

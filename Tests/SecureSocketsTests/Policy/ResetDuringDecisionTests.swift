@@ -52,13 +52,3 @@ import Testing
         try await group.shutdownGracefully()
     }
 }
-
-/// Waits until the task is cancelled.
-private func untilCancelled() async {
-    let never = AsyncStream<Void>.makeStream()
-    await withTaskCancellationHandler {
-        for await _ in never.stream {}
-    } onCancel: {
-        never.continuation.finish()
-    }
-}
