@@ -46,6 +46,8 @@ public struct ListenerOptions: Sendable, Hashable {
         /// The connection ends. At first its handler is told as by ``SecureListener/shutDown(deadline:)``: sequences obtained from
         /// ``SecureSocket/Incoming/untilShutdown`` end. After the grace period, the peer receives the alert for the reason, and calls of the
         /// socket fail with `certificateVerificationFailed`.
+        /// If an update within that period accepts the client again, the connection stays open: a sequence that has ended remains ended,
+        /// and later ones do not end.
         ///
         /// Each update that changes how certificates are verified does so for those of all open connections on their event loops, four in
         /// each round of a loop. With this option, the listener keeps a reference to each open connection with a client certificate, and a

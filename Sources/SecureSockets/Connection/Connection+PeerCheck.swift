@@ -5,7 +5,9 @@ import TLSEngine
 ///
 ///     state       the certificate expires, or an update       the grace period is over
 ///     watching    accepted: watching; refused: ending         -
-///     ending      -                                           accepted again: watching; refused: the connection ends
+///     ending      accepted again: watching                    refused: the connection ends
+///
+/// A sequence that has ended for its handler remains ended. If the peer is accepted again within the grace period, later ones do not end.
 struct PeerWatch {
     let grace: TimeAmount
     /// The listener's present policy.
@@ -34,12 +36,16 @@ extension Connection {
 
     /// Begins to end the connection if the peer's certificates would be refused now.
     func checkPeer() {
-        guard self.isOpen, let watch = self.peerWatch, !watch.isEnding else { return }
-        guard self.engine.refusalOfPeer(under: watch.present()) != nil else { return self.scheduleCheck() }
+        guard self.isOpen, let watch = self.peerWatch else { return }
+        guard self.engine.refusalOfPeer(under: watch.present()) != nil else {
+            self.peerWatch?.isEnding = false
+            return self.scheduleCheck()
+        }
+        guard !watch.isEnding else { return }
         watch.timer?.cancel()
         self.peerWatch?.isEnding = true
         self.peerWatch?.timer = self.executor.after(watch.grace) { self.endIfRefused() }
-        self.beginShutdown()
+        self.endCallsForShutdown()
     }
 
     /// Schedules the check at the next end of a certificate's validity among those that the peer has sent. Certificates outside the verified

@@ -126,13 +126,20 @@ extension Connection {
     /// Ends the calls that wait and have asked to be ended by a graceful shutdown, now and from now on.
     func beginShutdown() {
         self.isShuttingDown = true
+        self.endCallsForShutdown()
+    }
+
+    /// Ends the waiting calls that have asked for it, if the listener shuts down or the connection is about to end.
+    func endCallsForShutdown() {
         while self.endsReceivingNow, let receiver = self.receivers.first(where: { $0.waiter.endsAtShutdown }) {
             self.giveUpReceiving(receiver.waiter, .success(nil))
         }
     }
 
     /// Whether a graceful shutdown ends calls that wait: not in the middle of a packet or a line, whose rest is still waited for.
-    private var endsReceivingNow: Bool { self.isShuttingDown && self.machine.queue.bytes.readableBytes == 0 }
+    private var endsReceivingNow: Bool {
+        (self.isShuttingDown || self.isEndingForPeer) && self.machine.queue.bytes.readableBytes == 0
+    }
 
     /// Ends the waiting calls if the machine refuses them.
     func perform(_ decision: ConnectionMachine.WaitingCalls) {

@@ -45,6 +45,8 @@ final class Connection: @unchecked Sendable {
     @exclusivity(unchecked) var sendQueue = SendQueue()
     /// A graceful shutdown of the listener has begun.
     var isShuttingDown = false
+    /// The connection is about to end because its client would no longer be accepted.
+    var isEndingForPeer: Bool { self.peerWatch?.isEnding ?? false }
     /// Waiting calls of `receive`, in order of arrival.
     @exclusivity(unchecked) var receivers = ShortQueue<Receiver>()
     /// Waiting calls of `send`, in no particular order. Their order is in `sendQueue`.

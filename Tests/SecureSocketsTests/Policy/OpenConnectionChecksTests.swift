@@ -63,4 +63,36 @@ import Testing
         for socket in served + peers { try await socket.waitUntilClosed() }
         try await group.shutdownGracefully()
     }
+
+    @Test func `that are accepted again within the grace period are not about to end any more`() async throws {
+        let group = try SocketEventLoopGroup(numberOfLoops: 1)
+        var options = ListenerOptions.patient
+        options.openConnections = .endIfRefused(grace: Encounter.patience)
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: self.server(trusting: self.clients), socketOptions: .patient, options: options,
+            on: group)
+        let tls = try TLSClientConfiguration(
+            trust: self.authority.trust, identity: self.clients.client(commonName: "client").identity)
+        async let accepted = listener.accept(timeout: Encounter.patience)
+        let peer = try await SecureSocket.connect(
+            to: "127.0.0.1", port: listener.localEndpoint.port, tls: tls, timeout: Encounter.patience)
+        let served = try await accepted
+
+        try await listener.update(tls: self.server(trusting: DevelopmentAuthority(commonName: "others")))
+        for try await _ in served.incoming.untilShutdown {}
+        try await listener.update(tls: self.server(trusting: self.clients))
+        // Runs after the check.
+        let isEnding = try await group.next().submit {
+            served.connection.isShuttingDown || served.connection.isEndingForPeer
+        }.get()
+        #expect(!isEnding)
+        async let next = served.incoming.untilShutdown.first { _ in true }
+        try await peer.send("x")
+        #expect(try await next == ByteBuffer(string: "x"))
+
+        for socket in [served, peer] { socket.close() }
+        listener.close()
+        for socket in [served, peer] { try await socket.waitUntilClosed() }
+        try await group.shutdownGracefully()
+    }
 }
