@@ -14,6 +14,12 @@ import TLSEngine
 /// handshake ends. If it throws, the handshake fails: the peer receives the alert of a ``TLSRejection``, or `access_denied` for any other
 /// error, and this side's error has the code `rejected` with the reason. A server runs the rule also for a client that resumes a session; if
 /// the rule rejects it, a full handshake follows. A client with a rule does not resume sessions.
+///
+/// - Important: When a rule runs, the peer has not yet proved that it has the certificate's private key, or the resumed session's secret.
+///   TLS verifies certificates before that proof (RFC 8446 §4.4.3, RFC 5246 §7.4.8). The handshake fails without it, but anybody who has
+///   seen a certificate can make the rule run with it. A rule must therefore have no effect that counts as a login of the peer: it must not
+///   write an audit entry as one, count against the peer's limits, or use up a token. Do that when the handshake is complete, with
+///   ``ConnectionInformation/peerCertificate``.
 public struct PeerRule: Sendable {
     let decide: @Sendable (VerifiedPeer) async throws -> Void
 

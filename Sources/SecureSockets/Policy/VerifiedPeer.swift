@@ -2,6 +2,9 @@ import NIOCore
 import TLSEngine
 
 /// A peer whose certificate chain has been verified, as a ``PeerRule`` sees it during the handshake.
+///
+/// The peer has not yet proved that it has the certificate's private key or, if it resumes a session, the session's secret. It does so
+/// later in the handshake, which otherwise fails.
 public struct VerifiedPeer: Sendable {
     /// The peer's own certificate.
     public let certificate: TLSCertificate
@@ -15,7 +18,8 @@ public struct VerifiedPeer: Sendable {
     public let clientHello: ClientHello?
     /// The peer's address; nil if the connection has none.
     public let remoteEndpoint: SocketEndpoint?
-    /// Whether the peer resumes a session instead of proving that it has the certificate's key again.
+    /// Whether the peer offers to resume a session, in whose full handshake it proved that it has the certificate's key. That it has the
+    /// session's secret is not yet proved.
     public let isResumption: Bool
 
     /// Creates a peer, for tests of rules.
