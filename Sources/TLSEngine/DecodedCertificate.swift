@@ -12,6 +12,8 @@ package struct DecodedCertificate: Sendable, Hashable {
     package let publicKey: PublicKey
     /// Empty if there are more than `mostAlternativeNames`: a rule must not see some of them only.
     package let alternativeNames: [AlternativeName]
+    /// Whether it is the certificate of an authority, or its key usage permits to sign certificates or revocation lists.
+    package let isForSigning: Bool
     /// The validity in seconds since 1970-01-01 UTC; nil if the certificate's date cannot be parsed.
     package let notBefore: Int64?
     package let notAfter: Int64?
@@ -85,6 +87,10 @@ extension DecodedCertificate {
         self.serialNumber = Self.serialNumber(x509)
         self.publicKey = PublicKey(of: x509)
         self.alternativeNames = Self.alternativeNames(x509)
+        let flags = X509_get_extension_flags(x509)
+        let usage = UInt32(X509v3_KU_KEY_CERT_SIGN | X509v3_KU_CRL_SIGN)
+        self.isForSigning =
+            flags & UInt32(EXFLAG_CA) != 0 || (flags & UInt32(EXFLAG_KUSAGE) != 0 && X509_get_key_usage(x509) & usage != 0)
         self.notBefore = posixTime(X509_get0_notBefore(x509))
         self.notAfter = posixTime(X509_get0_notAfter(x509))
     }

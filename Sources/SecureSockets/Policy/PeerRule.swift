@@ -31,14 +31,28 @@ public struct PeerRule: Sendable {
     }
 
     /// Admits a peer whose certificate is an X.509-SVID of a SPIFFE trust domain: it has exactly one URI, a SPIFFE ID of the domain
-    /// (SPIFFE X509-SVID §2).
+    /// (SPIFFE X509-SVID §2), and it is not an authority's (§4).
+    ///
+    /// - Warning: In a federation, whose trust has the authorities of several trust domains, give `authorities`. Without them, the
+    ///   authority of any of these domains can issue an ID of every other.
     ///
     /// - Parameters:
     ///   - trustDomain: The trust domain, for example `example.org`.
     ///   - paths: The permitted paths, for example `/billing/api`. A path that ends in `/*` permits all paths below it. Empty permits every
     ///     path. Default: empty.
-    public static func spiffe(trustDomain: String, paths: [String] = []) -> PeerRule {
-        PeerRule { peer in
+    ///   - authorities: The authorities of the trust domain (its bundle). The verified chain must end in one of them. Default: nil; it may
+    ///     end in any that the configuration trusts. An empty list admits no peer.
+    public static func spiffe(
+        trustDomain: String, paths: [String] = [], authorities: [TLSCertificate]? = nil
+    ) -> PeerRule {
+        let authorities = authorities.map { Set($0.map(\.derBytes)) }
+        return PeerRule { peer in
+            guard !peer.certificate.decoded.isForSigning else {
+                throw TLSRejection("the certificate \"\(peer.certificate.subject)\" is that of an authority")
+            }
+            if let authorities, !authorities.contains(peer.verifiedChain.last?.derBytes ?? []) {
+                throw TLSRejection("the chain does not end in an authority of the trust domain \(trustDomain)")
+            }
             let uris = peer.certificate.uris
             guard let uri = uris.first, uris.count == 1, let id = SPIFFEID(uri) else {
                 throw TLSRejection("the certificate \"\(peer.certificate.subject)\" has no SPIFFE ID, or other URIs beside it")

@@ -41,4 +41,41 @@ import Testing
             #expect(try await !self.admits(rule, .uri("spiffe://k.example/K")), "\(path)")
         }
     }
+
+    private func admits(_ rule: PeerRule, _ leaf: IssuedCertificate, _ root: IssuedCertificate) async throws -> Bool {
+        let peer = VerifiedPeer(
+            certificate: try TLSCertificate(derBytes: leaf.der), issuers: [try TLSCertificate(derBytes: root.der)])
+        do {
+            try await rule.decide(peer)
+            return true
+        } catch is TLSRejection {
+            return false
+        }
+    }
+
+    @Test func `admits a SPIFFE ID only under an authority of its trust domain, if these are given`() async throws {
+        let (a, b) = (try authority("a"), try authority("b"))
+        let rule = PeerRule.spiffe(trustDomain: "a", authorities: [try TLSCertificate(derBytes: a.der)])
+        for (root, isAdmitted) in [(a, true), (b, false)] {
+            let leaf = try client(by: root) { $0.set(.alternativeNames([.uri("spiffe://a/admin")])) }
+            #expect(try await self.admits(rule, leaf, root) == isAdmitted)
+            #expect(try await self.admits(.spiffe(trustDomain: "a"), leaf, root))
+            #expect(try await !self.admits(.spiffe(trustDomain: "a", authorities: []), leaf, root))
+        }
+    }
+
+    @Test func `admits no SPIFFE ID of a certificate that may sign others`() async throws {
+        let root = try authority("root")
+        let changes: [@Sendable (inout CertificateDraft) -> Void] = [
+            { $0.set(.basicConstraints(isAuthority: true)) }, { $0.set(.keyUsage(.digitalSignature, .keyCertSign)) },
+            { $0.set(.keyUsage(.digitalSignature, .crlSign)) },
+        ]
+        for change in changes {
+            let leaf = try client(by: root) {
+                $0.set(.alternativeNames([.uri("spiffe://a/admin")]))
+                change(&$0)
+            }
+            #expect(try await !self.admits(.spiffe(trustDomain: "a"), leaf, root))
+        }
+    }
 }
