@@ -155,19 +155,16 @@ extension TrustStore {
     /// Loads the certificates of a folder. Files without certificates are skipped. Running out of descriptors or memory is an error,
     /// because skipping a file then would omit its certificates.
     private static func certificates(inFolder folder: String) throws(CredentialError) -> [CertificateList] {
-        guard let directory = opendir(folder) else {
-            throw CredentialError(item: .trustedCertificates, path: folder, problem: .unreadable(errno: errno))
-        }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { raw in
-                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if !name.hasPrefix(".") { names.append(name) }
+        let names: [String]
+        do {
+            // Without a bound: the folder is the system's.
+            names = try FolderListing.names(in: folder, most: .max)
+        } catch {
+            guard case .unreadable(let number) = error else { return [] }
+            throw CredentialError(item: .trustedCertificates, path: folder, problem: .unreadable(errno: number))
         }
         var lists: [CertificateList] = []
-        for name in names.sorted() {
+        for name in names {
             do {
                 lists.append(try CertificateList.load(.file(path: "\(folder)/\(name)"), as: .trustedCertificates))
             } catch {

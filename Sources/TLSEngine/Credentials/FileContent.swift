@@ -48,22 +48,18 @@ package struct FileContent: Sendable {
         }
         let file = FileContent(reading: path, as: item)
         guard case .failure(let error) = file.result, error.problem == .isDirectory else { return [file] }
-        guard let directory = opendir(path) else { return failure(.unreadable(errno: errno)) }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { raw in
-                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name.hasPrefix(".") { continue }
-            names.append(name)
-            if names.count > Self.filesPerFolder {
-                return failure(.folderTooLarge(files: Self.filesPerFolder, bytes: Self.bytesPerFolder))
+        let names: [String]
+        do {
+            names = try FolderListing.names(in: path, most: Self.filesPerFolder)
+        } catch {
+            switch error {
+            case .unreadable(let number): return failure(.unreadable(errno: number))
+            case .tooMany: return failure(.folderTooLarge(files: Self.filesPerFolder, bytes: Self.bytesPerFolder))
             }
         }
         var files: [FileContent] = []
         var size = 0
-        for name in names.sorted() {
+        for name in names {
             let file = FileContent(reading: "\(path)/\(name)", as: item)
             switch file.result {
             case .success(let bytes): size += bytes.count

@@ -80,21 +80,21 @@ extension RevocationListStore {
         }
         // The operating system would end the path at the NUL character and open another folder.
         if folder.utf8.contains(0) { throw failure(.pathWithNUL) }
-        guard let directory = opendir(folder) else { throw failure(.unreadable(errno: errno)) }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { raw in
-                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+        let names: [String]
+        do {
+            names = try FolderListing.names(in: folder, most: Self.mostFiles)
+        } catch {
+            switch error {
+            case .unreadable(let number): throw failure(.unreadable(errno: number))
+            case .tooMany: throw failure(.tooManyRevocationLists(limit: Self.most))
             }
-            if name.hasPrefix(".") { continue }
-            let path = "\(folder)/\(name)"
+        }
+        var paths: [String] = []
+        for path in names.map({ "\(folder)/\($0)" }) {
             var status = stat()
             guard stat(path, &status) == 0 else { throw failure(.unreadable(errno: errno), path) }
-            if status.st_mode & S_IFMT == S_IFDIR { continue }
-            names.append(name)
-            if names.count > Self.mostFiles { throw failure(.tooManyRevocationLists(limit: Self.most)) }
+            if status.st_mode & S_IFMT != S_IFDIR { paths.append(path) }
         }
-        return names.sorted().map { "\(folder)/\($0)" }
+        return paths
     }
 }
