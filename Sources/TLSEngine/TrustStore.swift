@@ -165,8 +165,10 @@ extension TrustStore {
         }
         var lists: [CertificateList] = []
         for name in names {
+            // Not as a path, because opening a pipe would wait for a writer.
+            let file = FileContent(reading: "\(folder)/\(name)", as: .trustedCertificates)
             do {
-                lists.append(try CertificateList.load(.file(path: "\(folder)/\(name)"), as: .trustedCertificates))
+                lists.append(try CertificateList.load(file.input, as: .trustedCertificates))
             } catch {
                 if error.isAboutResources { throw error }
             }

@@ -1,25 +1,17 @@
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Android)
-    import Android
-#else
-    import Glibc
-#endif
-
 extension RevocationListStore {
     /// Loads all lists of a file or of its contents, which are PEM, or one list in DER. At most 16 MiB.
     package convenience init(_ source: PEMInput) throws(CredentialError) {
         try self.init(Self.lists(of: source), path: source.path)
     }
 
-    /// Loads all files of a folder in the order of their names, without subfolders and hidden files. A file that is not a revocation list
-    /// is an error.
+    /// Loads all regular files of a folder in the order of their names, without hidden ones; a pipe would block. A file that is not a
+    /// revocation list is an error.
     package convenience init(folder: String) throws(CredentialError) {
         var lists: [RevocationList] = []
-        for path in try Self.files(in: folder) {
-            lists += try Self.lists(of: .file(path: path))
+        for path in try Self.paths(in: folder) {
+            let file = FileContent(reading: path, as: .revocationLists)
+            if case .failure(let error) = file.result, [.isDirectory, .notRegularFile].contains(error.problem) { continue }
+            lists += try Self.lists(of: file.input)
             // Checked here too, to bound the memory that a large folder takes.
             if lists.count > Self.most { break }
         }
@@ -74,9 +66,9 @@ extension RevocationListStore {
     /// The greatest number of files that are read from a folder.
     private static var mostFiles: Int { Self.most }
 
-    private static func files(in folder: String) throws(CredentialError) -> [String] {
-        func failure(_ problem: CredentialError.Problem, _ path: String? = nil) -> CredentialError {
-            CredentialError(item: .revocationLists, path: path ?? folder, problem: problem)
+    private static func paths(in folder: String) throws(CredentialError) -> [String] {
+        func failure(_ problem: CredentialError.Problem) -> CredentialError {
+            CredentialError(item: .revocationLists, path: folder, problem: problem)
         }
         // The operating system would end the path at the NUL character and open another folder.
         if folder.utf8.contains(0) { throw failure(.pathWithNUL) }
@@ -89,12 +81,6 @@ extension RevocationListStore {
             case .tooMany: throw failure(.tooManyRevocationLists(limit: Self.most))
             }
         }
-        var paths: [String] = []
-        for path in names.map({ "\(folder)/\($0)" }) {
-            var status = stat()
-            guard stat(path, &status) == 0 else { throw failure(.unreadable(errno: errno), path) }
-            if status.st_mode & S_IFMT != S_IFDIR { paths.append(path) }
-        }
-        return paths
+        return names.map { "\(folder)/\($0)" }
     }
 }

@@ -22,6 +22,7 @@ import Testing
         try FileManager.default.createSymbolicLink(atPath: "\(folder)/12ab34cd.0", withDestinationPath: "second.pem")
         try "README".write(toFile: "\(folder)/README", atomically: false, encoding: .utf8)
         try FileManager.default.createDirectory(atPath: "\(folder)/java", withIntermediateDirectories: false)
+        #expect(mkfifo("\(folder)/pipe", 0o600) == 0)
 
         func system(_ environment: [String: String]) throws -> TrustStore {
             try TrustStore.system { environment[$0] }
