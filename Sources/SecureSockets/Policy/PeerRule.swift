@@ -147,12 +147,18 @@ extension PeerRule {
 extension ProgramRefusal {
     /// - Parameter alert: The alert for errors that have none.
     init(_ error: any Error, alert: TLSAlert = .accessDenied) {
-        if let rejection = error as? TLSRejection {
-            self.init(alert: AlertDescription(code: rejection.alert.codePoint), reason: rejection.reason)
-        } else {
-            self.init(alert: AlertDescription(code: alert.codePoint), reason: "\(error)")
-        }
+        let rejection = error as? TLSRejection
+        let alert = rejection?.alert ?? alert
+        self.init(
+            alert: AlertDescription(code: (alert.endsConnection ? alert : .accessDenied).codePoint),
+            reason: rejection?.reason ?? "\(error)")
     }
+}
+
+extension TLSAlert {
+    /// Whether the alert is an error. The others are `close_notify`, `user_canceled` and, with TLS 1.2, `no_renegotiation`, which is always
+    /// a warning (RFC 8446 §6, RFC 5246 §7.2.2). BoringSSL does not permit a failure with `close_notify`.
+    fileprivate var endsConnection: Bool { ![0, 90, 100].contains(self.codePoint) }
 }
 
 /// A SPIFFE ID: `spiffe://trust-domain/path`, without port, query and fragment (SPIFFE-ID §2).

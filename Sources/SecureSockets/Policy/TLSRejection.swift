@@ -2,7 +2,8 @@
 ///
 /// The peer receives the alert. The reason appears in this side's error and log only.
 public struct TLSRejection: Error, Sendable, Hashable {
-    /// The alert that the peer receives.
+    /// The alert that the peer receives. In place of an alert that is not an error, such as `close_notify` (0) or `user_canceled` (90), it
+    /// receives `access_denied`.
     public var alert: TLSAlert
     /// The reason, for this side's error.
     public var reason: String

@@ -89,6 +89,13 @@ import Testing
         #expect(text.contains("the account CN=anna is closed") && text.contains("certificate_revoked"))
     }
 
+    @Test(arguments: [0, 90, 100, 44])
+    func `sends an alert that is an error, whatever it names`(codePoint: UInt8) async throws {
+        let rule = PeerRule { _ in throw TLSRejection("closed", alert: TLSAlert(codePoint: codePoint)) }
+        let text = try #require(try await self.verdict(rule, self.authority.client(commonName: "anna")))
+        #expect(text.contains(codePoint == 44 ? "certificate_revoked" : "access_denied"))
+    }
+
     // MARK: Time
 
     /// A rule that waits until it is told to continue.
