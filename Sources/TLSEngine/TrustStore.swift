@@ -54,14 +54,28 @@ package final class TrustStore: @unchecked Sendable {
             isSystem: false)
     }
 
-    /// Returns a store with the certificates of all of these stores. A single store is returned unchanged.
+    private struct Key: Hashable {
+        let digest: [UInt8]
+        let origin: String
+        let isSystem: Bool
+    }
+
+    private static let inUse = SharedValues<Key, TrustStore>()
+
+    /// This store, or an equal one that is in use.
+    private var shared: TrustStore {
+        Self.inUse.shared(self, for: Key(digest: self.digest, origin: self.origin, isSystem: self.isSystem))
+    }
+
+    /// Returns a store with the certificates of all of these stores: if one is in use that is equal to the result, that one.
     package static func joining(_ stores: [TrustStore]) throws(CredentialError) -> TrustStore {
-        if let only = stores.first, stores.count == 1 { return only }
+        if let only = stores.first, stores.count == 1 { return only.shared }
         let all = stores.flatMap(\.certificates.pointers)
         for certificate in all { X509_up_ref(certificate) }
         return try TrustStore(
             CertificateList(taking: all), origin: stores.map(\.origin).joined(separator: ", "),
-            isSystem: stores.contains(where: \.isSystem))
+            isSystem: stores.contains(where: \.isSystem)
+        ).shared
     }
 
     /// Whether a server may name these authorities to its clients. Those of the system are too many.

@@ -6,6 +6,7 @@ package final class RevocationListStore: Sendable {
     package static let most = 4096
 
     let lists: [RevocationList]
+    private static let inUse = SharedValues<[UInt8], RevocationList>()
     /// The positions of lists by the hashes of their issuers' names.
     private let positions: [UInt32: [Int]]
     /// A digest of all lists, to which sessions are bound.
@@ -17,7 +18,7 @@ package final class RevocationListStore: Sendable {
         if lists.count > Self.most {
             throw CredentialError(item: .revocationLists, path: path, problem: .tooManyRevocationLists(limit: Self.most))
         }
-        self.lists = lists
+        self.lists = lists.map { Self.inUse.shared($0, for: $0.digest) }
         self.positions = Dictionary(grouping: lists.indices) { lists[$0].issuerHash }
         let digests = lists.flatMap(\.digest)
         var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))

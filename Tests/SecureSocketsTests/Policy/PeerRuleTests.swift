@@ -233,7 +233,7 @@ import Testing
             try await SecureSocket.connect(
                 to: "127.0.0.1", port: listener.localEndpoint.port,
                 tls: TLSClientConfiguration(
-                    trust: self.authority.trust, verification: .dangerouslyWithoutHostName, serverName: name, identity: client),
+                    trust: self.authority.trust, verification: .dangerouslyWithoutHostName, identity: client, serverName: name),
                 timeout: Encounter.patience)
         }
         let attacks = ["a.example", "b.example"].map { name in Task { try await connect(as: name) } }
