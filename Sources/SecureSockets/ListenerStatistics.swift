@@ -33,10 +33,10 @@ public struct ListenerStatistics: Sendable, Hashable {
 
     init() {}
 
-    mutating func completed(_ information: ConnectionInformation) {
+    mutating func completed(_ information: ConnectionInformation?) {
         self.completedHandshakes += 1
         self.openConnections += 1
-        switch information.resumption {
+        switch information?.resumption {
         case .resumed: self.resumedHandshakes += 1
         case .declined: self.declinedSessions += 1
         default: break

@@ -17,11 +17,11 @@ extension SecureListener {
             ///
             /// - Throws: ``SecureSocketError``: `cancelled`; `wrongMode` while `serve` runs.
             public mutating func next() async throws(SecureSocketError) -> SecureSocket? {
-                try await self.listener.acceptor.nextConnection()
+                try await self.listener.acceptor.nextConnection()?.secure()
             }
 
             public mutating func next(isolation actor: isolated (any Actor)?) async throws(SecureSocketError) -> SecureSocket? {
-                try await self.listener.acceptor.nextConnection()
+                try await self.listener.acceptor.nextConnection()?.secure()
             }
         }
     }

@@ -15,24 +15,16 @@ import TLSEngine
 ///
 /// A listener is closed when it is deallocated.
 public final class SecureListener: Sendable {
-    let acceptor: Acceptor
-    private let group: any EventLoopGroup
+    let core: ListenerCore
+    var acceptor: Acceptor { self.core.acceptor }
     /// A number that is unique in this process among sockets, listeners and whatever else an interface above this one numbers.
-    package let id = SecureSocket.nextID()
-    private let closing = Atomic<Bool>(false)
+    package let id = StreamSocket.nextID()
     private let owner = Mutex(Owner())
-    /// The handlers of `serve`, while it runs.
-    private let handlers = Mutex<HandlerTasks?>(nil)
-    private let shuttingDown = Atomic<Bool>(false)
 
     /// The local address and port. If port 0 was requested, the port is the one that the operating system chose.
-    public let localEndpoint: SocketEndpoint
+    public var localEndpoint: SocketEndpoint { self.core.localEndpoint }
 
-    private init(_ acceptor: Acceptor, _ group: any EventLoopGroup, _ localEndpoint: SocketEndpoint) {
-        self.acceptor = acceptor
-        self.group = group
-        self.localEndpoint = localEndpoint
-    }
+    private init(_ core: ListenerCore) { self.core = core }
 
     deinit {
         self.close()
@@ -62,36 +54,9 @@ public final class SecureListener: Sendable {
         on group: any EventLoopGroup = SocketEventLoopGroup.shared,
         logger: Logger = Logger(label: "SecureSockets")
     ) async throws(SecureSocketError) -> SecureListener {
-        guard (0...65_535).contains(port) else {
-            throw SecureSocketError(
-                .invalidArgument, blame: .caller, step: .listening, "\(port) is not a port; 0 to 65535 are")
-        }
-        let listening = try options.validated()
-        let options = try socketOptions.validated()
-        if let host {
-            return try await self.bind(to: SocketEndpoint(host: host, port: port), tls, options, listening, group, logger)
-        }
-        do {
-            return try await self.bind(to: SocketEndpoint(host: "::", port: port), tls, options, listening, group, logger)
-        } catch  where error.code == .addressNotAvailable || error.isAddressFamilyUnsupported {
-            // A machine without IPv6.
-            return try await self.bind(to: SocketEndpoint(host: "0.0.0.0", port: port), tls, options, listening, group, logger)
-        }
-    }
-
-    private static func bind(
-        to endpoint: SocketEndpoint, _ tls: TLSServerConfiguration, _ options: SocketOptions, _ listening: ListenerOptions,
-        _ group: any EventLoopGroup, _ logger: Logger
-    ) async throws(SecureSocketError) -> SecureListener {
-        let address = try endpoint.socketAddress()
-        let group = try group.started(for: .listening)
-        let acceptor = Acceptor.make(on: group, tls, options, listening, logger)
-        do {
-            let bound = try await acceptor.bind(to: address, options, listening, spreadingOver: group)
-            return SecureListener(acceptor, group, SocketEndpoint(bound) ?? endpoint)
-        } catch {
-            throw .transport(error, step: .listening, "cannot listen on \(endpoint)")
-        }
+        SecureListener(
+            try await ListenerCore.bind(
+                host: host, port: port, tls: tls, socketOptions: socketOptions, options: options, on: group, logger: logger))
     }
 
     // MARK: The TLS policy
@@ -137,8 +102,7 @@ public final class SecureListener: Sendable {
     package func accept(
         timeout: Duration?, isForCaller: Bool
     ) async throws(SecureSocketError) -> SecureSocket {
-        let loop = isForCaller ? self.group.makeIterator().first { $0.inEventLoop } : nil
-        return try await self.acceptor.accept(timeout: timeout, on: loop)
+        try await self.core.accept(timeout: timeout, isForCaller: isForCaller).secure()
     }
 
     /// A sequence of the accepted connections, each with its handshake complete.
@@ -204,44 +168,7 @@ public final class SecureListener: Sendable {
         // Not the caller's isolation, which a handler never has: to return to it after each call would cost 500 instructions a message.
         _ handler: @escaping @concurrent @Sendable (SecureSocket) async throws -> Void
     ) async throws(SecureSocketError) {
-        guard maximumConnections > 0 else {
-            throw SecureSocketError(
-                .invalidArgument, blame: .caller, step: .accepting,
-                "maximumConnections is \(maximumConnections); it must be positive")
-        }
-        let acceptor = self.acceptor
-        if let refusal = acceptor.beginServing(maximumConnections: maximumConnections, failed: handshakeFailed) {
-            // A shutdown that comes before this is no failure: there is nothing to serve any more.
-            if refusal.code == .closed, self.isShuttingDown { return }
-            throw refusal
-        }
-        let handlers = HandlerTasks()
-        self.handlers.withLock { $0 = handlers }
-        if self.isShuttingDown { handlers.beginShutdown() }
-        await withTaskCancellationHandler {
-            await withTaskGroup { group in
-                for place in acceptor.places {
-                    // On the connection's loop, so that a new connection reaches its handler without a change of thread.
-                    group.addTask(executorPreference: place.lane.executor) {
-                        while let served = await place.lane.next() {
-                            handlers.add(served.socket, handler) { error in acceptor.handlerEnded(served, error) }
-                        }
-                    }
-                }
-            }
-            self.close()
-            await handlers.waitForAll()
-        } onCancel: {
-            self.cancelServing()
-        }
-        await acceptor.waitUntilAllAreGone()
-        self.handlers.withLock { $0 = nil }
-    }
-
-    private func cancelServing() {
-        self.handlers.withLock { $0 }?.cancelAll()
-        self.close()
-        self.acceptor.abandonServing()
+        try await self.core.serve(maximumConnections: maximumConnections, handshakeFailed: handshakeFailed, handler)
     }
 
     // MARK: Graceful shutdown
@@ -259,29 +186,18 @@ public final class SecureListener: Sendable {
     ///
     /// - Parameter deadline: The time that handlers may take, counted from this call. Zero cancels them at once. Default: 20 seconds.
     public func shutDown(deadline: Duration = .seconds(20)) async {
-        self.shuttingDown.store(true, ordering: .sequentiallyConsistent)
-        self.close()
-        self.handlers.withLock { $0 }?.beginShutdown()
-        // `serve` may be about to begin: its handlers are looked up when they are to be cancelled.
-        let timers = self.acceptor.schedule(after: TimeAmount(deadline)) { self.cancelServing() }
-        await withTaskCancellationHandler {
-            await self.acceptor.waitUntilAllAreGone()
-        } onCancel: {
-            self.cancelServing()
-        }
-        for timer in timers { timer.cancel() }
+        await self.core.shutDown(deadline: deadline)
     }
 
     /// Whether a graceful shutdown has begun (``shutDown(deadline:)``). A handler with several steps can check it between them.
-    public var isShuttingDown: Bool { self.shuttingDown.load(ordering: .sequentiallyConsistent) }
+    public var isShuttingDown: Bool { self.core.isShuttingDown }
 
     // MARK: Closing
 
     /// Stops listening. Returns at once. Waiting calls of ``accept(timeout:)`` fail with `closed`. Accepted sockets stay open. Closing a
     /// listener again has no effect.
     public func close() {
-        guard !self.closing.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        self.acceptor.close()
+        self.core.close()
         let owner = self.owner.withLock { owner in
             defer { owner.storage = nil }
             return owner.storage
@@ -290,7 +206,7 @@ public final class SecureListener: Sendable {
     }
 
     /// Whether the listener was closed on this side.
-    public var isClosed: Bool { self.closing.load(ordering: .acquiring) }
+    public var isClosed: Bool { self.core.isClosed }
 
     // MARK: Owning
 
@@ -322,45 +238,6 @@ public final class SecureListener: Sendable {
     /// Waits until the listener is closed and its port is free. Cancelling does not end this wait: call ``close()``.
     public func waitUntilClosed() async {
         await self.acceptor.waitUntilPortIsFree()
-    }
-}
-
-extension Acceptor {
-    fileprivate static func make(
-        on group: any EventLoopGroup, _ tls: TLSServerConfiguration, _ options: SocketOptions, _ listening: ListenerOptions,
-        _ logger: Logger
-    ) -> Acceptor {
-        let loops = Array(group.makeIterator())
-        #if os(Linux)
-            let canChooseLoop = loops.allSatisfy { $0 is EpollEventLoop }
-        #else
-            let canChooseLoop = false
-        #endif
-        return Acceptor(
-            loops: loops, canChooseLoop: canChooseLoop, tls: tls, options: options, listening: listening, logger: logger)
-    }
-
-    /// Listens at an address and returns the local address.
-    fileprivate func bind(
-        to address: SocketAddress, _ options: SocketOptions, _ listening: ListenerOptions, spreadingOver group: any EventLoopGroup
-    ) async throws -> SocketAddress? {
-        #if os(Linux)
-            let loops = self.places.compactMap { $0.loop as? EpollEventLoop }
-            if loops.count == self.places.count {
-                let listeningSocket = try EpollListeningSocket(
-                    at: address, on: loops, for: self, options: options, listening: listening)
-                self.listen(on: listeningSocket)
-                do {
-                    try await listeningSocket.start()
-                } catch {
-                    listeningSocket.close(takingQueue: false)
-                    throw error
-                }
-                return listeningSocket.localAddress
-            }
-        #endif
-        return try await ChannelListeningSocket.bind(
-            to: address, on: group.next(), for: self, options: options, listening: listening, spreadingOver: group)
     }
 }
 

@@ -22,6 +22,7 @@ package import NIOCore
 ///     hasten                                                             released if all is delivered, otherwise less time ⁵
 ///     drop                  released          released                   released                         closed
 ///     transportGone         closed            lost                       closed
+///     handedOver                              closed
 ///
 /// In `released` the descriptor is being closed and only the transport's last report is awaited, which leads to `closed`. Neither state
 /// changes in any other way.
@@ -304,6 +305,11 @@ package struct ClosingMachine: Sendable {
         case .lost: self.state = .closed
         case .released, .closed: break
         }
+    }
+
+    /// Records that another connection has the transport now.
+    package mutating func handedOver() {
+        if case .open = self.state { self.state = .closed }
     }
 
     /// Records the transport's last report: the descriptor is closed.

@@ -18,30 +18,7 @@ package import NIOCore
 /// `SSL_set_shed_handshake_config`, the handshake's state; `input` and `output` are empty buffers without storage.
 ///
 /// Not thread-safe: an engine is confined to its connection's event loop.
-package final class TLSEngine {
-    package enum HandshakeProgress: Equatable {
-        /// More bytes from the peer are needed. There may be output to send first.
-        case waiting
-        case complete
-        case failed(TLSFailure)
-        /// The program has to make a decision (`pendingDecision`). There may be output to send first.
-        case deciding
-    }
-
-    package enum ReadProgress: Equatable {
-        /// All input has been consumed.
-        case waiting
-        /// The limit has been reached. There is more to read.
-        case limitReached
-        /// The call has read as many records as it may. There is more to read.
-        case paused
-        /// The peer has finished sending and has sent `close_notify`.
-        case closed
-        /// The transport has ended without `close_notify`, so data may be missing (RFC 8446 §6.1).
-        case truncated
-        case failed(TLSFailure)
-    }
-
+package final class TLSEngine: StreamEngine {
     /// The context in use. A server's is chosen when the ClientHello has arrived.
     package private(set) var context: TLSContext
     let ssl: OpaquePointer
@@ -80,11 +57,6 @@ package final class TLSEngine {
 
     // Unchecked exclusivity is sound: an engine is confined to one loop, and no access to these properties calls code that accesses them
     // again.
-    /// The unread rest of the bytes borrowed by `withBorrowed` while it runs; otherwise empty. Read before `input`.
-    @exclusivity(unchecked) fileprivate var borrowed = UnsafeRawBufferPointer(start: nil, count: 0)
-    @exclusivity(unchecked) fileprivate var input = ByteBuffer()
-    @exclusivity(unchecked) fileprivate var output = ByteBuffer()
-    @exclusivity(unchecked) fileprivate(set) var transportHasEnded = false
     /// The last handshake bytes that BoringSSL has read, the latest in the lowest byte.
     @exclusivity(unchecked) fileprivate(set) var lastHandshakeBytes: UInt64 = 0
     @exclusivity(unchecked) fileprivate(set) var handshakeTrace = HandshakeTrace()
@@ -148,6 +120,7 @@ package final class TLSEngine {
             } else {
                 nil
             }
+        super.init()
         // If a later step throws, `deinit` frees the connection.
         guard let bio = BIO_new(EngineBIO.method) else {
             throw TLSFailure(.setup, reason: ErrorQueue.drain().first)
@@ -184,85 +157,21 @@ package final class TLSEngine {
         }
     }
 
-    // MARK: Network side
+    // MARK: Program side
 
-    /// Adds ciphertext that the network has delivered.
-    package func receive(_ ciphertext: ByteBuffer) {
-        if self.input.readableBytes == 0 {
-            self.input = ciphertext
-        } else {
-            self.input.writeImmutableBuffer(ciphertext)
-        }
-    }
+    /// The number of received bytes that `read` has not returned: still encrypted, or decrypted beyond its limit.
+    package override var unreadInput: Int { self.availableInput + Int(SSL_pending(self.ssl)) }
 
-    /// Reads from `bytes` while `body` runs, then copies the unread rest, because the owner of the bytes overwrites them.
-    package func withBorrowed(_ bytes: UnsafeRawBufferPointer, _ body: () -> Void) {
-        if self.input.readableBytes > 0 || self.borrowed.count > 0 {
-            self.input.writeBytes(bytes)
-            return body()
-        }
-        self.borrowed = bytes
-        body()
-        if self.borrowed.count > 0 {
-            var rest = ByteBuffer(bytes: self.borrowed)
-            rest.writeImmutableBuffer(self.input)
-            self.input = rest
-        }
-        self.borrowed = UnsafeRawBufferPointer(start: nil, count: 0)
-    }
-
-    /// The number of bytes that can be read in one piece.
-    fileprivate var availableInput: Int { self.borrowed.count > 0 ? self.borrowed.count : self.input.readableBytes }
-
-    /// Copies input to BoringSSL. `count` must not exceed `availableInput`.
-    fileprivate func takeInput(_ count: Int, into target: UnsafeMutableRawPointer) {
-        if self.borrowed.count > 0, let start = self.borrowed.baseAddress {
-            copyInPieces(start, to: target, count: count)
-            self.borrowed = UnsafeRawBufferPointer(start: start + count, count: self.borrowed.count - count)
-        } else {
-            self.input.readWithUnsafeReadableBytes { source in
-                if let start = source.baseAddress { copyInPieces(start, to: target, count: count) }
-                return count
-            }
-        }
-    }
+    /// The memory in the engine's own buffers, in bytes; zero when idle.
+    package var bufferCapacity: Int { self.input.capacity + self.output.capacity + self.clientHello.capacity }
 
     /// Returns the first bytes of the input that BoringSSL has not yet read.
     func nextInput(atMost limit: Int) -> [UInt8] {
         self.borrowed.count > 0 ? Array(self.borrowed.prefix(limit)) : Array(self.input.readableBytesView.prefix(limit))
     }
 
-    /// Marks the end of the transport: the network delivers nothing more.
-    package func receiveEnd() {
-        self.transportHasEnded = true
-    }
-
-    /// The number of received bytes that `read` has not returned: still encrypted, or decrypted beyond its limit.
-    package var unreadInput: Int { self.availableInput + Int(SSL_pending(self.ssl)) }
-
-    /// The number of bytes that wait to be sent.
-    package var pendingOutput: Int { self.output.readableBytes }
-
-    /// The memory in the engine's own buffers, in bytes; zero when idle.
-    package var bufferCapacity: Int { self.input.capacity + self.output.capacity + self.clientHello.capacity }
-
-    /// Provides an empty buffer to write into.
-    package func useForOutput(_ buffer: consuming ByteBuffer) {
-        if self.output.readableBytes == 0 { self.output = buffer }
-    }
-
-    /// Removes and returns everything that is to be sent; nil if there is nothing.
-    package func takeOutput() -> ByteBuffer? {
-        guard self.output.readableBytes > 0 else { return nil }
-        let output = self.output
-        self.output = ByteBuffer()
-        return output
-    }
-
-    // MARK: Program side
-
     /// Advances the handshake as far as the input allows.
-    package func handshake() -> HandshakeProgress {
+    package override func handshake() -> HandshakeProgress {
         self.inputWindow = .max
         let result = SSL_do_handshake(self.ssl)
         self.releaseUsedInput()
@@ -359,7 +268,7 @@ package final class TLSEngine {
 
     /// Decrypts what has arrived, until the input is used up, `buffer` holds `limit` bytes, or `records` records have been read. The last
     /// bound exists because a peer may send records of one byte, or records without data.
-    package func read(into buffer: inout ByteBuffer, limit: Int, records: Int = .max) -> ReadProgress {
+    package override func read(into buffer: inout ByteBuffer, limit: Int, records: Int = .max) -> ReadProgress {
         // Plaintext is never longer than the records that carry it.
         let expected = min(self.availableInput, max(limit - buffer.readableBytes, 0))
         if buffer.capacity == 0 {
@@ -394,7 +303,7 @@ package final class TLSEngine {
     }
 
     /// Encrypts bytes into the output. Never waits: the output grows.
-    package func write(_ bytes: UnsafeRawBufferPointer) throws(TLSFailure) {
+    package override func write(_ bytes: UnsafeRawBufferPointer) throws(TLSFailure) {
         guard bytes.count > 0 else { return }
         let records = (bytes.count + Self.largestPlaintext - 1) / Self.largestPlaintext
         self.output.reserveCapacity(minimumWritableBytes: bytes.count + records * Self.recordOverhead)
@@ -420,7 +329,7 @@ package final class TLSEngine {
     }
 
     /// Sends `close_notify`: nothing more will be sent. Reading is not affected.
-    package func writeCloseNotify() {
+    package override func writeCloseNotify() {
         // The result says only whether the peer has finished as well. Before the handshake is complete no `close_notify` is sent.
         if SSL_in_init(self.ssl) == 0 { _ = SSL_shutdown(self.ssl) }
         ErrorQueue.clear()
@@ -433,23 +342,6 @@ package final class TLSEngine {
     private static let largestInputPerRead = 20 << 10
     /// A generous bound for a record's header, tag and content type, and for what older suites add.
     private static let recordOverhead = 96
-
-    private func releaseUsedInput() {
-        if self.input.readableBytes == 0, self.input.capacity > 0 { self.input = ByteBuffer() }
-    }
-}
-
-/// Copies bytes between regions that do not overlap, in small pieces.
-///
-/// For more than a few KiB, some C libraries use an instruction (`rep movsb`) that is several times slower on some processors when the two
-/// addresses have the same lower bits (https://sourceware.org/bugzilla/show_bug.cgi?id=30994).
-private func copyInPieces(_ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, count: Int) {
-    var done = 0
-    while done < count {
-        let length = min(count - done, 2048)
-        (target + done).copyMemory(from: source + done, byteCount: length)
-        done += length
-    }
 }
 
 /// The BIO through which BoringSSL accesses an engine's buffers.

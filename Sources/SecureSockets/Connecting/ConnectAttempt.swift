@@ -19,7 +19,8 @@ import TLSEngine
 final class ConnectAttempt: @unchecked Sendable {
     private let host: String
     private let target: ConnectTarget
-    private let tls: TLSClientConfiguration
+    /// The TLS settings; nil for a plain connection.
+    private let tls: TLSClientConfiguration?
     private let options: SocketOptions
     private let family: ConnectOptions.AddressFamily
     private let loop: any EventLoop
@@ -28,7 +29,7 @@ final class ConnectAttempt: @unchecked Sendable {
     private let addressConnector: (any AddressConnector)?
     private var connector: HostConnector?
     private var connection: Connection?
-    private var waiter: Waiter<SecureSocket>?
+    private var waiter: Waiter<StreamSocket>?
     /// `resolving` until the first address is tried, `connecting` until one has connected.
     private var step = SecureSocketError.Step.resolving
     private var tried = TriedAddresses()
@@ -47,7 +48,7 @@ final class ConnectAttempt: @unchecked Sendable {
     ///   - addressConnector: Connects to its addresses; nil uses the one for `loop`.
     ///   - answerLimit: The time after which a hello counts as unanswered; nil for the one that `MLKEMRetry` determines.
     init(
-        host: String, target: ConnectTarget, tls: TLSClientConfiguration, options: SocketOptions,
+        host: String, target: ConnectTarget, tls: TLSClientConfiguration?, options: SocketOptions,
         family: ConnectOptions.AddressFamily, retriesWithoutMLKEM: Bool = false, loop: any EventLoop,
         resolver: HostResolver = .shared, addressConnector: (any AddressConnector)? = nil, answerLimit: Duration? = nil
     ) {
@@ -60,15 +61,15 @@ final class ConnectAttempt: @unchecked Sendable {
         self.executor = EventLoopExecutor.of(loop)
         self.resolver = resolver
         self.addressConnector = addressConnector
-        self.retry = MLKEMRetry(isEnabled: retriesWithoutMLKEM, isPossible: tls.context.settings.canOmitMLKEM)
+        self.retry = MLKEMRetry(isEnabled: retriesWithoutMLKEM, isPossible: tls?.context.settings.canOmitMLKEM ?? false)
         self.answerLimit = answerLimit
         if case .address = target.host { self.step = .connecting }
     }
 
     private var peer: String { SocketEndpoint(host: self.host, port: self.target.port).description }
 
-    func run(timeout: Duration?) async throws(SecureSocketError) -> SecureSocket {
-        let waiter = Waiter<SecureSocket>()
+    func run(timeout: Duration?) async throws(SecureSocketError) -> StreamSocket {
+        let waiter = Waiter<StreamSocket>()
         let outcome = await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 self.onLoop {
@@ -85,7 +86,7 @@ final class ConnectAttempt: @unchecked Sendable {
         self.executor.onLoop(body)
     }
 
-    private func start(_ waiter: Waiter<SecureSocket>, _ timeout: Duration?) {
+    private func start(_ waiter: Waiter<StreamSocket>, _ timeout: Duration?) {
         self.waiter = waiter
         #if os(Linux)
             // A loop that has been shut down takes no descriptor, and a timer on it would cost Dispatch a descriptor.
@@ -161,12 +162,18 @@ final class ConnectAttempt: @unchecked Sendable {
         }
     }
 
+    private func makeEngine() throws(TLSFailure) -> StreamEngine {
+        guard let tls else { return PlainEngine() }
+        let engine = try TLSEngine(client: tls.settings, for: self.host, at: self.peer)
+        if self.firstFailure != nil { try engine.omitMLKEM() }
+        return engine
+    }
+
     private func handshake(over transport: any Transport) -> Connection? {
         self.step = .handshake
         if let address = transport.remoteAddress { self.tried = TriedAddresses(address) }
         do {
-            let engine = try TLSEngine(client: self.tls.settings, for: self.host, at: self.peer)
-            if self.firstFailure != nil { try engine.omitMLKEM() }
+            let engine = try self.makeEngine()
             let connection = Connection(transport: transport, engine: engine, options: self.options, peerName: self.peer)
             self.connection = connection
             // The deadline of the whole call applies, not one for the handshake.
@@ -226,7 +233,7 @@ final class ConnectAttempt: @unchecked Sendable {
 
     /// Adds to the advice on a connection that was lost or timed out in the handshake what ML-KEM has to do with it.
     private func advice(_ advice: String?, isAnswered: Bool) -> String? {
-        guard !isAnswered, self.tls.context.settings.canOmitMLKEM else { return advice }
+        guard !isAnswered, self.tls?.context.settings.canOmitMLKEM == true else { return advice }
         let addition =
             self.firstFailure == nil
             ? "A ClientHello with X25519MLKEM768 seldom fits into one TCP segment, and some devices on the path drop it: to try once more "
@@ -235,7 +242,7 @@ final class ConnectAttempt: @unchecked Sendable {
         return advice.map { "\($0). \(addition)" } ?? addition
     }
 
-    private func end(_ outcome: Result<SecureSocket, SecureSocketError>) {
+    private func end(_ outcome: Result<StreamSocket, SecureSocketError>) {
         guard !self.isOver else { return }
         self.isOver = true
         self.cancelAnswerTimer()
@@ -337,9 +344,34 @@ extension TLSEngine {
 
 extension Connection {
     /// Creates the public handle. Called once, when the handshake is complete.
-    func makeHandle(_ step: SecureSocketError.Step) -> Result<SecureSocket, SecureSocketError> {
-        guard let negotiated = self.engine.negotiated else { return .failure(self.connectionLost(step)) }
-        return .success(SecureSocket(self, ConnectionInformation(negotiated, wasRetriedWithoutMLKEM: self.engine.omitsMLKEM)))
+    func makeHandle(_ step: SecureSocketError.Step) -> Result<StreamSocket, SecureSocketError> {
+        guard let tls else { return .success(PlainSocket(self)) }
+        guard let negotiated = tls.negotiated else { return .failure(self.connectionLost(step)) }
+        return .success(SecureSocket(self, ConnectionInformation(negotiated, wasRetriedWithoutMLKEM: tls.omitsMLKEM)))
+    }
+}
+
+extension ConnectAttempt {
+    /// Checks the arguments of a call and performs it.
+    ///
+    /// - Parameter tls: The TLS settings; nil for a plain connection.
+    static func connect(
+        to host: String, port: Int, tls: TLSClientConfiguration?, socketOptions: SocketOptions, options: ConnectOptions,
+        timeout: Duration?, on group: any EventLoopGroup
+    ) async throws(SecureSocketError) -> StreamSocket {
+        guard (1...65_535).contains(port) else {
+            throw SecureSocketError(
+                .invalidArgument, blame: .caller, step: .connecting, "\(port) is not a port; 1 to 65535 are")
+        }
+        let address = try ConnectTarget.Host(host, port: port)
+        let socketOptions = try socketOptions.validated()
+        let target = ConnectTarget(host: address, port: port, local: try options.localEndpoint?.socketAddress())
+        // A task that runs on one of these loops keeps its sockets there.
+        let loop = try group.started(for: .connecting).any()
+        let attempt = ConnectAttempt(
+            host: host, target: target, tls: tls, options: socketOptions, family: options.addressFamily,
+            retriesWithoutMLKEM: options.retriesWithoutMLKEM, loop: loop)
+        return try await attempt.run(timeout: timeout)
     }
 }
 
@@ -382,20 +414,10 @@ extension SecureSocket {
         timeout: Duration? = .seconds(30),
         on group: any EventLoopGroup = SocketEventLoopGroup.shared
     ) async throws(SecureSocketError) -> SecureSocket {
-        guard (1...65_535).contains(port) else {
-            throw SecureSocketError(
-                .invalidArgument, blame: .caller, step: .connecting, "\(port) is not a port; 1 to 65535 are")
-        }
-        let address = try ConnectTarget.Host(host, port: port)
-        let socketOptions = try socketOptions.validated()
         let tls = if let tls { tls } else { try TLSClientConfiguration.standard() }
-        let target = ConnectTarget(host: address, port: port, local: try options.localEndpoint?.socketAddress())
-        // A task that runs on one of these loops keeps its sockets there.
-        let loop = try group.started(for: .connecting).any()
-        let attempt = ConnectAttempt(
-            host: host, target: target, tls: tls, options: socketOptions, family: options.addressFamily,
-            retriesWithoutMLKEM: options.retriesWithoutMLKEM, loop: loop)
-        return try await attempt.run(timeout: timeout)
+        return try await ConnectAttempt.connect(
+            to: host, port: port, tls: tls, socketOptions: socketOptions, options: options, timeout: timeout, on: group
+        ).secure()
     }
 
     /// Connects to a server, runs `body` with the socket, and closes the socket however `body` ends.

@@ -21,6 +21,21 @@ extension Connection {
         }
     }
 
+    /// Runs the handshake, and returns the handle of the connection. Cancelling the task abandons the handshake.
+    func established(timeout: Duration?) async -> Result<SecureSocket, SecureSocketError> {
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                self.onLoop {
+                    self.start(timeout: timeout) { outcome in
+                        continuation.resume(returning: outcome.flatMap { self.makeHandle(.handshake) }.flatMap { $0.asSecure() })
+                    }
+                }
+            }
+        } onCancel: {
+            self.onLoop { self.abandonHandshake(.cancelled(.handshake)) }
+        }
+    }
+
     func continueHandshake() {
         // The engine continues when the program has decided. Meanwhile nothing is read, so that a peer cannot fill its input.
         guard self.decision == nil else { return }
@@ -44,7 +59,7 @@ extension Connection {
             } else {
                 self.handshakeFailed(
                     SecureSocketError(
-                        handshake: failure, role: self.engine.context.settings.role, peer: self.peerText,
+                        handshake: failure, role: self.role, peer: self.peerText,
                         hasSpoken: self.hasSpoken))
             }
         }
@@ -75,7 +90,7 @@ extension Connection {
     // MARK: Decisions of the program
 
     private func beginDecision() {
-        guard let pending = self.engine.pendingDecision else { return }
+        guard let pending = self.tls?.pendingDecision else { return }
         let address = self.remoteAddress
         let limit = pending.isAboutHello ? self.decisionLimits?.hellos : self.decisionLimits?.peers
         self.decision = DecisionRun(limit: limit, onLoop: self.executor.onLoop) {
@@ -90,7 +105,7 @@ extension Connection {
         self.executor.runTick {
             self.decision = nil
             guard self.isHandshaking, self.established != nil else { return }
-            self.engine.decide(decision)
+            self.tls?.decide(decision)
             self.updateReading()
             self.continueHandshake()
         }

@@ -23,10 +23,10 @@ extension Connection {
 
     /// Begins to watch a peer whose handshake is complete.
     func watchPeer(_ watch: PeerWatch) {
-        guard self.isOpen else { return }
+        guard self.isOpen, let tls else { return }
         self.peerWatch = watch
         // The policy may have been replaced since the hello.
-        if watch.present().verifiesAlike(self.engine.context) { self.scheduleCheck() } else { self.checkPeer() }
+        if watch.present().verifiesAlike(tls.context) { self.scheduleCheck() } else { self.checkPeer() }
     }
 
     func endWatch() {
@@ -36,8 +36,8 @@ extension Connection {
 
     /// Begins to end the connection if the peer's certificates would be refused now.
     func checkPeer() {
-        guard self.isOpen, let watch = self.peerWatch else { return }
-        guard self.engine.refusalOfPeer(under: watch.present()) != nil else {
+        guard self.isOpen, let tls, let watch = self.peerWatch else { return }
+        guard tls.refusalOfPeer(under: watch.present()) != nil else {
             self.peerWatch?.isEnding = false
             return self.scheduleCheck()
         }
@@ -51,24 +51,24 @@ extension Connection {
     /// Schedules the check at the next end of a certificate's validity among those that the peer has sent. Certificates outside the verified
     /// chain may have expired long ago.
     private func scheduleCheck() {
-        guard let watch = self.peerWatch else { return }
+        guard let tls, let watch = self.peerWatch else { return }
         watch.timer?.cancel()
         let now = watch.present().settings.currentTime
-        let end = self.engine.endsOfPeerCertificates.filter { $0 >= now }.min()
+        let end = tls.endsOfPeerCertificates.filter { $0 >= now }.min()
         let delay = min(end.map { $0 - now + 1 } ?? Self.longestDelay, Self.longestDelay)
         self.peerWatch?.timer = self.executor.after(.seconds(delay)) { self.checkPeer() }
     }
 
     private func endIfRefused() {
-        guard self.isOpen, let watch = self.peerWatch else { return }
+        guard self.isOpen, let tls, let watch = self.peerWatch else { return }
         self.peerWatch?.isEnding = false
         // A later update may have accepted the peer again.
-        guard let refusal = self.engine.refusalOfPeer(under: watch.present()) else { return self.scheduleCheck() }
+        guard let refusal = tls.refusalOfPeer(under: watch.present()) else { return self.scheduleCheck() }
         self.endWatch()
         let failure = TLSFailure(.certificateVerificationFailed(refusal))
         self.readFailure = SecureSocketError(failure, role: .server, step: .receiving, peer: self.peerText)
         self.writeFailure = SecureSocketError(failure, role: .server, step: .sending, peer: self.peerText)
-        self.engine.writeFatalAlert(refusal.alert)
+        tls.writeFatalAlert(refusal.alert)
         if let output = self.takeOutput() { self.transport.write(output) }
         self.transportFailedOnThisSide()
         self.transport.close()

@@ -173,7 +173,7 @@ extension Connection {
             case .closed: self.machine.streamEnded(.finished)
             case .truncated: self.machine.streamEnded(self.closing.peerEnd ?? .truncated)
             case .failed(let failure):
-                let role = self.engine.context.settings.role
+                let role = self.role
                 self.readFailure = SecureSocketError(failure, role: role, step: .receiving, peer: self.peerText)
                 self.machine.streamEnded(.failed)
                 // After a fatal alert in either direction, nothing more is sent (RFC 8446 §6.2).

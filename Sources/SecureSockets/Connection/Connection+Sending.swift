@@ -109,7 +109,7 @@ extension Connection {
             return .success(())
         } catch {
             let failure = SecureSocketError(
-                error, role: self.engine.context.settings.role, step: .sending, peer: self.peerText)
+                error, role: self.role, step: .sending, peer: self.peerText)
             self.writeFailure = failure
             self.breakWriting()
             return .failure(failure)

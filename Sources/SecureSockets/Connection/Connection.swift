@@ -22,12 +22,15 @@ final class Connection: @unchecked Sendable {
     let loop: any EventLoop
     let executor: EventLoopExecutor
     let transport: any Transport
-    let engine: TLSEngine
+    let engine: StreamEngine
+    /// The engine, if the connection is secure.
+    var tls: TLSEngine? { self.engine as? TLSEngine }
+    var role: TLSSettings.Role { self.tls?.context.settings.role ?? .client }
     let options: SocketOptions
     /// Whether the stream is divided into packets: asked for every message.
     let isFramed: Bool
     /// The peer as the caller specified it; nil for an accepted connection.
-    private let peerName: String?
+    let peerName: String?
     /// Stored, because they are available also after the connection has gone.
     private let localAddress: SocketAddress?
     let remoteAddress: SocketAddress?
@@ -92,15 +95,17 @@ final class Connection: @unchecked Sendable {
     var lingerTimer: EventLoopExecutor.Timer?
     /// The connection's identifier among those that linger on this loop; 0 if it does not linger.
     var lingeringID: UInt64 = 0
-    /// Called when the descriptor is closed.
-    var gone: (() -> Void)?
+    /// Called when the descriptor is closed, with the connection that had it last.
+    var gone: ((Connection) -> Void)?
+    /// The connection that has the transport after an upgrade.
+    var successor: Connection?
 
     /// The mailbox that receives messages, and the handle that comes with them. The handle is alive as long as there is an owner, which
     /// closes it when it ends.
     var owner: MailboxStorage?
     var handle: SecureSocket?
 
-    init(transport: any Transport, engine: TLSEngine, options: SocketOptions, peerName: String? = nil) {
+    init(transport: any Transport, engine: StreamEngine, options: SocketOptions, peerName: String? = nil) {
         self.loop = transport.eventLoop
         self.executor = EventLoopExecutor.of(transport.eventLoop)
         self.transport = transport
@@ -220,7 +225,7 @@ final class Connection: @unchecked Sendable {
 
     /// Handles the end of the peer's side of the transport (FIN).
     func transportEnded() {
-        self.executor.runTick { self.endTransport(.truncated) }
+        self.executor.runTick { self.endTransport(self.tls == nil ? .finished : .truncated) }
     }
 
     func transportBroke(_ error: any Error) {
@@ -278,7 +283,7 @@ final class Connection: @unchecked Sendable {
             self.executor.endLingering(self)
             for closer in self.closers { closer.resume(.success(())) }
             self.closers.removeAll()
-            self.gone?()
+            self.gone?(self)
             self.gone = nil
         }
     }
@@ -302,9 +307,10 @@ final class Connection: @unchecked Sendable {
 
     func exportKeyingMaterial(label: String, context: [UInt8]?, length: Int) -> Result<[UInt8], SecureSocketError> {
         if self.machine.isClosedHere { return .failure(.closed(.handshake)) }
+        guard let tls else { return .failure(.closed(.handshake)) }
         do {
             return .success(
-                try self.engine.keyingMaterial(label: label, context: context, length: length, peer: self.peerText))
+                try tls.keyingMaterial(label: label, context: context, length: length, peer: self.peerText))
         } catch {
             return .failure(error)
         }
@@ -314,6 +320,25 @@ final class Connection: @unchecked Sendable {
         if let readFailure, step != .sending { return readFailure }
         return SecureSocketError(
             .connectionReset, blame: .network, step: step, "the connection to \(self.peerText) was lost")
+    }
+
+    // MARK: Upgrades
+
+    /// Leaves the transport to another connection, which reports its end. Calls of this one fail from now on.
+    func handOver(to successor: Connection) {
+        self.perform(self.machine.close())
+        self.closing.handedOver()
+        self.isReading = false
+        self.forgetSpareWaiter()
+        self.successor = successor
+        successor.isShuttingDown = self.isShuttingDown
+        successor.handler = self.handler
+        successor.traffic = self.traffic
+        successor.closers = self.closers
+        successor.gone = self.gone
+        self.closers = []
+        self.gone = nil
+        self.transport.replaceConnection(with: successor)
     }
 
     // MARK: Ticks

@@ -21,9 +21,9 @@ final class Acceptor: Sendable {
     let places: [Place]
     private let options: SocketOptions
     private let listening: ListenerOptions
-    /// The present TLS policy.
-    let policy: LiveServerContext
-    private let decisions: DecisionLimits
+    /// The present TLS policy; nil for a listener of plain connections.
+    let policy: LiveServerContext?
+    private let decisions: DecisionLimits?
     private let state: Mutex<State>
 
     fileprivate struct State {
@@ -35,7 +35,7 @@ final class Acceptor: Sendable {
         /// The number of connections that each loop's lane was given.
         var runs: [Int]
         /// The established connections whose handlers do not run yet.
-        var sockets: [AcceptMachine.ID: SecureSocket] = [:]
+        var sockets: [AcceptMachine.ID: StreamSocket] = [:]
         var errors: [AcceptMachine.ID: SecureSocketError] = [:]
         var calls: [AcceptMachine.Call: CallState] = [:]
         var lastCall: AcceptMachine.Call = 0
@@ -61,18 +61,18 @@ final class Acceptor: Sendable {
         case new
         /// The call was cancelled before it began to wait.
         case cancelled
-        case waiting(UnsafeContinuation<Result<SecureSocket, SecureSocketError>, Never>, timer: Scheduled<Void>?)
+        case waiting(UnsafeContinuation<Result<StreamSocket, SecureSocketError>, Never>, timer: Scheduled<Void>?)
     }
 
     /// - Parameter loops: The loops of the connections; at least one.
     init(
-        loops: [any EventLoop], canChooseLoop: Bool, tls: TLSServerConfiguration, options: SocketOptions,
+        loops: [any EventLoop], canChooseLoop: Bool, tls: TLSServerConfiguration?, options: SocketOptions,
         listening: ListenerOptions,
         logger: Logger
     ) {
         self.places = loops.map { Place(loop: $0, lane: ServingLane(on: EventLoopExecutor.of($0))) }
-        self.policy = LiveServerContext(tls.context, ticketKeys: (listening.ticketKeys ?? TicketKeys()).ring)
-        self.decisions = DecisionLimits(listening.maximumDecisions)
+        self.policy = tls.map { LiveServerContext($0.context, ticketKeys: (listening.ticketKeys ?? TicketKeys()).ring) }
+        self.decisions = tls.map { _ in DecisionLimits(listening.maximumDecisions) }
         self.options = options
         self.listening = listening
         var limits = AcceptMachine.Limits(handshakes: listening.maximumHandshakes, lingering: listening.maximumLingering)
@@ -90,8 +90,8 @@ final class Acceptor: Sendable {
         case abandon(Connection, isCrowded: Bool)
         case abandonIfSilent(Connection, AcceptMachine.ID, isCrowded: Bool)
         case drop(Connection)
-        case close(SecureSocket)
-        case answer(CallState, Result<SecureSocket, SecureSocketError>)
+        case close(StreamSocket)
+        case answer(CallState, Result<StreamSocket, SecureSocketError>)
         case report(SecureSocketError, SocketEndpoint?)
         case log(ListenerLog.Line)
         case run(ServedSocket, place: Int)
@@ -142,7 +142,7 @@ final class Acceptor: Sendable {
         connection.abandonHandshake(isCrowded ? .crowdedOut(connection.peerText) : .listenerClosed)
     }
 
-    private static func end(_ call: CallState, _ result: Result<SecureSocket, SecureSocketError>) {
+    private static func end(_ call: CallState, _ result: Result<StreamSocket, SecureSocketError>) {
         // A socket that no call takes is closed when its handle is deallocated.
         guard case .waiting(let continuation, let timer) = call else { return }
         timer?.cancel()
@@ -233,7 +233,7 @@ final class Acceptor: Sendable {
     /// Creates the connection over an admitted transport. Called on the transport's loop. The handshake begins when the transport reports
     /// `transportBegan`.
     func makeConnection(place: Int, over transport: any Transport) -> Connection? {
-        guard let engine = try? TLSEngine(server: self.policy) else {
+        guard let engine = self.makeEngine() else {
             self.notTaken(place: place)
             return nil
         }
@@ -247,12 +247,17 @@ final class Acceptor: Sendable {
         defer { self.perform(work) }
         switch arrival {
         case .drop: return nil
-        case .wait(let id): connection.gone = { [unowned connection] in self.gone(id, connection) }
+        case .wait(let id): connection.gone = { self.gone(id, $0) }
         case .handshake(let id):
-            connection.gone = { [unowned connection] in self.gone(id, connection) }
+            connection.gone = { self.gone(id, $0) }
             connection.began = { [unowned connection] in self.beginHandshake(connection, id) }
         }
         return connection
+    }
+
+    private func makeEngine() -> StreamEngine? {
+        guard let policy else { return PlainEngine() }
+        return try? TLSEngine(server: policy)
     }
 
     private func gone(_ id: AcceptMachine.ID, _ connection: Connection) {
@@ -271,7 +276,7 @@ final class Acceptor: Sendable {
     // MARK: Handshakes
 
     private func beginHandshake(_ connection: Connection, _ id: AcceptMachine.ID) {
-        connection.gone = { [unowned connection] in self.gone(id, connection) }
+        connection.gone = { self.gone(id, $0) }
         connection.start(timeout: self.listening.handshakeTimeout) { outcome in
             let result = outcome.flatMap { connection.makeHandle(.handshake) }
             if case .success(let socket) = result { self.watch(connection, id, socket) }
@@ -282,16 +287,18 @@ final class Acceptor: Sendable {
     }
 
     /// Registers an established connection whose client certificate may be refused later.
-    private func watch(_ connection: Connection, _ id: AcceptMachine.ID, _ socket: SecureSocket) {
-        guard let grace = self.listening.openConnections.grace, socket.information.peerCertificate != nil else { return }
+    private func watch(_ connection: Connection, _ id: AcceptMachine.ID, _ socket: StreamSocket) {
+        guard let grace = self.listening.openConnections.grace, let policy,
+            (socket as? SecureSocket)?.information.peerCertificate != nil
+        else { return }
         self.state.withLock { $0.watched[id] = connection }
-        let policy = self.policy
         connection.watchPeer(PeerWatch(grace: TimeAmount(grace), present: { policy.current }))
     }
 
     /// Replaces the TLS policy, and checks open connections if they are to end when it refuses them.
     func replacePolicy(with context: TLSContext) {
-        let former = self.policy.replace(with: context)
+        guard let policy else { return }
+        let former = policy.replace(with: context)
         guard !context.verifiesAlike(former) else { return }
         let (connections, check) = self.state.withLock { state in
             state.lastCheck += 1
@@ -327,8 +334,10 @@ final class Acceptor: Sendable {
             statistics.receivedBytes += place.traffic.receivedBytes
             statistics.sentBytes += place.traffic.sentBytes
         }
-        statistics.configurationGeneration = self.policy.generation
-        statistics.certificates = self.policy.current.certificates.map(TLSCertificate.init)
+        if let policy {
+            statistics.configurationGeneration = policy.generation
+            statistics.certificates = policy.current.certificates.map(TLSCertificate.init)
+        }
         return statistics
     }
 
@@ -344,7 +353,7 @@ final class Acceptor: Sendable {
 
     func accept(
         timeout: Duration?, on loop: (any EventLoop)?
-    ) async throws(SecureSocketError) -> SecureSocket {
+    ) async throws(SecureSocketError) -> StreamSocket {
         if let refusal = self.refusalOfAccept(timeout) { throw refusal }
         let call = self.state.withLock { state in
             state.lastCall += 1
@@ -364,7 +373,7 @@ final class Acceptor: Sendable {
 
     private func refusalOfAccept(_ timeout: Duration?) -> SecureSocketError? {
         if self.state.withLock({ $0.machine.isClosed }) { return .listenerClosed }
-        if self.policy.current.settings.identity?.hasCertificate != true {
+        if let policy, policy.current.settings.identity?.hasCertificate != true {
             return SecureSocketError(
                 .identityMissing, blame: .configuration, step: .accepting, "this listener has no certificate",
                 advice: "Give the server an identity")
@@ -375,7 +384,7 @@ final class Acceptor: Sendable {
     }
 
     private func begin(
-        _ call: AcceptMachine.Call, _ continuation: UnsafeContinuation<Result<SecureSocket, SecureSocketError>, Never>,
+        _ call: AcceptMachine.Call, _ continuation: UnsafeContinuation<Result<StreamSocket, SecureSocketError>, Never>,
         _ timeout: Duration?, _ place: Int?
     ) {
         let timer = timeout.map { timeout in
@@ -432,7 +441,7 @@ final class Acceptor: Sendable {
     }
 
     /// Returns the next connection for a program that iterates over them; nil when there will be no more.
-    func nextConnection() async throws(SecureSocketError) -> SecureSocket? {
+    func nextConnection() async throws(SecureSocketError) -> StreamSocket? {
         let unclaimed = try self.beginHandingOver()
         guard let served = try await unclaimed.next() else { return nil }
         self.update { $0.taken(served.id) }
@@ -622,7 +631,7 @@ extension Acceptor.State {
 
     /// Returns the answer to a call; nil if the call has given up. A socket for that call is closed when its handle is deallocated.
     private mutating func answer(
-        _ call: AcceptMachine.Call, _ result: Result<SecureSocket, SecureSocketError>?
+        _ call: AcceptMachine.Call, _ result: Result<StreamSocket, SecureSocketError>?
     ) -> Acceptor.Work? {
         guard let result, let state = self.calls.removeValue(forKey: call) else { return nil }
         return .answer(state, result)
@@ -646,14 +655,14 @@ extension Acceptor.State {
     }
 
     fileprivate mutating func handshakeEnded(
-        _ id: AcceptMachine.ID, _ result: Result<SecureSocket, SecureSocketError>
+        _ id: AcceptMachine.ID, _ result: Result<StreamSocket, SecureSocketError>
     ) -> [Acceptor.Work] {
         switch result {
         case .success(let socket):
             // Established connections are not kept here. A lingering one is added again when its handler ends.
             self.connections[id] = nil
             self.sockets[id] = socket
-            self.statistics.completed(socket.information)
+            self.statistics.completed((socket as? SecureSocket)?.information)
             let work = self.work(for: self.machine.handshakeCompleted(id))
             return work
         case .failure(let error):

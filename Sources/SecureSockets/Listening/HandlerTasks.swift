@@ -19,7 +19,7 @@ final class HandlerTasks: Sendable {
 
         func beginShutdown() {
             let connection = self.connection
-            connection.onLoop { connection.beginShutdown() }
+            connection.onLoop { (connection.successor ?? connection).beginShutdown() }
         }
     }
 
@@ -36,8 +36,8 @@ final class HandlerTasks: Sendable {
     ///
     /// The task's frames, down to the handler's wait for bytes, are a good part of an idle connection's memory. With little between this
     /// closure and the handler, and without a cancellation handler, they fit into one block of 1 KiB.
-    func add(
-        _ socket: SecureSocket, _ handler: @escaping @concurrent @Sendable (SecureSocket) async throws -> Void,
+    func add<Socket: StreamSocket>(
+        _ socket: Socket, _ handler: @escaping @concurrent @Sendable (Socket) async throws -> Void,
         ended: @escaping @Sendable ((any Error)?) -> Void
     ) {
         let loopTask = LoopTask(on: socket.connection.executor)
@@ -64,17 +64,21 @@ final class HandlerTasks: Sendable {
         cancelled?.cancel()
     }
 
-    private func begin(_ socket: SecureSocket, _ loopTask: LoopTask) {
+    private func begin(_ socket: StreamSocket, _ loopTask: LoopTask) {
         loopTask.begin()
         socket.connection.handler = loopTask
     }
 
     private func end(
-        _ socket: SecureSocket, _ loopTask: LoopTask, _ error: (any Error)?, _ ended: @Sendable ((any Error)?) -> Void
+        _ socket: StreamSocket, _ loopTask: LoopTask, _ error: (any Error)?, _ ended: @Sendable ((any Error)?) -> Void
     ) {
         loopTask.end()
         socket.connection.handlerHasEnded()
         if error == nil { socket.close() } else { socket.closeWithoutNotify() }
+        if let successor = socket.connection.successor {
+            successor.handlerHasEnded()
+            successor.close(sendsCloseNotify: error == nil)
+        }
         ended(error)
         self.forget(socket.id)
     }

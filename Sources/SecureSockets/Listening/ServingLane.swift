@@ -5,7 +5,7 @@ import SocketCore
 /// A connection of `serve`, with its identifier in the listener.
 struct ServedSocket: Sendable {
     let id: AcceptMachine.ID
-    let socket: SecureSocket
+    let socket: StreamSocket
 }
 
 /// The queue of connections of one event loop whose handlers are to start, for the task of `serve` that starts them.

@@ -31,6 +31,8 @@ protocol Transport: AnyObject {
     func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void)
     /// Drops everything at once.
     func close()
+    /// Reports to another connection from now on.
+    func replaceConnection(with connection: Connection)
 }
 
 extension Transport {

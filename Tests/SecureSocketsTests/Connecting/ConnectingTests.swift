@@ -148,7 +148,7 @@ import Testing
             for index in 0..<500 {
                 let attempt = try self.attempt("n\(index).example\(index)", on: loops.group, with: resolver)
                 last = attempt
-                tasks.append(Task { try await attempt.run(timeout: .seconds(3600)) })
+                tasks.append(Task { try await attempt.run(timeout: .seconds(3600)).secure() })
             }
             while resolver.counts.callers < 1000 { await Task.yield() }
             for task in tasks { task.cancel() }

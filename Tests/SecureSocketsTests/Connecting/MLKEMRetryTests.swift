@@ -71,7 +71,7 @@ import Testing
         }
         // Only a device that swallows the hello makes the client wait.
         let limit: Duration = device == .swallows ? .milliseconds(10) : Encounter.patience
-        let socket = try await self.attempt(at: listener.port, on: loops, answerLimit: limit).run(timeout: Encounter.patience)
+        let socket = try await self.attempt(at: listener.port, on: loops, answerLimit: limit).run(timeout: Encounter.patience).secure()
         #expect(socket.information.group == .x25519)
         #expect(socket.information.wasRetriedWithoutMLKEM)
         #expect(try await socket.receive(exactly: 5) == ByteBuffer(string: "hello"))
@@ -82,7 +82,7 @@ import Testing
     @Test func `is not needed where the first hello is answered`() async throws {
         let listener = try await self.certificates.listen()
         async let accepted = listener.accept(timeout: Encounter.patience)
-        let socket = try await self.attempt(at: listener.localEndpoint.port).run(timeout: Encounter.patience)
+        let socket = try await self.attempt(at: listener.localEndpoint.port).run(timeout: Encounter.patience).secure()
         #expect(socket.information.group == .x25519MLKEM768)
         #expect(!socket.information.wasRetriedWithoutMLKEM)
         _ = try await accepted
@@ -118,7 +118,7 @@ import Testing
             try RawTLSPeer(server: tls, on: listener.accept()).socket.receiveUntilEnd()
         }
         let socket = try await self.attempt("server.test", at: listener.port, on: loops, with: resolver)
-            .run(timeout: Encounter.patience)
+            .run(timeout: Encounter.patience).secure()
         #expect(socket.information.wasRetriedWithoutMLKEM)
         #expect(self.names.count <= 2)
         #expect(resolver.counts.callers == 0)

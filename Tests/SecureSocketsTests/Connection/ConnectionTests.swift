@@ -26,7 +26,7 @@ import Testing
         _ = try await client.receive()
         let connection = client.connection
         let capacity = try await connection.wait(.sending) { (waiter: Waiter<Int>) in
-            waiter.resume(.success(connection.engine.bufferCapacity))
+            waiter.resume(.success(connection.tls?.bufferCapacity ?? 0))
         } forget: { _ in
             .failure(.cancelled(.sending))
         }

@@ -143,4 +143,5 @@ private final class StandingTransport: Transport {
     func setReading(_ isReading: Bool) {}
     func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void) { completion(.success(())) }
     func close() { self.isClosed = true }
+    func replaceConnection(with connection: Connection) {}
 }

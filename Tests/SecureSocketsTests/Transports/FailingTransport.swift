@@ -32,6 +32,8 @@ final class FailingTransport: Transport, @unchecked Sendable {
     func setReading(_ isReading: Bool) {}
     func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void) { completion(.success(())) }
 
+    func replaceConnection(with connection: Connection) { self.connection = connection }
+
     func close() {
         guard !self.isClosed else { return }
         self.isClosed = true

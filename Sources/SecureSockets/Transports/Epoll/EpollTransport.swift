@@ -277,6 +277,8 @@
             if self.hasReceivedEnd, self.hasClosedWriting, self.finishing == nil { self.close() }
         }
 
+        func replaceConnection(with connection: Connection) { self.connection = connection }
+
         func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void) {
             let result = self.isClosed ? -EBADF : cepoll_set_no_delay(self.descriptor, isOn ? 1 : 0)
             completion(result < 0 ? .failure(.system(-result, step: .configuring, "cannot set TCP_NODELAY")) : .success(()))

@@ -46,6 +46,8 @@ final class MemoryTransport: Transport, @unchecked Sendable {
         other.peer = one
     }
 
+    func replaceConnection(with connection: Connection) { self.connection = connection }
+
     func attach(to connection: Connection) {
         self.connection = connection
     }
@@ -242,26 +244,11 @@ extension SecureSocket {
 }
 
 extension Connection {
-    /// Runs the handshake.
-    fileprivate func established(timeout: Duration?) async -> Result<SecureSocket, SecureSocketError> {
-        await withTaskCancellationHandler {
-            await withUnsafeContinuation { continuation in
-                self.onLoop {
-                    self.start(timeout: timeout) { outcome in
-                        continuation.resume(returning: outcome.flatMap { self.makeHandle(.handshake) })
-                    }
-                }
-            }
-        } onCancel: {
-            self.onLoop { self.abandonHandshake(.cancelled(.handshake)) }
-        }
-    }
-
     /// Lets a fault happen to what is sent after the handshake. What the handshake has left to be sent precedes it.
     fileprivate func add(_ fault: MemoryFault, to transport: MemoryTransport, _ overhead: RecordOverhead) async {
         await withUnsafeContinuation { continuation in
             self.loop.execute {
-                self.engine.writeSessionTickets()
+                self.tls?.writeSessionTickets()
                 if let output = self.engine.takeOutput() { transport.write(output) }
                 transport.add(fault, overhead)
                 continuation.resume()

@@ -200,6 +200,12 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
         try? self.channel.syncOptions?.setOption(.autoRead, value: isReading)
     }
 
+    func replaceConnection(with connection: Connection) {
+        if let former = self.connection { former.executor.removeChannelConnection(former) }
+        self.connection = connection
+        connection.executor.addChannelConnection(connection)
+    }
+
     func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void) {
         do {
             try self.channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: isOn ? 1 : 0)

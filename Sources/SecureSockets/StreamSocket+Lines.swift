@@ -1,16 +1,16 @@
 import NIOCore
 
-extension SecureSocket {
-    /// An asynchronous sequence of the lines that a socket receives. See ``SecureSocket/lines(maximumLength:)``.
+extension StreamSocket {
+    /// An asynchronous sequence of the lines that a socket receives. See ``StreamSocket/lines(maximumLength:)``.
     public struct Lines: AsyncSequence, Sendable {
         public typealias Element = String
         public typealias Failure = SecureSocketError
 
-        let socket: SecureSocket
+        let socket: StreamSocket
         let maximumLength: Int
         private var endsAtShutdown = false
 
-        init(socket: SecureSocket, maximumLength: Int) {
+        init(socket: StreamSocket, maximumLength: Int) {
             self.socket = socket
             self.maximumLength = maximumLength
         }
@@ -35,7 +35,7 @@ extension SecureSocket {
         public struct Iterator: AsyncIteratorProtocol {
             let lines: Lines
 
-            /// Returns the next line, or nil after the end of the stream. See ``SecureSocket/receiveLine(maximumLength:timeout:)``.
+            /// Returns the next line, or nil after the end of the stream. See ``StreamSocket/receiveLine(maximumLength:timeout:)``.
             public mutating func next() async throws(SecureSocketError) -> String? {
                 try await self.lines.next()
             }

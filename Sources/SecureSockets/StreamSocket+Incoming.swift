@@ -1,12 +1,12 @@
 public import NIOCore
 
-extension SecureSocket {
-    /// An asynchronous sequence of the chunks or packets that a socket receives. See ``SecureSocket/incoming``.
+extension StreamSocket {
+    /// An asynchronous sequence of the chunks or packets that a socket receives. See ``StreamSocket/incoming``.
     public struct Incoming: AsyncSequence, Sendable {
         public typealias Element = ByteBuffer
         public typealias Failure = SecureSocketError
 
-        let socket: SecureSocket
+        let socket: StreamSocket
 
         /// A sequence of the same elements that also ends at a graceful shutdown of the listener that serves the socket
         /// (``SecureListener/shutDown(deadline:)``), once everything that arrived before has been returned.
@@ -19,9 +19,9 @@ extension SecureSocket {
 
         /// The iterator of the sequence.
         public struct Iterator: AsyncIteratorProtocol {
-            @usableFromInline let socket: SecureSocket
+            @usableFromInline let socket: StreamSocket
 
-            /// Returns the next chunk or packet, or nil after the end of the stream. See ``SecureSocket/receive(timeout:)``.
+            /// Returns the next chunk or packet, or nil after the end of the stream. See ``StreamSocket/receive(timeout:)``.
             public mutating func next() async throws(SecureSocketError) -> ByteBuffer? {
                 try await self.socket.receive()
             }
@@ -34,19 +34,19 @@ extension SecureSocket {
             }
         }
 
-        /// What arrives at a socket until the peer finishes or a graceful shutdown begins; see ``SecureSocket/Incoming/untilShutdown``.
+        /// What arrives at a socket until the peer finishes or a graceful shutdown begins; see ``StreamSocket/Incoming/untilShutdown``.
         ///
         /// A type of its own, so that the usual iteration costs no more.
         public struct UntilShutdown: AsyncSequence, Sendable {
             public typealias Element = ByteBuffer
             public typealias Failure = SecureSocketError
 
-            let socket: SecureSocket
+            let socket: StreamSocket
 
             public func makeAsyncIterator() -> Iterator { Iterator(socket: self.socket) }
 
             public struct Iterator: AsyncIteratorProtocol {
-                let socket: SecureSocket
+                let socket: StreamSocket
 
                 /// The next chunk or packet; nil when the peer has finished or a graceful shutdown has begun.
                 public mutating func next() async throws(SecureSocketError) -> ByteBuffer? {

@@ -1,0 +1,256 @@
+import NIOCore
+import NIOPosix
+import SecureSocketsTesting
+import TestSupport
+import Testing
+
+@testable import SecureSockets
+
+/// `PlainSocket`, `PlainListener`, and their upgrade to TLS.
+@Suite(.timeLimit(.minutes(5))) struct `A plain connection` {
+    private let server: TLSServerConfiguration
+    private let client: TLSClientConfiguration
+
+    init() throws {
+        let authority = try DevelopmentAuthority()
+        self.server = try TLSServerConfiguration(identity: authority.server().identity)
+        self.client = try TLSClientConfiguration(trust: authority.trust)
+    }
+
+    private static let groups: [any EventLoopGroup] = [SocketEventLoopGroup.shared, MultiThreadedEventLoopGroup.singleton]
+
+    private func connected(
+        on group: any EventLoopGroup, _ body: (_ client: PlainSocket, _ server: PlainSocket) async throws -> Void
+    ) async throws {
+        let listener = try await PlainListener.bind(host: "127.0.0.1", port: 0, on: group)
+        async let accepted = listener.accept(timeout: Encounter.patience)
+        let client = try await PlainSocket.connect(
+            to: "127.0.0.1", port: listener.localEndpoint.port, timeout: Encounter.patience, on: group)
+        let server = try await accepted
+        try await body(client, server)
+        client.close()
+        server.close()
+        listener.close()
+    }
+
+    @Test(arguments: 0..<2) func `carries bytes, and ends in each direction`(group: Int) async throws {
+        try await self.connected(on: Self.groups[group]) { client, server in
+            let bytes = ByteBuffer(repeating: 7, count: 2_000_000)
+            async let sent: Void = client.send(bytes)
+            #expect(try await server.receive(exactly: bytes.readableBytes) == bytes)
+            try await sent
+            try await client.closeWriting()
+            #expect(try await server.receive() == nil)
+            try await server.send("still open")
+            #expect(try await client.receive() == ByteBuffer(string: "still open"))
+        }
+    }
+
+    @Test(arguments: 0..<2) func `becomes a secure one`(group: Int) async throws {
+        try await self.connected(on: Self.groups[group]) { client, server in
+            try await client.send("STARTTLS\r\n")
+            #expect(try await server.receiveLine() == ByteBuffer(string: "STARTTLS"))
+            try await server.send("220 go ahead\r\n")
+            async let accepted = server.upgrade(tls: self.server)
+            #expect(try await client.receiveLine() == ByteBuffer(string: "220 go ahead"))
+            let secureClient = try await client.upgrade(tls: self.client, host: "127.0.0.1")
+            let secureServer = try await accepted
+            try await secureClient.send("secret")
+            #expect(try await secureServer.receive() == ByteBuffer(string: "secret"))
+            try await secureServer.closeWriting()
+            #expect(try await secureClient.receive() == nil)
+            #expect(client.isClosed)
+            await expectError(.closed) { try await client.send("plain") }
+            secureClient.close()
+            secureServer.close()
+            try await client.waitUntilClosed()
+        }
+    }
+
+    @Test func `becomes a secure one though the client's hello came with the request`() async throws {
+        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+            async let connected = client.upgrade(tls: self.client, host: "127.0.0.1")
+            await self.untilUnread(1, at: server)
+            let secureServer = try await server.upgrade(tls: self.server)
+            let secureClient = try await connected
+            try await secureServer.send("hello")
+            #expect(try await secureClient.receive() == ByteBuffer(string: "hello"))
+            secureClient.close()
+            secureServer.close()
+        }
+    }
+
+    /// Waits until bytes that nobody has received have arrived.
+    private func untilUnread(_ count: Int, at socket: PlainSocket) async {
+        let connection = socket.connection
+        while true {
+            let unread = await withCheckedContinuation { continuation in
+                connection.onLoop { continuation.resume(returning: connection.machine.queue.bytes.readableBytes) }
+            }
+            if unread >= count { return }
+            await Task.yield()
+        }
+    }
+
+    // MARK: Injected bytes (CVE-2011-0411)
+
+    @Test func `refuses to become secure behind commands of the client, which can still be received`() async throws {
+        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+            try await client.send("STARTTLS\r\nMAIL FROM:<attacker>\r\n")
+            #expect(try await server.receiveLine() == ByteBuffer(string: "STARTTLS"))
+            await self.untilUnread(22, at: server)
+            await expectError(.protocolError) { _ = try await server.upgrade(tls: self.server) }
+            #expect(try await server.receiveLine() == ByteBuffer(string: "MAIL FROM:<attacker>"))
+            try await server.send("554 no\r\n")
+            #expect(try await client.receiveLine() == ByteBuffer(string: "554 no"))
+        }
+    }
+
+    @Test func `refuses to become secure behind bytes of the server, which can still be received`() async throws {
+        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+            try await server.send("220 go ahead\r\n250 injected\r\n")
+            #expect(try await client.receiveLine() == ByteBuffer(string: "220 go ahead"))
+            await self.untilUnread(14, at: client)
+            await expectError(.protocolError) { _ = try await client.upgrade(tls: self.client, host: "127.0.0.1") }
+            #expect(try await client.receiveLine() == ByteBuffer(string: "250 injected"))
+        }
+    }
+
+    @Test func `takes commands that come after the agreement for a broken handshake, never for commands`() async throws {
+        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+            let upgrading = Task { try await server.upgrade(tls: self.server, timeout: Encounter.patience) }
+            while !server.isClosed { await Task.yield() }
+            try await client.send("MAIL FROM:<attacker>\r\n")
+            await expectError(.protocolError) { _ = try await upgrading.value }
+            await expectError(.closed) { _ = try await server.receive() }
+        }
+    }
+
+    // MARK: Calls
+
+    @Test func `is not upgraded under a call that waits, which is not disturbed`() async throws {
+        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+            async let received = server.receive()
+            let connection = server.connection
+            while await withCheckedContinuation({ waits in
+                connection.onLoop { waits.resume(returning: connection.receivers.isEmpty) }
+            }) { await Task.yield() }
+            await expectError(.wrongMode) { _ = try await server.upgrade(tls: self.server) }
+            try await client.send("hello")
+            #expect(try await received == ByteBuffer(string: "hello"))
+        }
+    }
+
+    @Test func `sends everything that was accepted before the handshake`() async throws {
+        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+            let bytes = ByteBuffer(repeating: 1, count: 1_000_000)
+            async let accepted = {
+                #expect(try await server.receive(exactly: bytes.readableBytes) == bytes)
+                return try await server.upgrade(tls: self.server)
+            }()
+            try await client.send(bytes)
+            let secureClient = try await client.upgrade(tls: self.client, host: "127.0.0.1")
+            let secureServer = try await accepted
+            try await secureClient.send("hello")
+            #expect(try await secureServer.receive() == ByteBuffer(string: "hello"))
+            secureClient.close()
+            secureServer.close()
+        }
+    }
+
+    @Test func `is closed when the handshake is not complete in time`() async throws {
+        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+            await expectError(.timedOut) { _ = try await server.upgrade(tls: self.server, timeout: .milliseconds(1)) }
+            #expect(try await client.receive() == nil)
+        }
+    }
+
+    @Test func `is closed when the certificate is refused`() async throws {
+        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+            let upgrading = Task { try await server.upgrade(tls: self.server) }
+            while !server.isClosed { await Task.yield() }
+            await expectError(.certificateVerificationFailed) {
+                _ = try await client.upgrade(tls: TLSClientConfiguration(), host: "127.0.0.1")
+            }
+            await expectError(.alertReceived) { _ = try await upgrading.value }
+        }
+    }
+
+    // MARK: Handlers
+
+    private func serve(
+        _ handler: @escaping @concurrent @Sendable (PlainSocket) async throws -> Void, dialogue: (PlainListener) async throws -> Void
+    ) async throws {
+        let listener = try await PlainListener.bind(host: "127.0.0.1", port: 0)
+        let serving = Task { try await listener.serve(handler) }
+        try await dialogue(listener)
+        await listener.shutDown(deadline: .seconds(60))
+        try await serving.value
+        #expect(listener.statistics.openConnections == 0)
+    }
+
+    private func secured(_ listener: PlainListener) async throws -> SecureSocket {
+        let plain = try await PlainSocket.connect(to: "127.0.0.1", port: listener.localEndpoint.port, timeout: Encounter.patience)
+        return try await plain.upgrade(tls: self.client, host: "127.0.0.1", timeout: Encounter.patience)
+    }
+
+    @Test func `and its secure successor are closed when their handler returns`() async throws {
+        let tls = self.server
+        try await self.serve { plain in
+            let socket = try await plain.upgrade(tls: tls)
+            try await socket.send("good-bye")
+        } dialogue: { listener in
+            let socket = try await self.secured(listener)
+            #expect(try await socket.receive() == ByteBuffer(string: "good-bye"))
+            // A complete stream: the handler did not fail.
+            #expect(try await socket.receive() == nil)
+            socket.close()
+        }
+    }
+
+    @Test func `has a successor whose stream is incomplete when their handler throws`() async throws {
+        let tls = self.server
+        try await self.serve { plain in
+            let socket = try await plain.upgrade(tls: tls)
+            try await socket.send("half of")
+            throw CancellationError()
+        } dialogue: { listener in
+            let socket = try await self.secured(listener)
+            #expect(try await socket.receive() == ByteBuffer(string: "half of"))
+            await expectError(.truncated) { _ = try await socket.receive() }
+            socket.close()
+        }
+    }
+
+    @Test func `has a successor that is told of a graceful shutdown`() async throws {
+        let tls = self.server
+        try await self.serve { plain in
+            let socket = try await plain.upgrade(tls: tls)
+            for try await bytes in socket.incoming.untilShutdown { try await socket.send(bytes) }
+            try await socket.send("good-bye")
+        } dialogue: { listener in
+            let socket = try await self.secured(listener)
+            try await socket.send("hello")
+            #expect(try await socket.receive() == ByteBuffer(string: "hello"))
+            async let shutDown: Void = listener.shutDown(deadline: .seconds(60))
+            #expect(try await socket.receive() == ByteBuffer(string: "good-bye"))
+            socket.close()
+            await shutDown
+        }
+    }
+
+    @Test func `of a client that does nothing does not delay others`() async throws {
+        let tls = self.server
+        try await self.serve { plain in
+            let socket = try await plain.upgrade(tls: tls, timeout: Encounter.patience)
+            for try await bytes in socket.incoming { try await socket.send(bytes) }
+        } dialogue: { listener in
+            let silent = try (0..<50).map { _ in try RawSocket.connect(to: listener.localEndpoint.port) }
+            let socket = try await self.secured(listener)
+            try await socket.send("hello")
+            #expect(try await socket.receive() == ByteBuffer(string: "hello"))
+            socket.close()
+            silent.forEach { $0.close() }
+        }
+    }
+}
