@@ -9,6 +9,11 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+/// The products of other packages with which `Sources/SecureSockets/Integrations` works, each of them under its trait.
+let integrations: [Target.Dependency] = [
+    .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: .when(traits: ["ServiceLifecycleSupport"])),
+]
+
 let package = Package(
     name: "secure-sockets",
     platforms: [.macOS(.v15)],
@@ -19,6 +24,11 @@ let package = Package(
         .library(name: "SecureSocketsTesting", targets: ["SecureSocketsTesting"]),
         .executable(name: "tls", targets: ["TLSCommand"]),
     ],
+    traits: [
+        .trait(
+            name: "ServiceLifecycleSupport",
+            description: "Listeners are services of swift-service-lifecycle (`SecureListener.service`)."),
+    ],
     dependencies: [
         // CONTRIBUTING.md, "Versions of dependencies", has the reasons for the lower bounds.
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.98.0"),
@@ -27,6 +37,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl.git", "2.37.6"..<"3.0.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.11.0"),
+        // Fetched only with the trait that uses them (`integrations`).
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.3.0"),
     ],
     targets: [
         .target(
@@ -55,7 +67,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
-            ],
+            ] + integrations,
             swiftSettings: settings
         ),
         .target(
@@ -172,6 +184,15 @@ let package = Package(
                 "SecureSockets", "SecureSocketsTesting", "ClassicSSL", "TestSupport", "DevelopmentCertificates",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "SecureSockets", "SecureSocketsTesting", "TLSEngine", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ] + integrations,
             swiftSettings: settings
         ),
         .testTarget(
