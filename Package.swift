@@ -12,6 +12,7 @@ let settings: [SwiftSetting] = [
 /// The products of other packages with which `Sources/SecureSockets/Integrations` works, each of them under its trait.
 let integrations: [Target.Dependency] = [
     .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: .when(traits: ["ServiceLifecycleSupport"])),
+    .product(name: "CoreMetrics", package: "swift-metrics", condition: .when(traits: ["MetricsSupport"])),
 ]
 
 let package = Package(
@@ -28,6 +29,9 @@ let package = Package(
         .trait(
             name: "ServiceLifecycleSupport",
             description: "Listeners are services of swift-service-lifecycle (`SecureListener.service`)."),
+        .trait(
+            name: "MetricsSupport",
+            description: "Listeners report their statistics to swift-metrics (`SecureListener.reportMetrics`)."),
     ],
     dependencies: [
         // CONTRIBUTING.md, "Versions of dependencies", has the reasons for the lower bounds.
@@ -39,6 +43,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.11.0"),
         // Fetched only with the trait that uses them (`integrations`).
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.3.0"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
     ],
     targets: [
         .target(
@@ -192,6 +197,7 @@ let package = Package(
                 "SecureSockets", "SecureSocketsTesting", "TLSEngine", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "MetricsTestKit", package: "swift-metrics", condition: .when(traits: ["MetricsSupport"])),
             ] + integrations,
             swiftSettings: settings
         ),

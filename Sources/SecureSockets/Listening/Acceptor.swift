@@ -41,8 +41,8 @@ final class Acceptor: Sendable {
         var lastCall: AcceptMachine.Call = 0
         var failed: (@Sendable (SecureSocketError, SocketEndpoint?) -> Void)?
         var isPortFree = false
-        var portWaiters: [UnsafeContinuation<Void, Never>] = []
-        var departureWaiters: [UnsafeContinuation<Void, Never>] = []
+        var portWaiters = EventWaiters()
+        var departureWaiters = EventWaiters()
         var wakeDeadline: NIODeadline?
         /// The destination of established connections if the program iterates over them; nil for the lanes of `serve`.
         var unclaimed: UnclaimedSockets?
@@ -495,13 +495,7 @@ final class Acceptor: Sendable {
 
     /// Waits until the last connection of `serve` has ended. The wait cannot be cancelled: every connection ends within its linger time.
     func waitUntilAllAreGone() async {
-        await withUnsafeContinuation { continuation in
-            let isOver = self.state.withLock { state in
-                if !state.machine.isDeserted { state.departureWaiters.append(continuation) }
-                return state.machine.isDeserted
-            }
-            if isOver { continuation.resume() }
-        }
+        await self.wait(for: \.departureWaiters) { $0.machine.isDeserted }
     }
 
     // MARK: Close
@@ -569,8 +563,7 @@ final class Acceptor: Sendable {
         let waiters = self.state.withLock { state in
             state.isPortFree = true
             state.listeningSocket = nil
-            defer { state.portWaiters.removeAll() }
-            return state.portWaiters
+            return state.portWaiters.removeAll()
         }
         for waiter in waiters { waiter.resume() }
         self.endListening()
@@ -578,12 +571,36 @@ final class Acceptor: Sendable {
 
     /// Waits until the port is free. The wait cannot be cancelled: closing the listening socket frees the port at once.
     func waitUntilPortIsFree() async {
+        await self.wait(for: \.portWaiters) { $0.isPortFree }
+    }
+
+    /// Waits until the port is free and the last connection of `serve` has ended, or the task is cancelled.
+    func waitUntilEndOrCancelled() async {
+        await self.waitOrCancelled(for: \.portWaiters) { $0.isPortFree }
+        await self.waitOrCancelled(for: \.departureWaiters) { $0.machine.isDeserted }
+    }
+
+    private typealias Event = any WritableKeyPath<State, EventWaiters> & Sendable
+
+    private func waitOrCancelled(for event: Event, unless hasOccurred: (State) -> Bool) async {
+        let id = self.state.withLock { $0[keyPath: event].newID() }
+        await withTaskCancellationHandler {
+            await self.wait(for: event, as: id) { Task.isCancelled || hasOccurred($0) }
+        } onCancel: {
+            // A task that is cancelled before its wait was registered finds that out under the lock.
+            self.state.withLock { $0[keyPath: event].remove(id) }?.resume()
+        }
+    }
+
+    private func wait(for event: Event, as id: EventWaiters.ID? = nil, unless hasOccurred: (State) -> Bool) async {
         await withUnsafeContinuation { continuation in
-            let isFree = self.state.withLock { state in
-                if !state.isPortFree { state.portWaiters.append(continuation) }
-                return state.isPortFree
+            let isOver = self.state.withLock { state in
+                if hasOccurred(state) { return true }
+                let id = id ?? state[keyPath: event].newID()
+                state[keyPath: event].add(continuation, as: id)
+                return false
             }
-            if isFree { continuation.resume() }
+            if isOver { continuation.resume() }
         }
     }
 }
@@ -624,8 +641,7 @@ extension Acceptor.State {
         case .allAreServed:
             return self.unclaimed.map { .endConnections($0, after: self.runs.reduce(0, +)) } ?? .endLanes(after: self.runs)
         case .allAreGone:
-            defer { self.departureWaiters.removeAll() }
-            return .resume(self.departureWaiters)
+            return .resume(self.departureWaiters.removeAll())
         }
     }
 
