@@ -13,6 +13,7 @@ let settings: [SwiftSetting] = [
 let integrations: [Target.Dependency] = [
     .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: .when(traits: ["ServiceLifecycleSupport"])),
     .product(name: "CoreMetrics", package: "swift-metrics", condition: .when(traits: ["MetricsSupport"])),
+    .product(name: "Tracing", package: "swift-distributed-tracing", condition: .when(traits: ["TracingSupport"])),
 ]
 
 let package = Package(
@@ -32,6 +33,9 @@ let package = Package(
         .trait(
             name: "MetricsSupport",
             description: "Listeners report their statistics to swift-metrics (`SecureListener.reportMetrics`)."),
+        .trait(
+            name: "TracingSupport",
+            description: "Connecting and handshakes are spans of swift-distributed-tracing."),
     ],
     dependencies: [
         // CONTRIBUTING.md, "Versions of dependencies", has the reasons for the lower bounds.
@@ -44,6 +48,7 @@ let package = Package(
         // Fetched only with the trait that uses them (`integrations`).
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.3.0"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.3.0"),
     ],
     targets: [
         .target(
@@ -198,6 +203,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "MetricsTestKit", package: "swift-metrics", condition: .when(traits: ["MetricsSupport"])),
+                .product(
+                    name: "InMemoryTracing", package: "swift-distributed-tracing", condition: .when(traits: ["TracingSupport"])),
             ] + integrations,
             swiftSettings: settings
         ),

@@ -42,6 +42,10 @@ final class ConnectAttempt: @unchecked Sendable {
     /// The failure of the first attempt, during the second one.
     private var firstFailure: SecureSocketError?
     private var isOver = false
+    #if TracingSupport
+        /// Set before the loop is involved.
+        private var span: TLSSpan?
+    #endif
 
     /// - Parameters:
     ///   - resolver: Resolves the host's name.
@@ -70,6 +74,10 @@ final class ConnectAttempt: @unchecked Sendable {
 
     func run(timeout: Duration?) async throws(SecureSocketError) -> StreamSocket {
         let waiter = Waiter<StreamSocket>()
+        #if TracingSupport
+            let span = self.tls.map { _ in TLSSpan(connectingTo: self.host, port: self.target.port) }
+            self.span = span
+        #endif
         let outcome = await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 self.onLoop {
@@ -79,6 +87,9 @@ final class ConnectAttempt: @unchecked Sendable {
         } onCancel: {
             self.onLoop { if waiter.cancel() { self.end(.failure(.cancelled(self.step))) } }
         }
+        #if TracingSupport
+            span?.end(outcome)
+        #endif
         return try outcome.get()
     }
 
@@ -172,6 +183,9 @@ final class ConnectAttempt: @unchecked Sendable {
     private func handshake(over transport: any Transport) -> Connection? {
         self.step = .handshake
         if let address = transport.remoteAddress { self.tried = TriedAddresses(address) }
+        #if TracingSupport
+            self.span?.setPeer(transport.remoteAddress)
+        #endif
         do {
             let engine = try self.makeEngine()
             let connection = Connection(transport: transport, engine: engine, options: self.options, peerName: self.peer)

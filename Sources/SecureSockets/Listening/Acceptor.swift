@@ -277,8 +277,14 @@ final class Acceptor: Sendable {
 
     private func beginHandshake(_ connection: Connection, _ id: AcceptMachine.ID) {
         connection.gone = { self.gone(id, $0) }
+        #if TracingSupport
+            let span = self.policy.map { _ in TLSSpan(handshakeOf: connection) }
+        #endif
         connection.start(timeout: self.listening.handshakeTimeout) { outcome in
             let result = outcome.flatMap { connection.makeHandle(.handshake) }
+            #if TracingSupport
+                span?.end(result)
+            #endif
             if case .success(let socket) = result { self.watch(connection, id, socket) }
             self.perform(self.state.withLock { $0.handshakeEnded(id, result) })
         }
