@@ -14,6 +14,7 @@ let integrations: [Target.Dependency] = [
     .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: .when(traits: ["ServiceLifecycleSupport"])),
     .product(name: "CoreMetrics", package: "swift-metrics", condition: .when(traits: ["MetricsSupport"])),
     .product(name: "Tracing", package: "swift-distributed-tracing", condition: .when(traits: ["TracingSupport"])),
+    .product(name: "Configuration", package: "swift-configuration", condition: .when(traits: ["ConfigurationSupport"])),
 ]
 
 let package = Package(
@@ -36,6 +37,9 @@ let package = Package(
         .trait(
             name: "TracingSupport",
             description: "Connecting and handshakes are spans of swift-distributed-tracing."),
+        .trait(
+            name: "ConfigurationSupport",
+            description: "TLS configurations are read with a `ConfigReader` of swift-configuration."),
     ],
     dependencies: [
         // CONTRIBUTING.md, "Versions of dependencies", has the reasons for the lower bounds.
@@ -49,6 +53,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.3.0"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.3.0"),
+        .package(url: "https://github.com/apple/swift-configuration.git", from: "1.0.0"),
     ],
     targets: [
         .target(
