@@ -16,7 +16,12 @@ let package = Package(
     platforms: [.macOS(.v15)],
     dependencies: [
         // The name is needed if the clone's folder has a different one.
-        .package(name: "secure-sockets", path: "../.."),
+        .package(
+            name: "secure-sockets", path: "../..",
+            traits: ["ServiceLifecycleSupport", "MetricsSupport", "TracingSupport", "ConfigurationSupport"]),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.11.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.3.0"),
+        .package(url: "https://github.com/apple/swift-configuration.git", from: "1.0.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", from: "2.9.2"),
@@ -27,6 +32,10 @@ let package = Package(
             dependencies: [
                 .product(name: "SecureSockets", package: "secure-sockets"),
                 .product(name: "ClassicSSL", package: "secure-sockets"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: settings
         ),
