@@ -219,12 +219,12 @@ import Testing
         let asked = AsyncStream<Void>.makeStream()
         let tls = try TLSServerConfiguration(
             identities: [ServerIdentity(for: ["known.example"], self.authority.server(names: ["known.example"]).identity)],
-            clients: .required(trust: self.authority.trust, allow: PeerRule { _ in }),
             selectIdentity: { _ in
                 asked.continuation.yield()
                 await untilCancelled()
                 return nil
-            })
+            },
+            clients: .required(trust: self.authority.trust, allow: PeerRule { _ in }))
         let listener = try await SecureListener.bind(
             host: "127.0.0.1", port: 0, tls: tls, socketOptions: .patient, options: options)
         let serving = Task { try await listener.serve { try await $0.send("x") } }

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import SecureSocketsTesting
+import SocketCore
 import TestSupport
 import Testing
 
