@@ -34,7 +34,7 @@ package struct CertificateKey: Sendable {
     package static func ed25519() throws(CertificateKeyError) -> CertificateKey { try CertificateKey(.ed25519) }
 
     /// The key's identifier in key identifier extensions: the leftmost 160 bits of a hash of the public key (RFC 7093 §2, method 4).
-    var identifier: [UInt8] { Array(sha256(self.publicKeyInfo.bytes).prefix(20)) }
+    var identifier: [UInt8] { Array(Self.sha256(self.publicKeyInfo.bytes).prefix(20)) }
 
     /// The algorithm that the key signs with by default.
     var usualAlgorithm: SignatureAlgorithm {
@@ -210,8 +210,30 @@ extension CertificateKeyError {
     }
 }
 
-private func sha256(_ bytes: [UInt8]) -> [UInt8] {
-    var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
-    SHA256(bytes, bytes.count, &digest)
-    return digest
+extension CertificateKey {
+    /// The contents of the BIT STRING in `publicKeyInfo`, of which OCSP identifiers are hashes.
+    var publicKeyBits: [UInt8] {
+        // A SEQUENCE of the algorithm, also a SEQUENCE, and the BIT STRING.
+        func content(of value: ArraySlice<UInt8>) -> (content: ArraySlice<UInt8>, rest: ArraySlice<UInt8>) {
+            let first = Int(value.dropFirst().first ?? 0)
+            let digits = first < 0x80 ? 0 : first & 0x7f
+            let length = digits == 0 ? first : value.dropFirst(2).prefix(digits).reduce(0) { $0 << 8 | Int($1) }
+            let rest = value.dropFirst(2 + digits)
+            return (rest.prefix(length), rest.dropFirst(length))
+        }
+        let fields = content(of: self.publicKeyInfo.bytes[...]).content
+        return Array(content(of: content(of: fields).rest).content.dropFirst())
+    }
+
+    static func sha256(_ bytes: [UInt8]) -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
+        SHA256(bytes, bytes.count, &digest)
+        return digest
+    }
+
+    static func sha1(_ bytes: [UInt8]) -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: Int(SHA_DIGEST_LENGTH))
+        SHA1(bytes, bytes.count, &digest)
+        return digest
+    }
 }

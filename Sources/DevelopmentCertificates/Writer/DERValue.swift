@@ -61,18 +61,31 @@ extension DERValue {
 
     /// Encodes a time as RFC 5280 §4.1.2.5 requires, in whole seconds: UTCTime up to 2049, GeneralizedTime after that.
     package static func time(_ date: Date) throws -> DERValue {
+        let (year, rest) = try Self.digits(of: date)
+        return (1950...2049).contains(year)
+            ? .utcTime(Self.digits(year % 100) + rest) : .generalizedTime(Self.digits(year, 4) + rest)
+    }
+
+    /// Encodes a time as a GeneralizedTime, as OCSP has it, in whole seconds.
+    package static func generalizedTime(_ date: Date) throws -> DERValue {
+        let (year, rest) = try Self.digits(of: date)
+        return .generalizedTime(Self.digits(year, 4) + rest)
+    }
+
+    private static func digits(_ number: Int, _ count: Int = 2) -> String {
+        let text = String(number)
+        return String(repeating: "0", count: max(0, count - text.count)) + text
+    }
+
+    /// Returns the year, and the digits of what follows it.
+    private static func digits(of date: Date) throws -> (year: Int, rest: String) {
         var parts = tm()
         guard var seconds = time_t(exactly: date.timeIntervalSince1970.rounded(.down)), gmtime_r(&seconds, &parts) != nil,
             (0...9999).contains(Int(parts.tm_year) + 1900)
         else { throw DateOutOfRange(date: date) }
-        func digits(_ number: Int, _ count: Int = 2) -> String {
-            let text = String(number)
-            return String(repeating: "0", count: max(0, count - text.count)) + text
-        }
         let year = Int(parts.tm_year) + 1900
         let numbers = [parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec]
-        let rest = numbers.map { digits(Int($0)) }.joined() + "Z"
-        return (1950...2049).contains(year) ? .utcTime(digits(year % 100) + rest) : .generalizedTime(digits(year, 4) + rest)
+        return (year, numbers.map { Self.digits(Int($0)) }.joined() + "Z")
     }
 
     /// The date has a year that X.509 cannot express.

@@ -59,6 +59,7 @@ extension ExtensionValue {
         case server = "1.3.6.1.5.5.7.3.1"
         case client = "1.3.6.1.5.5.7.3.2"
         case codeSigning = "1.3.6.1.5.5.7.3.3"
+        case ocspSigning = "1.3.6.1.5.5.7.3.9"
         case any = "2.5.29.37.0"
     }
 
