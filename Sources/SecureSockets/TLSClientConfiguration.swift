@@ -9,6 +9,13 @@ package import TLSEngine
 /// let tls = try TLSClientConfiguration(trust: .only("company-ca.pem"))
 /// let socket = try await SecureSocket.connect(to: "intranet.example", port: 443, tls: tls)
 /// ```
+///
+/// If the server staples an OCSP response for its certificate (RFC 6066 §8), the client checks it: it must be signed by the certificate's
+/// issuer or a responder that the issuer has certified, be current (with five minutes for differing clocks), and say that the certificate is
+/// good. A server without a response is accepted, unless its certificate requires one (RFC 7633). The problem's kind is
+/// ``CertificateProblem/Kind/revoked``, ``CertificateProblem/Kind/badStatusResponse`` or
+/// ``CertificateProblem/Kind/statusResponseMissing``. Responders are not asked. Responses signed with SHA-1 are accepted only with
+/// ``LegacyCertificates/sha1Signatures``.
 public struct TLSClientConfiguration: Sendable {
     /// The extent to which a client verifies a server's certificate.
     public struct Verification: Sendable, Hashable {

@@ -71,6 +71,35 @@ public struct TLSIdentity: Sendable {
         }
     }
 
+    /// Returns this identity with an OCSP response (RFC 6960), which a server sends with its certificate to clients that request one
+    /// ("stapling", RFC 6066 §8).
+    ///
+    /// The response is read and checked once: it must be a successful basic response of at most 64 KiB that says that the identity's own
+    /// certificate is good, and its next update must not be due yet. If the certificate's issuer is in the chain, the signature is verified
+    /// as well. The library does not request responses; to send a newer one, call this again and update the listener
+    /// (``SecureListener/update(tls:)``), or use ``TLSFiles``. A response is not sent after its next update was due.
+    ///
+    /// A client's identity does not use the response.
+    ///
+    /// - Parameters:
+    ///   - source: The response in DER, or its file.
+    ///   - legacy: With ``LegacyCertificates/sha1Signatures``, a response may be signed with SHA-1. For old responders only.
+    /// - Throws: ``SecureSocketError`` with the code `certificateUnusable` that says what is wrong; `tooManyOpenFiles` if the file cannot be
+    ///   opened for that reason.
+    public func stapling(
+        ocspResponse source: CredentialSource, allowing legacy: LegacyCertificates = []
+    ) throws(SecureSocketError) -> TLSIdentity {
+        try TLSIdentity { () throws(CredentialError) in
+            try self.identity.stapling(source.input, allowing: legacy.options)
+        }
+    }
+
+    /// The time by which the stapled OCSP response has to be replaced, in seconds since 1970-01-01 UTC; nil if there is none.
+    public var nextUpdateOfOCSPResponse: Int64? { self.identity.stapledResponse?.nextUpdate }
+
+    /// Creates the public value of a loaded identity.
+    package init(_ identity: Identity) { self.identity = identity }
+
     private init(_ load: () throws(CredentialError) -> Identity) throws(SecureSocketError) {
         do {
             self.identity = try load()

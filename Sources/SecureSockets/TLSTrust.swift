@@ -1,6 +1,9 @@
 package import TLSEngine
 
-/// The roots in which a peer's chain may end. Revocation is checked with ``checkingRevocation(with:of:outdated:missing:)`` only.
+/// The roots in which a peer's chain may end.
+///
+/// Revocation is checked with ``checkingRevocation(with:of:outdated:missing:)``, and by the OCSP response that a server staples, if it does
+/// (``TLSClientConfiguration``).
 ///
 /// ```swift
 /// let trust = try TLSTrust.system.adding("company-ca.pem")

@@ -116,6 +116,7 @@ package final class TLSContext: @unchecked Sendable {
     private func setIdentity() throws(TLSSettingsError) {
         // BoringSSL would search the trust store for issuers in every handshake; `issuersFromTrust` does so once.
         SSL_CTX_set_mode(self.pointer, UInt32(SSL_MODE_NO_AUTO_CHAIN))
+        if self.settings.staplesResponses { SSL_CTX_set_tlsext_status_cb(self.pointer, answerStatusRequest) }
         if self.settings.role == .client {
             SSL_CTX_set_cert_cb(self.pointer, noteCertificateRequest, nil)
             SSL_CTX_set_msg_callback(self.pointer, noteServerMessage)
@@ -138,11 +139,14 @@ package final class TLSContext: @unchecked Sendable {
             throw .credential(
                 CredentialError(item: .privateKey, path: nil, problem: .refused(ErrorQueue.drain().first)))
         }
+        if self.settings.role == .server, let response = identity.stapledResponse?.bytes {
+            try self.check(SSL_CTX_set_ocsp_response(self.pointer, response, response.count))
+        }
     }
 
     /// Sets several identities, of which BoringSSL uses the first one that the client can verify.
     private func setIdentities() throws(TLSSettingsError) {
-        for identity in [self.settings.identity].compactMap(\.self) + self.settings.furtherIdentities {
+        for identity in self.settings.identities {
             guard let chain = identity.chain, let key = identity.key else { continue }
             guard let credential = SSL_CREDENTIAL_new_x509() else { throw .library(ErrorQueue.drain().first) }
             defer { SSL_CREDENTIAL_free(credential) }
@@ -153,6 +157,11 @@ package final class TLSContext: @unchecked Sendable {
             defer { for buffer in buffers { CRYPTO_BUFFER_free(buffer) } }
             try self.check(SSL_CREDENTIAL_set1_cert_chain(credential, buffers, buffers.count))
             try self.check(SSL_CREDENTIAL_set1_private_key(credential, key.pointer))
+            if let response = identity.stapledResponse?.bytes {
+                let buffer = CRYPTO_BUFFER_new(response, response.count, nil)
+                defer { CRYPTO_BUFFER_free(buffer) }
+                try self.check(SSL_CREDENTIAL_set1_ocsp_response(credential, buffer))
+            }
             try self.check(SSL_CTX_add1_credential(self.pointer, credential))
         }
     }
@@ -161,7 +170,7 @@ package final class TLSContext: @unchecked Sendable {
     package var certificates: [DecodedCertificate] {
         var all: [DecodedCertificate] = []
         for context in [self] + (self.serverNames?.contexts ?? []) {
-            for identity in [context.settings.identity].compactMap(\.self) + context.settings.furtherIdentities {
+            for identity in context.settings.identities {
                 if let certificate = identity.certificates.first, !all.contains(certificate) { all.append(certificate) }
             }
         }
@@ -209,6 +218,8 @@ package final class TLSContext: @unchecked Sendable {
             self.settings.revocation?.lists.verifySignatures(with: trust.certificates.pointers)
         }
         SSL_CTX_set_custom_verify(self.pointer, self.settings.verifyMode, verifyPeerCertificate)
+        // Always, because a certificate that requires a response is known only when it is too late to ask. Nine bytes of the ClientHello.
+        if self.settings.role == .client, self.settings.verification != .none { SSL_CTX_enable_ocsp_stapling(self.pointer) }
         if self.settings.role == .server, self.settings.verification != .none, self.namesAuthorities {
             for authority in self.settings.trust?.authoritiesToName ?? [] { SSL_CTX_add_client_CA(self.pointer, authority) }
         }
@@ -277,7 +288,7 @@ package final class TLSContext: @unchecked Sendable {
         case .client: text.add(settings.identity?.chain?.digest ?? [])
         case .server:
             // A renewed certificate for the same names is the same identity.
-            for identity in [settings.identity].compactMap(\.self) + settings.furtherIdentities {
+            for identity in settings.identities {
                 let certificate = identity.certificates.first
                 text.add(certificate?.subject ?? "")
                 for name in certificate?.alternativeNames ?? [] { text.add("\(name.kind) \(name.value)") }
@@ -327,6 +338,27 @@ extension TLSSettings {
         case .required: SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
         }
     }
+}
+
+extension TLSSettings {
+    /// The identity and the further ones.
+    fileprivate var identities: [Identity] { [self.identity].compactMap(\.self) + self.furtherIdentities }
+
+    /// Whether a server has an OCSP response for one of its certificates.
+    fileprivate var staplesResponses: Bool { self.role == .server && self.identities.contains { $0.stapledResponse != nil } }
+
+    /// Whether no OCSP response of the identities is outdated.
+    fileprivate var hasCurrentResponses: Bool {
+        let now = self.currentTime
+        return self.identities.allSatisfy { $0.stapledResponse.map { $0.nextUpdate >= now } ?? true }
+    }
+}
+
+/// Answers a client's request for an OCSP response: no response is sent if one of the identities' responses is outdated, because clients
+/// refuse those. BoringSSL asks before it has chosen among the identities.
+private func answerStatusRequest(ssl: OpaquePointer?, argument: UnsafeMutableRawPointer?) -> Int32 {
+    let isCurrent = ssl.flatMap { TLSEngine.of($0) }?.context.settings.hasCurrentResponses ?? false
+    return isCurrent ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK
 }
 
 /// Answers the server name of a client whose identity has been chosen: with an alert if it is refused.

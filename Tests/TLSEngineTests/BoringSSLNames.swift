@@ -8,6 +8,7 @@ let boringSSLNames = """
     ASN1_ENUMERATED
     ASN1_ENUMERATED_free
     ASN1_ENUMERATED_get
+    ASN1_GENERALIZEDTIME_free
     ASN1_INTEGER
     ASN1_OBJECT_free
     ASN1_OCTET_STRING
@@ -44,7 +45,9 @@ let boringSSLNames = """
     BN_free
     BN_new
     BN_set_word
+    CBS_get_any_asn1_element
     CBS_init
+    CBS_len
     CRL_REASON_REMOVE_FROM_CRL
     CRYPTO_BUFFER_data
     CRYPTO_BUFFER_free
@@ -72,6 +75,8 @@ let boringSSLNames = """
     EVP_AEAD_CTX_seal
     EVP_DigestSign
     EVP_DigestSignInit
+    EVP_DigestVerify
+    EVP_DigestVerifyInit
     EVP_EncodeBlock
     EVP_MD_CTX_free
     EVP_MD_CTX_new
@@ -103,6 +108,7 @@ let boringSSLNames = """
     EXFLAG_KUSAGE
     EXFLAG_SI
     EXFLAG_SS
+    EXFLAG_XKUSAGE
     GENERAL_NAME
     GENERAL_NAMES_free
     GENERAL_NAME_get0_value
@@ -179,6 +185,7 @@ let boringSSLNames = """
     SSL3_MT_SERVER_HELLO
     SSL3_MT_SERVER_KEY_EXCHANGE
     SSL3_RT_HANDSHAKE
+    SSL_AD_BAD_CERTIFICATE_STATUS_RESPONSE
     SSL_AD_HANDSHAKE_FAILURE
     SSL_AD_ILLEGAL_PARAMETER
     SSL_AD_INSUFFICIENT_SECURITY
@@ -199,10 +206,12 @@ let boringSSLNames = """
     SSL_CREDENTIAL_free
     SSL_CREDENTIAL_new_x509
     SSL_CREDENTIAL_set1_cert_chain
+    SSL_CREDENTIAL_set1_ocsp_response
     SSL_CREDENTIAL_set1_private_key
     SSL_CTX_add1_chain_cert
     SSL_CTX_add1_credential
     SSL_CTX_add_client_CA
+    SSL_CTX_enable_ocsp_stapling
     SSL_CTX_flush_sessions
     SSL_CTX_free
     SSL_CTX_get_cert_store
@@ -224,6 +233,7 @@ let boringSSLNames = """
     SSL_CTX_set_mode
     SSL_CTX_set_msg_callback
     SSL_CTX_set_num_tickets
+    SSL_CTX_set_ocsp_response
     SSL_CTX_set_options
     SSL_CTX_set_select_certificate_cb
     SSL_CTX_set_session_cache_mode
@@ -233,6 +243,7 @@ let boringSSLNames = """
     SSL_CTX_set_ticket_aead_method
     SSL_CTX_set_timeout
     SSL_CTX_set_tlsext_servername_callback
+    SSL_CTX_set_tlsext_status_cb
     SSL_CTX_set_verify_algorithm_prefs
     SSL_CTX_use_PrivateKey
     SSL_CTX_use_certificate
@@ -300,6 +311,7 @@ let boringSSLNames = """
     SSL_export_keying_material
     SSL_free
     SSL_get0_alpn_selected
+    SSL_get0_ocsp_response
     SSL_get0_param
     SSL_get0_peer_verify_algorithms
     SSL_get0_server_requested_CAs
@@ -349,6 +361,7 @@ let boringSSLNames = """
     TLSEXT_TYPE_server_name
     TLSEXT_TYPE_session_ticket
     TLSEXT_TYPE_signature_algorithms
+    TLSEXT_TYPE_status_request
     TLSEXT_TYPE_supported_groups
     TLSEXT_TYPE_supported_versions
     TLS_method
@@ -451,6 +464,7 @@ let boringSSLNames = """
     X509_get0_notAfter
     X509_get0_notBefore
     X509_get0_pubkey
+    X509_get0_pubkey_bitstr
     X509_get0_serialNumber
     X509_get0_signature
     X509_get0_subject_key_id
@@ -459,6 +473,7 @@ let boringSSLNames = """
     X509_get_ext_by_NID
     X509_get_ext_count
     X509_get_ext_d2i
+    X509_get_extended_key_usage
     X509_get_extension_flags
     X509_get_issuer_name
     X509_get_key_usage
@@ -479,16 +494,19 @@ let boringSSLNames = """
     X509v3_KU_KEY_CERT_SIGN
     X509v3_KU_KEY_ENCIPHERMENT
     X509v3_KU_NON_REPUDIATION
+    XKU_OCSP_SIGN
     XN_FLAG_DN_REV
     XN_FLAG_DUMP_UNKNOWN_FIELDS
     XN_FLAG_SEP_COMMA_PLUS
     client_hello
     client_hello_len
+    d2i_ASN1_GENERALIZEDTIME
     d2i_ASN1_OBJECT
     d2i_AutoPrivateKey
     d2i_X509
     d2i_X509_CRL
     d2i_X509_NAME
+    i2d_ASN1_INTEGER
     i2d_PUBKEY
     i2d_X509
     i2d_X509_NAME

@@ -33,10 +33,14 @@ public struct CertificateProblem: Sendable, Hashable {
         public static let nameConstraint = Kind("nameConstraint")
         /// The certificate is not for this use: a server sent a client's certificate or vice versa, or its key may not sign.
         public static let wrongPurpose = Kind("wrongPurpose")
-        /// The certificate is on a revocation list of its issuer.
+        /// The certificate is on a revocation list of its issuer, or a stapled OCSP response says that it is revoked.
         public static let revoked = Kind("revoked")
         /// No valid revocation list covers the certificate, although revocation is checked.
         public static let revocationUnknown = Kind("revocationUnknown")
+        /// The OCSP response that the server has stapled is malformed, outdated, not signed for the issuer, or does not know the certificate.
+        public static let badStatusResponse = Kind("badStatusResponse")
+        /// The certificate requires a stapled OCSP response (RFC 7633), and the server has sent none.
+        public static let statusResponseMissing = Kind("statusResponseMissing")
         /// A certificate in the chain was signed by a key other than its issuer's.
         public static let badSignature = Kind("badSignature")
         /// A certificate below the root is signed with a broken hash function, such as SHA-1.
@@ -79,6 +83,8 @@ public struct CertificateProblem: Sendable, Hashable {
         case .tooMuchWork: return .other
         case .revoked: return .revoked
         case .revocationUnknown: return .revocationUnknown
+        case .badStatusResponse: return .badStatusResponse
+        case .statusResponseMissing: return .statusResponseMissing
         case .issuerHasOtherKey, nil: break
         }
         switch self.code {
@@ -144,6 +150,8 @@ extension CertificateProblem: CustomStringConvertible {
         case .wrongPurpose: "is not for this use (its extended key usage does not allow it)"
         case .revoked: "has been revoked" + self.revocationText
         case .revocationUnknown: "cannot be checked for revocation: \(self.gapText)"
+        case .badStatusResponse: "is stapled with an OCSP response that \(self.statusMessage?.text ?? "cannot be used")"
+        case .statusResponseMissing: "requires a stapled OCSP response, \(self.missingStatusText)"
         case .badSignature: "has a signature that is not its issuer's"
         case .weakSignature, .weakKey: self.weaknessText
         case .unsupportedAlgorithm: self.algorithmText
@@ -255,6 +263,15 @@ extension CertificateProblem: CustomStringConvertible {
         }
     }
 
+    private var statusMessage: OCSPResponseMessage? {
+        if case .badStatusResponse(let fault) = self.refusal.detail { OCSPResponseMessage(fault) } else { nil }
+    }
+
+    private var missingStatusText: String {
+        guard case .statusResponseMissing(let error?) = self.refusal.detail else { return "and the server has sent none" }
+        return "and the server has sent its responder's error \(OCSPResponseMessage.name(ofStatus: error))"
+    }
+
     private var expectedText: String { self.expectedName?.abbreviatedForDisplay ?? "the name asked for" }
 
     private var ownNames: String {
@@ -301,6 +318,9 @@ extension CertificateProblem: CustomStringConvertible {
         case .wrongPurpose: "Have it issued for the use it is put to: server or client authentication"
         case .revoked: "Have the peer obtain a new certificate, with a new key"
         case .revocationUnknown: self.gapAdvice
+        case .badStatusResponse:
+            self.statusMessage.map { "The server's operator has to correct this. \($0.advice)" } ?? "Have the server renew it"
+        case .statusResponseMissing: "Have the server staple a current response, or use a certificate without the TLS feature"
         case .weakSignature:
             "Have it issued again with SHA-256; for peers that cannot, allow LegacyCertificates.sha1Signatures"
         case .weakKey:

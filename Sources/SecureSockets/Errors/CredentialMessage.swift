@@ -22,7 +22,7 @@ extension SecureSocketError {
         let code: Code =
             switch error.item {
             case .archive where error.problem == .passwordWrong: .privateKeyUnusable
-            case .certificateChain, .archive: .certificateUnusable
+            case .certificateChain, .archive, .ocspResponse: .certificateUnusable
             case .privateKey: .privateKeyUnusable
             case .trustedCertificates, .revocationLists: .trustUnusable
             }
@@ -109,6 +109,11 @@ private struct CredentialMessage {
                 fault, of: "list \(index + 1)\(Self.place(ofLine: line))", isBlock: line != nil, reason)
         case .unsupportedRevocationList(let index, let line, let feature, let issuer):
             self.say(feature, of: "list \(index + 1)\(Self.place(ofLine: line))\(Self.parenthesis(issuer))")
+        case .responseWithoutCertificate:
+            self.say("there is no certificate that it could be about", "Load the identity with its certificate chain")
+        case .unusableResponse(let fault, let subject):
+            let message = OCSPResponseMessage(fault)
+            self.say("\(message.text)\(Self.certificate(subject))", message.advice)
         case .nowhereFound(let unreadable):
             let reasons = unreadable.map { "; \($0.path.escapedForDisplay): \(SystemError.text(of: $0.errno))" }
             self.say(
@@ -129,6 +134,7 @@ private struct CredentialMessage {
             case .trustedCertificates: "trusted certificates"
             case .archive: "PKCS#12 archive"
             case .revocationLists: "revocation lists"
+            case .ocspResponse: "OCSP response"
             }
         let source = self.variable.map { " (from \($0))" } ?? ""
         return self.path.map { "\(noun) \($0.escapedForDisplay)\(source)" } ?? noun
@@ -163,6 +169,11 @@ private struct CredentialMessage {
 
     private mutating func say(_ form: FileForm) {
         let path = self.path
+        if self.item == .ocspResponse {
+            let name = Self.hasName(form) ? Self.name(of: form) : "in another format"
+            self.say("is \(name); an OCSP response in DER is expected", "Give the file that openssl ocsp -respout writes")
+            return
+        }
         if self.isRevocationLists, Self.hasName(form) {
             self.say("is \(Self.name(of: form)), not a revocation list", Self.adviceForOtherThanRevocationLists)
             return
@@ -460,6 +471,10 @@ private struct CredentialMessage {
                         + subject.abbreviatedForDisplay,
                 "Give the key that the certificate was issued for")
         }
+    }
+
+    private static func certificate(_ subject: String) -> String {
+        subject.isEmpty ? "" : " (the certificate is \(subject.abbreviatedForDisplay))"
     }
 
     private static func parenthesis(_ subject: String) -> String {

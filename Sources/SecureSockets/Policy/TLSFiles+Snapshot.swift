@@ -3,7 +3,7 @@ import TLSEngine
 extension TLSFiles {
     /// What the files contained at one time.
     public struct Snapshot: Sendable {
-        /// The certificate chain and its key.
+        /// The certificate chain and its key, with the OCSP response if a path was given for it.
         public let identity: TLSIdentity
         /// The trusted certificates; nil if no file was given for them. With revocation lists, they refuse revoked certificates of the whole
         /// chain, and those whose issuer has no list that is up to date.

@@ -1,7 +1,7 @@
 public import Logging
 import TLSEngine
 
-/// The files of a certificate chain, its private key and trusted certificates, which may be replaced while the program runs.
+/// The files of a certificate chain, its private key, trusted certificates and an OCSP response, which may be replaced while the program runs.
 ///
 /// ```swift
 /// let files = TLSFiles(certificateChain: "server.pem", privateKey: "server-key.pem")
@@ -40,6 +40,7 @@ public struct TLSFiles: Sendable {
     private let identity: IdentityFiles
     private let clientTrust: String?
     private let revocationLists: String?
+    private let ocspResponse: String?
     private let legacy: LegacyCertificates
 
     /// Creates the description of PEM files. No file is read until ``load()`` or ``follow(every:startingFrom:logger:report:_:)``.
@@ -52,6 +53,9 @@ public struct TLSFiles: Sendable {
     ///   - clientTrust: The path of the trusted certificates in PEM, for verifying the peers. Default: nil; there are none.
     ///   - revocationLists: The path of a file or a folder of certificate revocation lists, by which `clientTrust` refuses revoked
     ///     certificates (``RevocationLists``). Default: nil; revocation is not checked.
+    ///   - ocspResponse: The path of an OCSP response in DER, which a server sends with the certificate
+    ///     (``TLSIdentity/stapling(ocspResponse:allowing:)``). A renewed certificate is loaded only together with a response about it.
+    ///     Default: nil; there is none.
     ///   - password: The password of an encrypted key, which new keys must have as well; ignored for keys that are not encrypted.
     ///   - legacy: The kinds of weak certificates to accept in the chain. For old peers only.
     public init(
@@ -59,12 +63,14 @@ public struct TLSFiles: Sendable {
         privateKey: String,
         clientTrust: String? = nil,
         revocationLists: String? = nil,
+        ocspResponse: String? = nil,
         password: String? = nil,
         allowing legacy: LegacyCertificates = []
     ) {
         self.identity = .pem(certificateChain: certificateChain, privateKey: privateKey, password: password)
         self.clientTrust = clientTrust
         self.revocationLists = revocationLists
+        self.ocspResponse = ocspResponse
         self.legacy = legacy
     }
 
@@ -75,17 +81,20 @@ public struct TLSFiles: Sendable {
     ///   - password: The archive's password, which may be empty. New archives must have the same one.
     ///   - clientTrust: The path of the trusted certificates in PEM, for verifying the peers. Default: nil; there are none.
     ///   - revocationLists: The path of a file or a folder of certificate revocation lists. Default: nil; revocation is not checked.
+    ///   - ocspResponse: The path of an OCSP response in DER, which a server sends with the certificate. Default: nil; there is none.
     ///   - legacy: The kinds of weak certificates to accept in the archive. For old peers only.
     public init(
         pkcs12 archive: String,
         password: String,
         clientTrust: String? = nil,
         revocationLists: String? = nil,
+        ocspResponse: String? = nil,
         allowing legacy: LegacyCertificates = []
     ) {
         self.identity = .pkcs12(archive: archive, password: password)
         self.clientTrust = clientTrust
         self.revocationLists = revocationLists
+        self.ocspResponse = ocspResponse
         self.legacy = legacy
     }
 
@@ -187,13 +196,17 @@ extension TLSFiles {
         fileprivate let identity: Identity
         fileprivate let clientTrust: FileContent?
         fileprivate let revocationLists: [FileContent]
+        fileprivate let ocspResponse: FileContent?
         let digest: ContentDigest
 
-        fileprivate init(identity: Identity, clientTrust: FileContent?, revocationLists: [FileContent]) {
+        fileprivate init(
+            identity: Identity, clientTrust: FileContent?, revocationLists: [FileContent], ocspResponse: FileContent?
+        ) {
             self.identity = identity
             self.clientTrust = clientTrust
             self.revocationLists = revocationLists
-            self.digest = ContentDigest(of: identity.files + (clientTrust.map { [$0] } ?? []) + revocationLists)
+            self.ocspResponse = ocspResponse
+            self.digest = ContentDigest(of: identity.files + [clientTrust, ocspResponse].compactMap(\.self) + revocationLists)
         }
     }
 
@@ -211,12 +224,13 @@ extension TLSFiles {
         return Reading(
             identity: identity,
             clientTrust: self.clientTrust.map { FileContent(reading: $0, as: .trustedCertificates) },
-            revocationLists: self.revocationLists.map { FileContent.contents(ofFileOrFolder: $0, as: .revocationLists) } ?? [])
+            revocationLists: self.revocationLists.map { FileContent.contents(ofFileOrFolder: $0, as: .revocationLists) } ?? [],
+            ocspResponse: self.ocspResponse.map { FileContent(reading: $0, as: .ocspResponse) })
     }
 
     /// Loads contents that were read.
     func load(_ reading: Reading) throws(SecureSocketError) -> Snapshot {
-        let identity =
+        var identity =
             switch reading.identity {
             case .pem(let certificateChain, let privateKey, let password):
                 try TLSIdentity(
@@ -225,6 +239,9 @@ extension TLSFiles {
             case .pkcs12(let archive, let password):
                 try TLSIdentity(pkcs12: Self.source(archive), password: password, allowing: self.legacy)
             }
+        if let response = reading.ocspResponse {
+            identity = try identity.stapling(ocspResponse: Self.source(response), allowing: self.legacy)
+        }
         let lists = try self.lists(of: reading)
         var trust: TLSTrust?
         if let file = reading.clientTrust { trust = try .only(Self.source(file)) }
@@ -273,6 +290,6 @@ extension TLSFiles: CustomStringConvertible, CustomReflectable {
             case .pem(let certificateChain, let privateKey, _): [certificateChain, privateKey]
             case .pkcs12(let archive, _): [archive]
             }
-        return identity + [self.clientTrust, self.revocationLists].compactMap(\.self)
+        return identity + [self.clientTrust, self.revocationLists, self.ocspResponse].compactMap(\.self)
     }
 }

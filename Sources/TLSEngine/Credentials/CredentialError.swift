@@ -17,6 +17,8 @@ package struct CredentialError: Error, Sendable, Hashable {
         case archive
         /// Certificate revocation lists.
         case revocationLists
+        /// An OCSP response, which a server sends with its certificate.
+        case ocspResponse
     }
 
     package enum Problem: Sendable, Hashable {
@@ -80,6 +82,12 @@ package struct CredentialError: Error, Sendable, Hashable {
         case malformedRevocationList(index: Int, line: Int?, BlockFault, LibraryReason?)
         /// The list at this index has a property that is not supported.
         case unsupportedRevocationList(index: Int, line: Int?, RevocationListFeature, issuer: String)
+
+        // MARK: OCSP responses
+        /// The identity has no certificate that the response could be about.
+        case responseWithoutCertificate
+        /// The response does not show that the certificate with this subject is good.
+        case unusableResponse(OCSPResponseFault, subject: String)
 
         // MARK: Suitability of the certificates
         /// An extension of the first certificate cannot be decoded.

@@ -6,6 +6,8 @@ internal import CNIOBoringSSL
 package final class Identity: Sendable {
     let chain: CertificateList?
     let key: PrivateKey?
+    /// The OCSP response that a server sends with its certificate; nil if there is none.
+    package let stapledResponse: StapledResponse?
 
     /// Loads and checks both parts. No file is read later.
     ///
@@ -35,6 +37,7 @@ package final class Identity: Sendable {
         if let mismatch { throw CredentialError(item: .privateKey, path: privateKey?.path, problem: .keyMismatch(mismatch)) }
         self.chain = certificates
         self.key = keys?.first
+        self.stapledResponse = nil
     }
 
     /// Loads and checks a chain and a key in DER.
@@ -51,6 +54,7 @@ package final class Identity: Sendable {
         }
         self.chain = chain
         self.key = key
+        self.stapledResponse = nil
     }
 
     /// Loads and checks the content of a PKCS#12 archive.
@@ -63,7 +67,16 @@ package final class Identity: Sendable {
         }
         self.chain = content.chain
         self.key = content.key
+        self.stapledResponse = nil
     }
+
+    private init(_ other: Identity, stapling response: StapledResponse) {
+        self.chain = other.chain
+        self.key = other.key
+        self.stapledResponse = response
+    }
+
+    func stapling(_ response: StapledResponse) -> Identity { Identity(self, stapling: response) }
 
     package var hasCertificate: Bool { self.chain != nil }
 

@@ -23,6 +23,10 @@ package struct CertificateRefusal: Sendable, Hashable {
         case revoked(Revocation)
         /// No valid revocation list covers the certificate.
         case revocationUnknown(RevocationGap)
+        /// The OCSP response that the server has stapled does not show that its certificate is good.
+        case badStatusResponse(OCSPResponseFault)
+        /// The certificate requires a stapled OCSP response, and the server has sent none, or its responder's error (`OCSPResponseStatus`).
+        case statusResponseMissing(responderError: Int?)
         /// Deciding whether the chain is good takes more work than a peer may cause.
         case tooMuchWork
     }
@@ -91,6 +95,12 @@ extension CertificateRefusal {
 extension CertificateRefusal {
     /// The alert that tells the peer the reason.
     package var alert: AlertDescription {
-        AlertDescription(code: UInt8(truncatingIfNeeded: SSL_alert_from_verify_result(Int(self.codeForAlert))))
+        switch self.detail {
+        case .badStatusResponse, .statusResponseMissing:
+            // RFC 8446 §6.2.
+            return AlertDescription(code: UInt8(SSL_AD_BAD_CERTIFICATE_STATUS_RESPONSE))
+        default: break
+        }
+        return AlertDescription(code: UInt8(truncatingIfNeeded: SSL_alert_from_verify_result(Int(self.codeForAlert))))
     }
 }

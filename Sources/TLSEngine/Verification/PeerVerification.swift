@@ -24,6 +24,11 @@ func verifyPeerCertificate(ssl: OpaquePointer?, alert: UnsafeMutablePointer<UInt
     if verifies {
         switch engine.verify(sent) {
         case .success(let chain):
+            if let refusal = engine.refusalByStapledStatus(of: chain) {
+                engine.refusal = refusal
+                alert?.pointee = refusal.alert.code
+                return ssl_verify_invalid
+            }
             verified = chain
             engine.verifiedChainLength = chain.count
             limitSession(of: ssl, to: chain, now: engine.context.settings.now())
