@@ -105,7 +105,9 @@ public final class PlainSocket: StreamSocket, @unchecked Sendable {
             .failure(.cancelled(.handshake))
         }
         self.markClosed()
-        return try await upgraded.established(timeout: timeout).get()
+        let socket = try await upgraded.established(timeout: timeout).get()
+        connection.onLoop { if connection.handler != nil { connection.successorHandle = socket } }
+        return socket
     }
 }
 

@@ -99,6 +99,9 @@ final class Connection: @unchecked Sendable {
     var gone: ((Connection) -> Void)?
     /// The connection that has the transport after an upgrade.
     var successor: Connection?
+    /// The handle of the successor, while a handler of `serve` runs: the connection is closed according to the handler's outcome, and not
+    /// because the handler has released the handle before.
+    var successorHandle: SecureSocket?
 
     /// The mailbox that receives messages, and the handle that comes with them. The handle is alive as long as there is an owner, which
     /// closes it when it ends.
@@ -334,6 +337,7 @@ final class Connection: @unchecked Sendable {
         successor.isShuttingDown = self.isShuttingDown
         successor.handler = self.handler
         successor.traffic = self.traffic
+        successor.isEstablished = self.isEstablished
         successor.closers = self.closers
         successor.gone = self.gone
         self.closers = []

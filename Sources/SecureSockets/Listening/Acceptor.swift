@@ -289,7 +289,7 @@ final class Acceptor: Sendable {
             self.perform(self.state.withLock { $0.handshakeEnded(id, result) })
         }
         // The transport was lost while the connection waited for a call.
-        if connection.isTransportGone { self.gone(id, connection) }
+        if connection.isTransportGone, connection.successor == nil { self.gone(id, connection) }
     }
 
     /// Registers an established connection whose client certificate may be refused later.

@@ -78,6 +78,7 @@ final class HandlerTasks: Sendable {
         if let successor = socket.connection.successor {
             successor.handlerHasEnded()
             successor.close(sendsCloseNotify: error == nil)
+            socket.connection.successorHandle = nil
         }
         ended(error)
         self.forget(socket.id)
