@@ -4,6 +4,7 @@ public import NIOCore
 /// A listening socket for plain TCP connections, which can be upgraded to TLS.
 ///
 /// ```swift
+/// let tls = try TLSServerConfiguration(identity: identity)
 /// let listener = try await PlainListener.bind(port: 2525)
 /// try await listener.serve { plain in
 ///     try await plain.send("220 ready\r\n")

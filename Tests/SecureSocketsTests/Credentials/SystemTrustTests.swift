@@ -61,12 +61,10 @@ import Testing
                         #expect(SecureSocketError(error).code == .tooManyOpenFiles)
                     }
                 }
-                // One descriptor suffices to open the folder, but not the file in it.
+                // One descriptor suffices: the folder is closed before a file in it is opened.
                 try await DescriptorLimit.withOneLeft {
-                    let error = try #require(throws: CredentialError.self) {
-                        try TrustStore.system { $0 == "SSL_CERT_DIR" ? folder.path : nil }
-                    }
-                    #expect(SecureSocketError(error).code == .tooManyOpenFiles)
+                    let store = try TrustStore.system { $0 == "SSL_CERT_DIR" ? folder.path : nil }
+                    #expect(store.count == 1)
                 }
             }
         }

@@ -181,7 +181,8 @@ import Testing
     // MARK: Handlers
 
     private func serve(
-        _ handler: @escaping @concurrent @Sendable (PlainSocket) async throws -> Void, dialogue: (PlainListener) async throws -> Void
+        _ handler: @escaping @concurrent @Sendable (PlainSocket) async throws -> Void,
+        dialogue: (PlainListener) async throws -> Void
     ) async throws {
         let listener = try await PlainListener.bind(host: "127.0.0.1", port: 0)
         let serving = Task { try await listener.serve(handler) }
@@ -253,6 +254,91 @@ import Testing
             #expect(try await socket.receive() == ByteBuffer(string: "hello"))
             socket.close()
             silent.forEach { $0.close() }
+        }
+    }
+
+    // MARK: The PROXY protocol
+
+    private static let version2: [UInt8] =
+        [13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10, 0x21, 0x11, 0, 12] + [
+            192, 0, 2, 1, 198, 51, 100, 7, 0xc8, 0x22, 0x01, 0xbb,
+        ]
+
+    @Test(arguments: [Array("PROXY TCP4 192.0.2.1 198.51.100.7 51234 443\r\n".utf8), version2])
+    func `behind a load balancer tells its client, and becomes secure`(_ header: [UInt8]) async throws {
+        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+            try await client.send(header)
+            async let connected = client.upgrade(tls: self.client, host: "127.0.0.1")
+            let received = try await server.receiveProxyHeader()
+            #expect(received.source == SocketEndpoint(host: "192.0.2.1", port: 51_234))
+            #expect(received.destination == SocketEndpoint(host: "198.51.100.7", port: 443))
+            let secureServer = try await server.upgrade(tls: self.server)
+            let secureClient = try await connected
+            try await secureClient.send("hello")
+            #expect(try await secureServer.receive() == ByteBuffer(string: "hello"))
+            secureClient.close()
+            secureServer.close()
+        }
+    }
+
+    @Test(arguments: [
+        "GET / HTTP/1.1\r\n\r\n", "PROXY TCP4 \(String(repeating: "1", count: 200))", "PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n",
+    ])
+    func `whose header is none is refused`(_ text: String) async throws {
+        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+            try await client.send(text)
+            let error = try await #require(throws: SecureSocketError.self) { _ = try await server.receiveProxyHeader() }
+            #expect([.protocolError, .packetTooLarge].contains(error.code))
+            #expect(error.blame == .peer)
+        }
+    }
+
+    @Test func `whose header does not come is not waited for`() async throws {
+        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+            try await client.send("PROXY TCP4 192.0.2.1 ")
+            await expectError(.timedOut) { _ = try await server.receiveProxyHeader(timeout: .milliseconds(1)) }
+        }
+    }
+
+    // MARK: Relays
+
+    @Test func `is joined with a secure one, with both ends and all bytes`() async throws {
+        let listener = try await SecureListener.bind(host: "127.0.0.1", port: 0, tls: self.server)
+        let serving = Task {
+            try await listener.serve { socket in
+                for try await bytes in socket.incoming { try await socket.send(bytes) }
+                try await socket.send("the end")
+            }
+        }
+        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+            let upstream = try await SecureSocket.connect(to: "127.0.0.1", port: listener.localEndpoint.port, tls: self.client)
+            async let relayed = server.relay(to: upstream)
+            let bytes = ByteBuffer(repeating: 3, count: 3_000_000)
+            async let sent: Void = {
+                try await client.send(bytes); try await client.closeWriting()
+            }()
+            #expect(try await client.receive(exactly: bytes.readableBytes) == bytes)
+            try await sent
+            #expect(try await client.receive(exactly: 7) == ByteBuffer(string: "the end"))
+            #expect(try await client.receive() == nil)
+            let counts = try await relayed
+            #expect(counts.sent == bytes.readableBytes && counts.received == bytes.readableBytes + 7)
+            upstream.close()
+        }
+        listener.close()
+        try await serving.value
+    }
+
+    @Test func `that is lost ends the relay with its error, and the other socket`() async throws {
+        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+            try await self.connected(on: SocketEventLoopGroup.shared) { otherClient, otherServer in
+                let relaying = Task { try await server.relay(to: otherClient) }
+                try await otherServer.send("hello")
+                #expect(try await client.receive() == ByteBuffer(string: "hello"))
+                relaying.cancel()
+                await expectError(.cancelled) { _ = try await relaying.value }
+                #expect(server.isClosed && otherClient.isClosed)
+            }
         }
     }
 }
