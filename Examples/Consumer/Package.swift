@@ -20,6 +20,7 @@ let package = Package(
             name: "secure-sockets", path: "../..",
             traits: ["ServiceLifecycleSupport", "MetricsSupport", "TracingSupport", "ConfigurationSupport"]),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.11.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.98.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.3.0"),
         .package(url: "https://github.com/apple/swift-configuration.git", from: "1.0.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
@@ -32,6 +33,9 @@ let package = Package(
             dependencies: [
                 .product(name: "SecureSockets", package: "secure-sockets"),
                 .product(name: "ClassicSSL", package: "secure-sockets"),
+                .product(name: "SecureSocketsNIO", package: "secure-sockets"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
