@@ -64,7 +64,8 @@ extension PlainSocket {
         } catch let error as SecureSocketError {
             throw error
         } catch {
-            throw SecureSocketError(proxyHeader: error as? SocketCore.ProxyHeader.Problem ?? .notAHeader, from: self.connection.peerText)
+            throw SecureSocketError(
+                proxyHeader: error as? SocketCore.ProxyHeader.Problem ?? .notAHeader, from: self.connection.peerText)
         }
     }
 }

@@ -36,7 +36,9 @@ package struct ProxyHeader: Sendable, Hashable {
     /// Parses a line of version 1, without its CRLF.
     package init(line: [UInt8]) throws(Problem) {
         guard line.starts(with: Array("PROXY ".utf8)) else { throw .notAHeader }
-        let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
+        let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false).map {
+            String(decoding: $0, as: UTF8.self)
+        }
         switch words[1] {
         case "UNKNOWN":
             // What follows has to be ignored (§2.1).

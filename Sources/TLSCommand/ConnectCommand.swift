@@ -12,6 +12,7 @@ struct Connect: Command, SpeaksJSON {
     var stream = StreamOptions()
     var timeout = Seconds(.seconds(30))
     var retryWithoutMLKEM = false
+    var startTLS: StartTLS?
     var info = false
     var json = false
 
@@ -26,6 +27,7 @@ struct Connect: Command, SpeaksJSON {
             Examples:
               tls connect example.org:443 --info </dev/null
               tls connect localhost:8443 --ca certs/ca.pem
+              tls connect mail.example.org:25 --starttls smtp --info </dev/null
             """)
 
     static let arguments: ArgumentTable<Connect> = [
@@ -36,6 +38,9 @@ struct Connect: Command, SpeaksJSON {
         .flag("--insecure", \.insecure, "Verify nothing. An attacker on the path can read and modify all data."),
         .option("--server-name", \.serverName, .serverName, "The name to request and to verify, in place of the host."),
         .group(\.stream),
+        .option(
+            "--starttls", \.startTLS, .choice("protocol"),
+            "Begin with a plain connection of this protocol, and agree on TLS."),
         .option("--timeout", \.timeout, .seconds, "The time limit for name look-up, connecting and handshake together."),
         .flag(
             "--retry-without-mlkem", \.retryWithoutMLKEM,
@@ -55,13 +60,25 @@ struct Connect: Command, SpeaksJSON {
         try await Advice.given(by: Advice.forConnecting) {
             var options = ConnectOptions()
             options.retriesWithoutMLKEM = self.retryWithoutMLKEM
-            let socket = try await SecureSocket.connect(
-                to: self.target.host, port: self.target.port, tls: try self.configuration(),
-                socketOptions: self.stream.socketOptions, options: options,
-                timeout: self.timeout.duration)
+            let socket = try await self.connect(options)
             if self.info { try reporter.report(ConnectedReport(connection: ConnectionReport(socket))) }
             try await self.pass(through: socket)
         }
+    }
+
+    private func connect(_ options: ConnectOptions) async throws -> SecureSocket {
+        let tls = try self.configuration()
+        guard let startTLS else {
+            return try await SecureSocket.connect(
+                to: self.target.host, port: self.target.port, tls: tls, socketOptions: self.stream.socketOptions,
+                options: options,
+                timeout: self.timeout.duration)
+        }
+        let plain = try await PlainSocket.connect(
+            to: self.target.host, port: self.target.port, options: options, timeout: self.timeout.duration)
+        try await startTLS.agree(over: plain, host: self.serverName ?? self.target.host, timeout: self.timeout.duration)
+        return try await plain.upgrade(
+            tls: tls, host: self.target.host, socketOptions: self.stream.socketOptions, timeout: self.timeout.duration)
     }
 
     private func configuration() throws -> TLSClientConfiguration {

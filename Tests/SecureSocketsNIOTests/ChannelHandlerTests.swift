@@ -106,4 +106,142 @@ import Testing
         #expect(failure?.code == .alertReceived)
         listener.close()
     }
+
+    // MARK: A server's channels
+
+    /// Binds a server whose channels have the handler and `handlers` behind it.
+    private func bind(
+        _ tls: LiveServerConfiguration, autoRead: Bool = true,
+        _ initializer: @escaping @Sendable (any Channel) throws -> Void
+    ) async throws -> any Channel {
+        try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelOption(.autoRead, value: autoRead)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(TLSServerHandler(tls))
+                    try initializer(channel)
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+    }
+
+    private func connect(to server: any Channel, _ tls: TLSClientConfiguration? = nil) async throws -> SecureSocket {
+        let port = try #require(server.localAddress?.port)
+        return try await SecureSocket.connect(
+            to: "127.0.0.1", port: port, tls: tls ?? self.client, timeout: Encounter.patience)
+    }
+
+    /// Reads once when it is told to, and tells what it has received.
+    private final class Reader: ChannelInboundHandler, Sendable {
+        typealias InboundIn = ByteBuffer
+        let received: AsyncStream<String>
+        private let continuation: AsyncStream<String>.Continuation
+        let channels: AsyncStream<any Channel>
+        private let channelContinuation: AsyncStream<any Channel>.Continuation
+
+        init() {
+            (self.received, self.continuation) = AsyncStream.makeStream()
+            (self.channels, self.channelContinuation) = AsyncStream.makeStream()
+        }
+
+        func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+            if case .some(.handshakeCompleted) = event as? TLSUserEvent { self.channelContinuation.yield(context.channel) }
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            self.continuation.yield(String(buffer: Self.unwrapInboundIn(data)))
+        }
+    }
+
+    @Test func `completes its handshake though the program does not read, and delivers when it does`() async throws {
+        let reader = Reader()
+        let server = try await self.bind(LiveServerConfiguration(self.server), autoRead: false) {
+            try $0.pipeline.syncOperations.addHandler(reader)
+        }
+        let socket = try await self.connect(to: server)
+        try await socket.send("hello")
+        var channels = reader.channels.makeAsyncIterator()
+        let channel = try #require(await channels.next())
+        channel.read()
+        var received = reader.received.makeAsyncIterator()
+        #expect(await received.next() == "hello")
+        socket.close()
+        try await channel.close()
+        try await server.close()
+    }
+
+    @Test func `lets the channel's writability count what was not flushed`() async throws {
+        let reader = Reader()
+        let server = try await self.bind(LiveServerConfiguration(self.server)) {
+            try $0.pipeline.syncOperations.addHandler(reader)
+        }
+        let socket = try await self.connect(to: server)
+        var channels = reader.channels.makeAsyncIterator()
+        let channel = try #require(await channels.next())
+        let written = try await channel.eventLoop.submit {
+            var count = 0
+            let piece = ByteBuffer(repeating: 1, count: 1000)
+            while channel.isWritable, count < 100_000_000 {
+                channel.write(piece, promise: nil)
+                count += piece.readableBytes
+            }
+            return count
+        }.get()
+        // The channel's mark is 64 KiB, and the handler holds as much at most.
+        #expect(written < 300_000)
+        channel.flush()
+        #expect(try await socket.receive(exactly: written).readableBytes == written)
+        socket.close()
+        try await server.close()
+    }
+
+    @Test func `uses the settings that are present, and asks the program about the peer`() async throws {
+        let clients = TLSServerConfiguration.ClientAuthentication.required(
+            trust: self.authority.trust,
+            allow: PeerRule { peer in
+                guard peer.certificate.uris.contains("test:friend") else { throw TLSRejection("not a friend") }
+            })
+        let first = try TLSServerConfiguration(identity: self.authority.server(names: ["127.0.0.1"]).identity)
+        let live = LiveServerConfiguration(first)
+        let errors = ErrorRecorder()
+        let server = try await self.bind(live) { try $0.pipeline.syncOperations.addHandlers(Echo(), errors) }
+        let socket = try await self.connect(to: server)
+        try live.update(
+            TLSServerConfiguration(identity: self.authority.server(names: ["127.0.0.1"]).identity, clients: clients))
+        #expect(live.generation == 2)
+        for (uri, isAdmitted) in [("test:friend", true), ("test:stranger", false)] {
+            let tls = try TLSClientConfiguration(
+                trust: self.authority.trust, identity: self.authority.client(uris: [uri]).identity)
+            let friend = try await self.connect(to: server, tls)
+            if isAdmitted {
+                try await friend.send("hello")
+                #expect(try await friend.receive() == ByteBuffer(string: "hello"))
+            } else {
+                let failure = await #expect(throws: SecureSocketError.self) { _ = try await friend.receive() }
+                #expect(failure?.code == .alertReceived)
+            }
+            friend.close()
+        }
+        // The connection of the former settings is not affected.
+        try await socket.send("still here")
+        #expect(try await socket.receive() == ByteBuffer(string: "still here"))
+        socket.close()
+        try await server.close()
+        #expect(errors.codes == [.rejected])
+    }
+
+    @Test func `exports the same keying material as its peer`() async throws {
+        let reader = Reader()
+        let server = try await self.bind(LiveServerConfiguration(self.server)) {
+            try $0.pipeline.syncOperations.addHandler(reader)
+        }
+        let socket = try await self.connect(to: server)
+        var channels = reader.channels.makeAsyncIterator()
+        let channel = try #require(await channels.next())
+        let ours = try await channel.exportTLSKeyingMaterial(label: "EXPORTER-test", length: 32).get()
+        #expect(try await socket.exportKeyingMaterial(label: "EXPORTER-test", length: 32) == ours)
+        #expect(try await channel.tlsInformation().get()?.version == .tls13)
+        socket.close()
+        try await server.close()
+    }
 }

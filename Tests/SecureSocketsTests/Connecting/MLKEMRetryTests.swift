@@ -71,7 +71,8 @@ import Testing
         }
         // Only a device that swallows the hello makes the client wait.
         let limit: Duration = device == .swallows ? .milliseconds(10) : Encounter.patience
-        let socket = try await self.attempt(at: listener.port, on: loops, answerLimit: limit).run(timeout: Encounter.patience).secure()
+        let socket = try await self.attempt(at: listener.port, on: loops, answerLimit: limit).run(timeout: Encounter.patience)
+            .secure()
         #expect(socket.information.group == .x25519)
         #expect(socket.information.wasRetriedWithoutMLKEM)
         #expect(try await socket.receive(exactly: 5) == ByteBuffer(string: "hello"))
