@@ -11,24 +11,25 @@
 ///     close(.output)       passed on    after held writes   close_notify; output ended ¹ joins              joins        passed on
 ///     close(.all)          passed on    closed              close_notify; closing        joins              joins        passed on
 ///     close_notify         -            -                   input ended ²                its half is done   -            -
-///     end of transport     -            failure             failure; nothing ³           closed             closed       -
-///     close_notify sent    -            -                   -                            its half is done   half-closed  -
+///     end of transport     -            failure             failure; nothing ³           its half is done   its half is done
+///     close_notify sent    -            -                   -                            its half is done   -            -
+///     alert sent           -            -                   -                            -                  its half is done
 ///     time is up           -            failure             -                            closed             closed       -
 ///
 /// ¹ If the input has ended too: close(.all).
 /// ² If the channel allows half-closure and the output has not ended; otherwise it is answered: closing.
 /// ³ Nothing if the peer's `close_notify` came before.
 ///
-/// Closing ends when this side's `close_notify` has been written and the peer's has arrived. Draining follows a failure: the alert is
-/// written, and what still arrives is discarded, because closing a socket with unread bytes resets the connection, and the reset may destroy
-/// the alert.
+/// Closing ends when this side's `close_notify` has been written and the peer's has arrived, or the end of the peer's transport. Draining
+/// follows a failure: the alert is written, and what still arrives is discarded until the peer's transport ends, because closing a socket
+/// with unread bytes resets the connection, and the reset may destroy the alert.
 struct ChannelTLSMachine {
     enum State: Equatable {
         case idle
         case handshaking(closesOutput: Bool)
         case open(inputHasEnded: Bool, outputHasEnded: Bool)
         case closing(isSent: Bool, peerHasFinished: Bool)
-        case draining
+        case draining(isSent: Bool, peerHasFinished: Bool)
         case closed
     }
 
@@ -172,7 +173,36 @@ struct ChannelTLSMachine {
         }
     }
 
-    enum Sent: Equatable { case nothing, close }
+    enum Sent: Equatable { case nothing, close, closeOutput }
+
+    /// The peer's side of the transport has ended while the connection closes or drains: nothing more will come.
+    mutating func transportInputEnded() -> Sent {
+        switch self.state {
+        case .closing(isSent: true, _), .draining(isSent: true, _):
+            self.state = .closed
+            return .close
+        case .closing(isSent: false, _):
+            self.state = .closing(isSent: false, peerHasFinished: true)
+            return .nothing
+        case .draining(isSent: false, _):
+            self.state = .draining(isSent: false, peerHasFinished: true)
+            return .nothing
+        case .idle, .handshaking, .open, .closed: return .nothing
+        }
+    }
+
+    /// The alert, and everything before it, has been written.
+    mutating func alertWasSent() -> Sent {
+        switch self.state {
+        case .draining(isSent: false, peerHasFinished: true):
+            self.state = .closed
+            return .close
+        case .draining(isSent: false, peerHasFinished: false):
+            self.state = .draining(isSent: true, peerHasFinished: false)
+            return .closeOutput
+        case .idle, .handshaking, .open, .closing, .draining(isSent: true, _), .closed: return .nothing
+        }
+    }
 
     /// This side's `close_notify` has been written.
     mutating func closeNotifyWasSent() -> Sent {
@@ -193,7 +223,7 @@ struct ChannelTLSMachine {
     mutating func failed() -> Failure {
         switch self.state {
         case .idle, .handshaking, .open:
-            self.state = .draining
+            self.state = .draining(isSent: false, peerHasFinished: false)
             return .drain
         case .closing:
             self.state = .closed

@@ -25,7 +25,7 @@ extension TLSHandler {
             context.close(mode: .all, promise: promise)
         case .sendAndCloseOutput:
             Self.join(promise, to: &self.closeOutputPromise)
-            self.engine?.writeCloseNotify()
+            self.writeCloseNotify()
             self.afterSending(context) { self.closeChannelOutput() }
         case .sendAndAwait, .send:
             Self.join(promise, to: &self.closePromise)
@@ -40,7 +40,7 @@ extension TLSHandler {
 
     /// Sends `close_notify`. The channel is closed when it has been written and the peer's has arrived, or when the time is up.
     func sendCloseNotify(_ context: ChannelHandlerContext) {
-        self.engine?.writeCloseNotify()
+        self.writeCloseNotify()
         self.limitClosing(context)
         self.afterSending(context) { self.closeNotifyWasSent() }
         // Also if the program does not read.
@@ -50,11 +50,15 @@ extension TLSHandler {
         }
     }
 
+    /// A second call of BoringSSL's function would read, and might take the peer's `close_notify`.
+    private func writeCloseNotify() {
+        guard !self.hasSentCloseNotify else { return }
+        self.hasSentCloseNotify = true
+        self.engine?.writeCloseNotify()
+    }
+
     private func closeNotifyWasSent() {
-        switch self.machine.closeNotifyWasSent() {
-        case .nothing: break
-        case .close: self.closeChannel()
-        }
+        if self.machine.closeNotifyWasSent() == .close { self.closeChannel() }
     }
 
     /// Flushes the engine's output, and calls `body` when it has been written or cannot be.
@@ -117,10 +121,12 @@ extension TLSHandler {
 
     /// Ends the channel's output after the alert, and waits for the peer to read it and to close.
     private func drain() {
-        guard self.machine.state == .draining, let context else { return }
+        let next = self.machine.alertWasSent()
+        if next == .close { return self.closeChannel() }
+        guard next == .closeOutput, let context else { return }
         let ended = context.eventLoop.makePromise(of: Void.self)
         ended.futureResult.assumeIsolated().whenFailure { _ in self.closeChannel() }
         context.close(mode: .output, promise: ended)
-        if self.machine.state == .draining { context.read() }
+        if self.context != nil, self.machine.needsBytes { context.read() }
     }
 }

@@ -62,22 +62,44 @@ extension TLSHandler {
         guard let pending = self.engine?.pendingDecision else { return }
         let (loop, address) = (context.eventLoop, context.channel.remoteAddress)
         let handler = NIOLoopBound(self, eventLoop: loop)
+        self.lastDecision += 1
+        let number = self.lastDecision
         let limit = pending.isAboutHello ? self.decisions?.hellos : self.decisions?.peers
         self.decision = DecisionRun(limit: limit) {
             loop.execute($0)
         } _: {
             await pending(remoteAddress: address)
         } completion: { decision in
-            handler.value.decided(decision)
+            handler.value.decided(decision, number)
         }
     }
 
-    private func decided(_ decision: HandshakeDecision) {
+    private func decided(_ decision: HandshakeDecision, _ number: Int) {
+        // A decision that was cancelled may have been made already.
+        guard self.decision != nil, number == self.lastDecision else { return }
         self.decision = nil
         guard self.machine.isHandshaking, let context else { return }
         self.engine?.decide(decision)
         self.continueHandshake(context)
+        guard self.context != nil else { return }
+        // Bytes may have come with the end of the handshake. No read of the channel ends after them.
+        self.completeDelivery(context)
         // The channel's reads were held back.
         if self.decision == nil, self.context != nil, self.machine.needsBytes || self.isReadRequested { context.read() }
+    }
+
+    /// Ends the handshake because the peer's side of the transport has ended.
+    func endHandshake(_ context: ChannelHandlerContext) {
+        if let decision {
+            decision.cancel()
+            self.decision = nil
+        } else {
+            self.continueHandshake(context)
+        }
+        guard self.machine.isHandshaking else { return }
+        self.fail(
+            SecureSocketError(
+                .endedInHandshake, blame: .peer, step: .handshake,
+                "\(self.peerText) ended the connection before the handshake was complete"), context)
     }
 }

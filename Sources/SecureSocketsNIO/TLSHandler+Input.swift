@@ -9,11 +9,8 @@ extension TLSHandler {
 
     public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = Self.unwrapInboundIn(data)
-        guard let engine else {
-            // The handshake has not begun, or the handler is about to be removed.
-            if !self.machine.isClosed { context.fireChannelRead(data) }
-            return
-        }
+        // Bytes are never passed on undecrypted: without an engine, the connection has failed or not begun.
+        guard let engine else { return }
         self.peerHasSpoken = true
         if self.machine.isHandshaking {
             engine.receive(bytes)
@@ -25,19 +22,16 @@ extension TLSHandler {
     }
 
     public func channelReadComplete(context: ChannelHandlerContext) {
-        if self.hasOutputOfItsOwn { self.passOutputOn(context, flush: true) }
-        if self.hasDelivered {
-            self.deliveryIsComplete(context)
-        } else if self.engine == nil {
-            context.fireChannelReadComplete()
-        } else if self.decision == nil, self.isReadRequested || self.machine.needsBytes {
-            context.read()
-        }
+        let hasDelivered = self.hasDelivered
+        self.completeDelivery(context)
+        if !hasDelivered, self.decision == nil, self.isReadRequested || self.machine.needsBytes { context.read() }
     }
 
-    private func deliveryIsComplete(_ context: ChannelHandlerContext) {
+    /// Tells the program that a read is complete, if it has received bytes.
+    func completeDelivery(_ context: ChannelHandlerContext) {
+        if self.hasOutputOfItsOwn { self.passOutputOn(context, flush: true) }
+        guard self.hasDelivered else { return }
         self.hasDelivered = false
-        self.isReadRequested = false
         context.fireChannelReadComplete()
     }
 
@@ -45,14 +39,14 @@ extension TLSHandler {
         self.isReadRequested = true
         if self.machine.delivers, !self.isDecrypting, let engine, engine.unreadInput > 0 {
             self.decrypt()
-            if self.hasDelivered { return self.deliveryIsComplete(context) }
+            if self.hasDelivered { return self.completeDelivery(context) }
         }
         if self.decision == nil { context.read() }
     }
 
     /// Whether the program takes bytes now. A channel that reads by itself asks before each read, if it is a real one.
     private var isReadAllowed: Bool {
-        if self.isReadRequested || self.isChannelInactive { return true }
+        if self.isReadRequested || self.hasDelivered || self.isChannelInactive { return true }
         return ((try? self.context?.channel.syncOptions?.getOption(.autoRead)) ?? nil) ?? true
     }
 
@@ -68,6 +62,8 @@ extension TLSHandler {
             let progress = engine.read(into: &plaintext, limit: Self.largestDelivery)
             if engine.pendingOutput > pendingOutput { self.hasOutputOfItsOwn = true }
             if plaintext.readableBytes > 0, self.machine.delivers {
+                // Before the call, because the program may ask for more in it.
+                self.isReadRequested = false
                 self.hasDelivered = true
                 context.fireChannelRead(Self.wrapInboundOut(plaintext))
             }
@@ -91,7 +87,7 @@ extension TLSHandler {
         guard let context else { return }
         let allowsHalfClosure = ((try? context.channel.syncOptions?.getOption(.allowRemoteHalfClosure)) ?? nil) ?? false
         // While closing, the peer's answer is not news.
-        if self.hasDelivered, self.machine.delivers { self.deliveryIsComplete(context) }
+        if self.machine.delivers { self.completeDelivery(context) }
         switch self.machine.peerFinished(allowsHalfClosure: allowsHalfClosure && !self.isChannelInactive) {
         case .nothing: break
         case .reportInputClosed: context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
@@ -106,7 +102,7 @@ extension TLSHandler {
 
     private func inputWasTruncated() {
         guard let context, self.machine.delivers else { return }
-        if self.hasDelivered { self.deliveryIsComplete(context) }
+        self.completeDelivery(context)
         self.machine.inputWasTruncated()
         context.fireErrorCaught(SecureSocketError.truncated(self.peerText))
     }
@@ -118,17 +114,14 @@ extension TLSHandler {
         }
         engine.receiveEnd()
         if self.machine.isHandshaking {
-            // A decision that the handshake waits for is of no use any more.
-            self.decision?.cancel()
-            self.decision = nil
-            self.continueHandshake(context)
+            self.endHandshake(context)
         } else if self.machine.delivers {
             self.isReadRequested = true
             self.decrypt()
             context.fireUserInboundEventTriggered(event)
-        } else if self.machine.needsBytes {
-            // Nothing more will come.
-            self.closeChannel()
+        } else {
+            if self.machine.awaitsCloseNotify { self.decrypt() }
+            if self.machine.transportInputEnded() == .close { self.closeChannel() }
         }
     }
 
@@ -136,9 +129,7 @@ extension TLSHandler {
         self.isChannelInactive = true
         self.engine?.receiveEnd()
         if self.machine.isHandshaking {
-            self.decision?.cancel()
-            self.decision = nil
-            self.continueHandshake(context)
+            self.endHandshake(context)
         } else if self.machine.delivers {
             self.decrypt()
         }
@@ -154,7 +145,13 @@ extension TLSHandler {
         if self.machine.isHandshaking, error is IOError {
             self.fail(.transport(error, step: .handshake, "the connection to \(self.peerText) was lost"), context)
         } else {
-            if self.machine.delivers, error is IOError { self.machine.inputWasTruncated() }
+            if self.machine.delivers, error is IOError {
+                // What arrived before is not lost. The end of the stream is reported by this error.
+                self.isReadRequested = true
+                self.decrypt()
+                self.completeDelivery(context)
+                self.machine.inputWasTruncated()
+            }
             context.fireErrorCaught(error)
         }
     }

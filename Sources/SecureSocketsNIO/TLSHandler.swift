@@ -40,13 +40,15 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     var closeOutputPromise: EventLoopPromise<Void>?
     /// The time limit of the handshake, or of closing.
     var timer: Scheduled<Void>?
-    /// The decision of the program that the handshake waits for.
+    /// The decision of the program that the handshake waits for, and its number.
     var decision: DecisionRun?
+    var lastDecision = 0
+    var hasSentCloseNotify = false
     /// Whether the peer has sent anything.
     var peerHasSpoken = false
-    /// Whether the program has asked for bytes since it received some.
+    /// Whether the program has asked for bytes and has not received any since.
     var isReadRequested = false
-    /// Whether the program has received bytes since the channel's last read was complete.
+    /// Whether the program has received bytes and not yet been told that the read is complete.
     var hasDelivered = false
     var isDecrypting = false
     /// Whether reading has produced output, such as the answer to a key update, that no flush of the program will send.
@@ -175,7 +177,7 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Encrypts what was written before the handshake was complete.
     func encryptHeldWrites(_ context: ChannelHandlerContext) {
-        while self.machine.write != .hold, let (bytes, promise) = self.held.popFirst() { self.encrypt(bytes, promise, context) }
+        while self.machine.write == .send, let (bytes, promise) = self.held.popFirst() { self.encrypt(bytes, promise, context) }
     }
 
     /// Encrypts bytes, and passes them on once there are many.
@@ -185,14 +187,8 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
             return
         }
         do throws(TLSFailure) {
-            var rest = bytes
-            while rest.readableBytes > Self.largestUnflushedOutput,
-                let piece = rest.readSlice(length: Self.largestUnflushedOutput)
-            {
-                try Self.write(piece, to: engine)
-                self.passOutputOn(context, flush: false)
-            }
-            try Self.write(rest, to: engine)
+            // In one piece: while bytes are passed on, other handlers may write.
+            try Self.write(bytes, to: engine)
             if let promise { self.unsentPromises.append(promise) }
             if engine.pendingOutput >= Self.largestUnflushedOutput { self.passOutputOn(context, flush: false) }
         } catch {

@@ -242,4 +242,22 @@ import Testing
         #expect(!dialogue.server.channel.isActive)
         dialogue.server.wire.isBlocked = false
     }
+
+    /// NIOSSL closes the channel.
+    @Test(arguments: Handlers.allCases) func `deliver the last bytes though the peer's transport has ended`(_ handlers: Handlers)
+        throws
+    {
+        let dialogue = try Dialogue.open(handlers)
+        try dialogue.server.allowHalfClosure()
+        dialogue.server.wire.isBlocked = true
+        dialogue.server.send("a long answer")
+        dialogue.server.close()
+        dialogue.client.close(.output)
+        dialogue.server.deliver(try dialogue.client.takeOutput())
+        dialogue.server.endInput()
+        if handlers == .secureSockets { #expect(dialogue.server.channel.isActive) }
+        dialogue.server.wire.isBlocked = false
+        dialogue.loop.run()
+        #expect(!dialogue.server.channel.isActive || handlers == .nioSSL)
+    }
 }

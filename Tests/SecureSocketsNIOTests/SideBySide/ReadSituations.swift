@@ -2,6 +2,8 @@ import NIOCore
 import NIOEmbedded
 import Testing
 
+@testable import SecureSocketsNIO
+
 /// Situations of reads, with this package's handlers and with NIOSSL's.
 @Suite struct `When bytes arrive, both handlers` {
     @Test(arguments: Handlers.allCases) func `deliver those that came with the end of the handshake, after its event`(
@@ -130,5 +132,27 @@ import Testing
         dialogue.client.send("hello")
         try dialogue.exchange()
         #expect(dialogue.client.recorder.text == "answer to read hello")
+    }
+
+    @Test(arguments: Handlers.allCases) func `never pass on bytes that were not decrypted`(_ handlers: Handlers) throws {
+        var settings = Settings()
+        settings.options.maximumHeldBytes = 10
+        let dialogue = try Dialogue(handlers, settings, isActive: false)
+        dialogue.client.send("more than the handler holds")
+        try dialogue.connect()
+        dialogue.client.deliver(ByteBuffer(string: "plain text of an attacker"))
+        #expect(dialogue.client.recorder.text == "")
+    }
+
+    @Test(arguments: Handlers.allCases) func `do not forget a read that the program asks for while it receives`(
+        _ handlers: Handlers
+    ) throws {
+        guard handlers == .secureSockets else { return }
+        let dialogue = try Dialogue.open(handlers)
+        let handler = try dialogue.server.channel.pipeline.syncOperations.handler(type: TLSHandler.self)
+        dialogue.server.recorder.reaction = { event, context in if event.hasPrefix("read ") { context.read() } }
+        dialogue.client.send("one")
+        try dialogue.exchange()
+        #expect(handler.isReadRequested)
     }
 }

@@ -197,4 +197,17 @@ import Testing
         #expect(dialogue.client.errors == handlers.expect(["error invalidArgument"], nioSSL: []))
         if handlers == .secureSockets { #expect(outcomes.allSatisfy { $0.text != "waiting" && $0.text != "success" }) }
     }
+
+    @Test(arguments: Handlers.allCases) func `keep a large write whole though another is written meanwhile`(_ handlers: Handlers)
+        throws
+    {
+        let dialogue = try Dialogue.open(handlers)
+        let channel = dialogue.client.channel
+        dialogue.client.wire.written = { channel.write(ByteBuffer(string: "another"), promise: nil) }
+        dialogue.client.write(String(repeating: "x", count: 200_000))
+        dialogue.client.wire.written = nil
+        dialogue.client.flush()
+        try dialogue.exchange()
+        #expect(dialogue.server.recorder.text.hasPrefix(String(repeating: "x", count: 200_000)))
+    }
 }

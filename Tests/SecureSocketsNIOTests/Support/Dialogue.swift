@@ -110,8 +110,16 @@ final class Wire: ChannelOutboundHandler {
     var isBlocked = false { didSet { if !self.isBlocked { for promise in self.waiting { promise.succeed() } } } }
     private var waiting: [EventLoopPromise<Void>] = []
 
+    /// Called once, in the next write, as a channel tells its handlers that it is not writable.
+    var written: (() -> Void)?
+
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         self.writes += 1
+        defer {
+            let written = self.written
+            self.written = nil
+            written?()
+        }
         if let failure {
             promise?.fail(failure)
         } else if self.isBlocked {
