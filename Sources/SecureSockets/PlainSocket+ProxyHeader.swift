@@ -56,11 +56,14 @@ extension PlainSocket {
                 return ProxyHeader(try SocketCore.ProxyHeader(fixed: first, rest: rest))
             }
             guard first.starts(with: Array("PROXY ".utf8)) else { throw SocketCore.ProxyHeader.Problem.notAHeader }
-            let longest = SocketCore.ProxyHeader.longestLine - 2 - first.count
-            guard let rest = try await self.receiveLine(maximumLength: longest, timeout: remaining) else {
-                throw SocketCore.ProxyHeader.Problem.malformed("a line without an end")
+            // Only CRLF ends the line. Nothing behind it is taken.
+            while !first.suffix(2).elementsEqual("\r\n".utf8) {
+                guard first.count < SocketCore.ProxyHeader.longestLine else {
+                    throw SocketCore.ProxyHeader.Problem.malformed("a line without an end")
+                }
+                first += try await self.receive(exactly: 1, timeout: remaining).readableBytesView
             }
-            return ProxyHeader(try SocketCore.ProxyHeader(line: first + rest.readableBytesView))
+            return ProxyHeader(try SocketCore.ProxyHeader(line: first.dropLast(2)))
         } catch let error as SecureSocketError {
             throw error
         } catch {

@@ -85,7 +85,11 @@ package struct ProxyHeader: Sendable, Hashable {
     /// Parses a header of version 2: the fixed part and what follows it.
     package init(fixed: [UInt8], rest: [UInt8]) throws(Problem) {
         guard try Self.restLength(of: fixed) == rest.count else { throw .malformed("a wrong length") }
-        let isLocal = fixed[12] & 0xf == 0
+        // The family and the addresses of a health check are to be ignored (§2.2).
+        if fixed[12] & 0xf == 0 {
+            self.init(source: nil, destination: nil, isLocal: true)
+            return
+        }
         let addressLength: Int
         switch fixed[13] {
         case 0x00:
@@ -95,9 +99,8 @@ package struct ProxyHeader: Sendable, Hashable {
         case 0x31, 0x32: addressLength = 108
         default: throw .malformed("an unknown family or transport")
         }
-        // Addresses of a health check are to be ignored (§2.2).
-        guard !isLocal, addressLength > 0 else {
-            self.init(source: nil, destination: nil, isLocal: isLocal)
+        guard addressLength > 0 else {
+            self.init(source: nil, destination: nil, isLocal: false)
             return
         }
         let isUnix = addressLength == 108

@@ -63,6 +63,7 @@ import Testing
         #expect(try self.header(0x20, 0x11, self.inet).isLocal)
         #expect(try self.header(0x20, 0x11, self.inet).source == nil)
         #expect(try self.header(0x20, 0x00, []).isLocal)
+        #expect(try self.header(0x20, 0x41, [1, 2, 3]).isLocal)
         #expect(try self.header(0x21, 0x00, [1, 2, 3]).source == nil)
         #expect(try self.header(0x21, 0x31, Array(repeating: 0, count: 216)).source == nil)
     }
