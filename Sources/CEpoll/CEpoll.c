@@ -67,6 +67,11 @@ int cepoll_set_no_delay(int descriptor, int is_on) {
     return cepoll_set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, is_on);
 }
 
+int cepoll_reset_on_close(int descriptor) {
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    return setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) < 0 ? -errno : 0;
+}
+
 int cepoll_pending_error(int descriptor) {
     int error = 0;
     socklen_t length = sizeof error;

@@ -56,7 +56,7 @@ public final class PlainSocket: StreamSocket, @unchecked Sendable {
     ///   - socketOptions: The options of the secure socket. Default: nil; those of this socket.
     ///   - timeout: The time limit for the handshake; nil means no limit. Default: 30 seconds.
     /// - Throws: ``SecureSocketError``: `protocolError` if unread bytes have arrived, `wrongMode` if another call waits at this socket,
-    ///   `closed`, `timedOut`, `cancelled`, or the reason for the failed handshake.
+    ///   `closed`, `endedInHandshake`, `timedOut`, `cancelled`, or the reason for the failed handshake.
     public func upgrade(
         tls: TLSClientConfiguration? = nil, host: String, socketOptions: SocketOptions? = nil, timeout: Duration? = .seconds(30)
     ) async throws(SecureSocketError) -> SecureSocket {
@@ -128,6 +128,14 @@ extension StreamSocket {
     }
 }
 
+extension SecureSocketError {
+    fileprivate static func endedBeforeUpgrade(_ peer: String) -> SecureSocketError {
+        SecureSocketError(
+            .endedInHandshake, blame: .peer, step: .handshake, "\(peer) has ended its stream, and can take no part in a handshake"
+        )
+    }
+}
+
 extension Connection {
     /// The first byte of a handshake record (RFC 8446 §5.1).
     private static let handshakeRecord: UInt8 = 22
@@ -151,7 +159,9 @@ extension Connection {
                 return .failure(self.unreadBytes(unread.readableBytes))
             }
         }
+        guard self.closing.peerEnd == nil else { return .failure(.endedBeforeUpgrade(self.peerText)) }
         self.flush()
+        if let refusal = self.machine.sendRefusal { return .failure(self.error(for: refusal, .handshake)) }
         let upgraded = Connection(
             transport: self.transport, engine: engine, options: options, peerName: peerName ?? self.peerName)
         upgraded.decisionLimits = decisions

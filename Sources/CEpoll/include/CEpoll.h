@@ -39,6 +39,8 @@ int cepoll_bind(int descriptor, const struct sockaddr *address, socklen_t length
 int cepoll_listen(int descriptor, int backlog);
 int cepoll_set_option(int descriptor, int level, int name, int value);
 int cepoll_set_no_delay(int descriptor, int is_on);
+// Closing the descriptor then resets the connection, whatever is unsent.
+int cepoll_reset_on_close(int descriptor);
 // The error that a socket has been waiting to tell; 0: none.
 int cepoll_pending_error(int descriptor);
 long cepoll_receive(int descriptor, void *bytes, unsigned long count);

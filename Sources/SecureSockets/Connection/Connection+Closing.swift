@@ -45,8 +45,14 @@ extension Connection {
                 self.deliver()
                 self.beginLingering()
             case .deliverAndDrop:
-                self.deliver()
-                self.drop()
+                // Without TLS, only a reset tells the peer that the stream is incomplete.
+                if self.tls == nil {
+                    self.closing.drop()
+                    self.transport.reset()
+                } else {
+                    self.deliver()
+                    self.drop()
+                }
             }
         }
     }
@@ -125,10 +131,11 @@ extension Connection {
     /// Waits until the connection has gone and its descriptor is closed.
     func waitUntilClosed() async throws(SecureSocketError) {
         try await self.wait(.closing) { (waiter: Waiter<Void>) in
-            if self.isTransportGone { return waiter.resume(.success(())) }
-            self.closers.append(waiter)
+            let connection = self.successor ?? self
+            if connection.isTransportGone { return waiter.resume(.success(())) }
+            connection.closers.append(waiter)
         } forget: { waiter in
-            self.closers.removeAll { $0 === waiter }
+            (self.successor ?? self).closers.removeAll { $0 === waiter }
             return .failure(.cancelled(.closing))
         }
     }

@@ -23,7 +23,7 @@ extension Connection {
 
     /// Runs the handshake, and returns the handle of the connection. Cancelling the task abandons the handshake.
     func established(timeout: Duration?) async -> Result<SecureSocket, SecureSocketError> {
-        await withTaskCancellationHandler {
+        let outcome = await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 self.onLoop {
                     self.start(timeout: timeout) { outcome in
@@ -34,6 +34,9 @@ extension Connection {
         } onCancel: {
             self.onLoop { self.abandonHandshake(.cancelled(.handshake)) }
         }
+        // The handshake may have been abandoned before it began.
+        if case .failure(let error) = outcome, error.code == .closed, Task.isCancelled { return .failure(.cancelled(.handshake)) }
+        return outcome
     }
 
     func continueHandshake() {

@@ -332,6 +332,7 @@ final class Connection: @unchecked Sendable {
         self.perform(self.machine.close())
         self.closing.handedOver()
         self.isReading = false
+        self.transport.setReading(false)
         self.forgetSpareWaiter()
         self.successor = successor
         successor.isShuttingDown = self.isShuttingDown

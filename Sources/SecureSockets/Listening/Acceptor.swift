@@ -489,7 +489,7 @@ final class Acceptor: Sendable {
 
     /// Records that a socket's handler has ended and its socket is closed. Called on the socket's loop.
     func handlerEnded(_ served: ServedSocket, _ error: (any Error)?) {
-        let connection = served.socket.connection
+        let connection = served.socket.connection.successor ?? served.socket.connection
         let (work, isAbandoned): ([Work], Bool) = self.state.withLock { state in
             if !connection.isTransportGone { state.connections[served.id] = connection }
             let lines = error.map { state.log.handlerThrew($0, peer: connection.peerText, at: .now()) } ?? []

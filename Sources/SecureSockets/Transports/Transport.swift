@@ -31,10 +31,13 @@ protocol Transport: AnyObject {
     func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void)
     /// Drops everything at once.
     func close()
+    /// Drops everything at once, so that the peer sees a reset and not the end of the stream.
+    func reset()
     /// Reports to another connection from now on.
     func replaceConnection(with connection: Connection)
 }
 
 extension Transport {
     var hasUnreadBytes: Bool { false }
+    func reset() { self.close() }
 }

@@ -341,4 +341,46 @@ import Testing
             }
         }
     }
+
+    // MARK: Ends
+
+    @Test(arguments: 0..<2) func `that is aborted is reset, so that its peer does not take the stream for complete`(group: Int)
+        async throws
+    {
+        try await self.connected(on: Self.groups[group]) { client, server in
+            try await client.send("half of")
+            #expect(try await server.receive() == ByteBuffer(string: "half of"))
+            client.abort()
+            await expectError(.connectionReset) { _ = try await server.receive() }
+        }
+    }
+
+    @Test func `whose peer has ended its stream is not upgraded`() async throws {
+        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+            try await client.send("STARTTLS\r\n")
+            try await client.closeWriting()
+            #expect(try await server.receiveLine() == ByteBuffer(string: "STARTTLS"))
+            #expect(try await server.receive() == nil)
+            await expectError(.endedInHandshake) { _ = try await server.upgrade(tls: self.server, timeout: nil) }
+        }
+    }
+
+    @Test func `and its successor are dropped when their listener is cancelled`() async throws {
+        let listener = try await PlainListener.bind(host: "127.0.0.1", port: 0)
+        let tls = self.server
+        let serving = Task {
+            try await listener.serve { plain in
+                let socket = try await plain.upgrade(tls: tls)
+                try await socket.send("hello")
+            }
+        }
+        let socket = try await self.secured(listener)
+        #expect(try await socket.receive() == ByteBuffer(string: "hello"))
+        // The handler has returned; its connection waits for this one's end.
+        while listener.statistics.lingeringConnections == 0 { await Task.yield() }
+        serving.cancel()
+        try await serving.value
+        #expect(listener.statistics.openConnections == 0)
+        socket.close()
+    }
 }

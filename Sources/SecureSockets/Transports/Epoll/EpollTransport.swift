@@ -277,6 +277,11 @@
             if self.hasReceivedEnd, self.hasClosedWriting, self.finishing == nil { self.close() }
         }
 
+        func reset() {
+            if !self.isClosed { _ = cepoll_reset_on_close(self.descriptor) }
+            self.close()
+        }
+
         func replaceConnection(with connection: Connection) { self.connection = connection }
 
         func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void) {

@@ -200,6 +200,11 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
         try? self.channel.syncOptions?.setOption(.autoRead, value: isReading)
     }
 
+    func reset() {
+        _ = (self.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+        self.close()
+    }
+
     func replaceConnection(with connection: Connection) {
         if let former = self.connection { former.executor.removeChannelConnection(former) }
         self.connection = connection
