@@ -15,6 +15,9 @@ import Testing
 
     @Test(.enabled(if: Program.node != nil, "Node.js is not installed: nothing is tested with it"))
     func node() {}
+
+    @Test(.enabled(if: GoPeer.go != nil, "Go is not installed: nothing is tested with it"))
+    func go() {}
 }
 
 extension Program? {
