@@ -18,6 +18,9 @@ import Testing
 
     @Test(.enabled(if: GoPeer.go != nil, "Go is not installed: nothing is tested with it"))
     func go() {}
+
+    @Test(.enabled(if: Nginx.program != nil, "nginx is not installed, or has no TLS: nothing is tested with it"))
+    func nginx() {}
 }
 
 extension Program? {
