@@ -7,8 +7,8 @@ struct HandshakeFailures: Sendable {
     fileprivate let report: AsyncStream<SecureSocketError>.Continuation
 
     fileprivate init() {
-        // As many as a test's clients cause.
-        (self.errors, self.report) = AsyncStream.makeStream()
+        // More than the clients of any test cause.
+        (self.errors, self.report) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(64))
     }
 
     /// Waits for the next one, of which the client may be informed earlier than the test. Require first that the client was refused.
