@@ -1,3 +1,4 @@
+import DequeModule
 public import NIOCore
 import NIOTLS
 public import SecureSockets
@@ -34,6 +35,8 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     var engine: TLSEngine?
     var context: ChannelHandlerContext?
     var held = HeldWrites()
+    /// Encrypted bytes of the write in progress that precede the engine's output; otherwise empty.
+    private var finishedOutput = Deque<ByteBuffer>()
     /// The promises of writes whose bytes are in the engine's output.
     private var unsentPromises: [EventLoopPromise<Void>] = []
     var closePromise: EventLoopPromise<Void>?
@@ -57,8 +60,10 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// The address, kept for messages.
     private var remoteAddress: SocketAddress?
 
-    /// The number of bytes that wait for a flush, above which they are passed on to the channel.
-    static let largestUnflushedOutput = 64 << 10
+    /// The number of encrypted bytes that wait for a flush, above which they are passed on to the channel.
+    private static let largestUnflushedOutput = 64 << 10
+    /// The bytes of one write that are encrypted into one buffer: whole records which, with what records add, fit into 128 KiB.
+    private static let largestPiece = 7 * TLSEngine.largestPlaintext
 
     init(role: TLSSettings.Role, options: TLSHandlerOptions, decisions: DecisionLimits?) {
         self.role = role
@@ -187,10 +192,17 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
             return
         }
         do throws(TLSFailure) {
-            // In one piece: while bytes are passed on, other handlers may write.
-            try Self.write(bytes, to: engine)
+            var rest = bytes
+            while rest.readableBytes > Self.largestPiece, let piece = rest.readSlice(length: Self.largestPiece) {
+                try Self.write(piece, to: engine)
+                // Not passed on yet: other handlers may then write, into the middle of this write.
+                if let output = engine.takeOutput() { self.finishedOutput.append(output) }
+            }
+            try Self.write(rest, to: engine)
             if let promise { self.unsentPromises.append(promise) }
-            if engine.pendingOutput >= Self.largestUnflushedOutput { self.passOutputOn(context, flush: false) }
+            if !self.finishedOutput.isEmpty || engine.pendingOutput >= Self.largestUnflushedOutput {
+                self.passOutputOn(context, flush: false)
+            }
         } catch {
             let failure = SecureSocketError(error, role: self.role, step: .sending, peer: self.peerText)
             promise?.fail(failure)
@@ -198,7 +210,13 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
+    /// The number of bytes from which a buffer is worth being used again.
+    private static let leastForReuse = 8 << 10
+
     private static func write(_ bytes: ByteBuffer, to engine: TLSEngine) throws(TLSFailure) {
+        if bytes.readableBytes >= Self.leastForReuse, engine.pendingOutput == 0, let buffer = OutputBuffers.shared.take() {
+            engine.useForOutput(buffer)
+        }
         let result = bytes.withUnsafeReadableBytes { source -> Result<Void, TLSFailure> in
             do throws(TLSFailure) {
                 return .success(try engine.write(source))
@@ -213,7 +231,12 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func passOutputOn(_ context: ChannelHandlerContext, flush: Bool, sent: EventLoopPromise<Void>? = nil) {
         self.hasOutputOfItsOwn = false
         if let sent { self.unsentPromises.append(sent) }
+        while let output = self.finishedOutput.popFirst() {
+            OutputBuffers.shared.keep(output)
+            context.write(Self.wrapOutboundOut(output), promise: nil)
+        }
         let output = self.engine?.takeOutput()
+        if let output, output.readableBytes >= Self.leastForReuse { OutputBuffers.shared.keep(output) }
         if output != nil || !self.unsentPromises.isEmpty {
             let promises = self.unsentPromises
             if !promises.isEmpty { self.unsentPromises = [] }
