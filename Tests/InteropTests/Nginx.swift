@@ -24,7 +24,7 @@ struct Nginx {
     ///   - folder: The folder of nginx's files.
     ///   - http: The contents of the `http` block, for the address and port to listen on.
     init(in folder: TemporaryDirectory, _ http: (_ address: String) throws -> String) async throws {
-        guard let program = Self.program, let shell = Program("sh") else {
+        guard let program = Self.program else {
             throw ProgramFailure(description: "nginx is not installed")
         }
         var outcome = ""
@@ -33,7 +33,7 @@ struct Nginx {
             candidate.close()
             let settings = try folder.write(Self.settings(folder, try http("127.0.0.1:\(candidate.port)")), to: "nginx.conf")
             let running = try RunningProgram(
-                shell, ["-c", Self.script, program.path, "-p", folder.path, "-e", "/dev/stdout", "-c", settings])
+                program, ["-p", folder.path, "-e", "/dev/stdout", "-c", settings])
             // The first line after it listens.
             if await running.line(behind: ": nginx/") != nil {
                 self.port = candidate.port
@@ -46,18 +46,11 @@ struct Nginx {
         throw ProgramFailure(description: "nginx did not start: \(outcome)")
     }
 
-    /// Ends nginx, and returns its error log.
+    /// Ends nginx, and returns its error log, which it writes without a buffer.
     func stop() async throws -> String {
-        try await self.running.finishInput()
+        self.running.kill()
         return await self.running.outcome().output
     }
-
-    /// Runs nginx, and kills it at the end of standard input, so that it ends with the tests, also if they are killed.
-    private static let script = #"""
-        exec 3<&0
-        (cat <&3; kill -KILL $$) >/dev/null 2>&1 &
-        exec "$0" "$@" 3<&- </dev/null
-        """#
 
     private static func settings(_ folder: TemporaryDirectory, _ http: String) -> String {
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
