@@ -32,7 +32,7 @@ extension PlainSocket {
     /// }
     /// ```
     ///
-    /// **Security:** anybody who can connect can send such a header. Accept it only from the addresses of load balancers
+    /// **Security:** every client that can connect can send such a header. Accept it only from the addresses of load balancers
     /// (``StreamSocket/remoteEndpoint``).
     ///
     /// The header is parsed strictly. One of version 1 has at most 107 bytes, one of version 2 at most 4112; extensions (TLVs) are skipped.

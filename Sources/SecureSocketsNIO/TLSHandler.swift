@@ -96,7 +96,7 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// The parameters that the handshake negotiated; nil until it is complete. Use it on the channel's event loop.
     public var information: ConnectionInformation? { self.engine?.negotiated.map { ConnectionInformation($0) } }
 
-    /// Derives keying material that both sides share and that nobody else knows (RFC 8446 §7.5, RFC 5705). Use it on the channel's event
+    /// Derives keying material that only the two ends of the connection can derive (RFC 8446 §7.5, RFC 5705). Use it on the channel's event
     /// loop, after the handshake.
     ///
     /// - Parameters:
