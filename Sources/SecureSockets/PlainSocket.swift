@@ -174,6 +174,8 @@ extension Connection {
         SecureSocketError(
             .protocolError, blame: .peer, step: .handshake,
             "\(count) bytes of \(self.peerText) arrived before the handshake, and were not received",
-            advice: "Receive what belongs to the plain protocol before the upgrade. If nothing does, an attacker may have injected it")
+            advice:
+                "Receive what belongs to the plain protocol before the upgrade. If nothing does, an attacker may have injected it"
+        )
     }
 }
