@@ -14,6 +14,8 @@ import TLSEngine
 ///
 /// ``StreamSocket`` has the calls that it shares with ``SecureSocket``. Everything that is sent and received can be read and changed on its
 /// way.
+///
+/// Sendable without a check, as its superclass is: it has no stored properties of its own.
 public final class PlainSocket: StreamSocket, @unchecked Sendable {
     /// Connects to a server, without TLS.
     ///

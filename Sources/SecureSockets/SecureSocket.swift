@@ -13,6 +13,8 @@ import TLSEngine
 /// ```
 ///
 /// ``StreamSocket`` has the calls that it shares with ``PlainSocket``.
+///
+/// Sendable without a check, as its superclass is: its only stored property is immutable and `Sendable`.
 public final class SecureSocket: StreamSocket, @unchecked Sendable {
     /// The parameters that the handshake negotiated: protocol version, cipher suite, group, application protocol and the peer's
     /// certificates.

@@ -81,7 +81,7 @@ import Testing
         }
     }
 
-    /// Waits until bytes that nobody has received have arrived.
+    /// Waits until a number of bytes have arrived that no call has received.
     private func untilUnread(_ count: Int, at socket: PlainSocket) async {
         let connection = socket.connection
         while true {
@@ -225,7 +225,7 @@ import Testing
         }
     }
 
-    @Test func `has a successor that is told of a graceful shutdown`() async throws {
+    @Test func `has a successor whose sequences end at a graceful shutdown`() async throws {
         let tls = self.server
         try await self.serve { plain in
             let socket = try await plain.upgrade(tls: tls)
