@@ -35,7 +35,7 @@ extension TLSHandler {
     private func complete(_ engine: TLSEngine, _ context: ChannelHandlerContext) {
         self.cancelWaiting()
         let next = self.machine.handshakeCompleted()
-        let applicationProtocol = engine.negotiated?.applicationProtocol
+        let applicationProtocol = engine.selectedApplicationProtocol
         // Held writes before the event, because its receivers may write as well; those that the program has not flushed after the flush.
         if self.held.isFlushed { self.encryptHeldWrites(context) }
         self.passOutputOn(context, flush: true)

@@ -38,7 +38,7 @@ extension TLSEngine {
         )
     }
 
-    var selectedApplicationProtocol: String? {
+    package var selectedApplicationProtocol: String? {
         var start: UnsafePointer<UInt8>?
         var length: UInt32 = 0
         SSL_get0_alpn_selected(self.ssl, &start, &length)
