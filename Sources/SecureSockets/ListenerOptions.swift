@@ -10,6 +10,10 @@ public struct ListenerOptions: Sendable, Hashable {
     /// connections over them.
     public var reusePort: Bool = false
 
+    /// The permissions of the file of a Unix domain socket, for example `0o660`. Clients need the permission to write. Default: nil; those that
+    /// the process's umask leaves, usually for this user alone.
+    public var unixPermissions: UInt16?
+
     /// The time limit for the handshake of an accepted connection; nil means no limit. Default: 10 seconds.
     public var handshakeTimeout: Duration? = .seconds(10)
 
@@ -74,6 +78,10 @@ extension ListenerOptions {
             try OptionError.check(grace >= .zero, "the grace period of openConnections is \(grace); it must not be negative")
         }
         try OptionError.check(self.maximumDecisions > 0, "maximumDecisions is \(self.maximumDecisions); it must be positive")
+        if let unixPermissions {
+            try OptionError.check(
+                unixPermissions <= 0o777, "unixPermissions is 0o\(String(unixPermissions, radix: 8)); at most 0o777 are possible")
+        }
         try OptionError.check(self.backlog >= 0, "backlog is \(self.backlog); it must not be negative")
         if let handshakeTimeout {
             try OptionError.check(handshakeTimeout > .zero, "handshakeTimeout is \(handshakeTimeout); it must be positive")

@@ -23,7 +23,7 @@ public final class PlainListener: Sendable {
     /// The local address and port. If port 0 was requested, the port is the one that the operating system chose.
     public var localEndpoint: SocketEndpoint { self.core.localEndpoint }
 
-    private init(_ core: ListenerCore) { self.core = core }
+    init(_ core: ListenerCore) { self.core = core }
 
     deinit {
         self.close()

@@ -64,9 +64,10 @@ public final class PlainSocket: StreamSocket, @unchecked Sendable {
     ) async throws(SecureSocketError) -> SecureSocket {
         try SecureSocketError.check(host: host)
         let tls = if let tls { tls } else { try TLSClientConfiguration.standard() }
-        let port = self.remoteEndpoint.map { ":\($0.port)" } ?? ""
-        let engine = try UpgradeEngine(tls.makeEngine(for: host, at: "\(host)\(port) (upgraded)"))
-        return try await self.upgrade(with: engine, peerName: "\(host)\(port)", decisions: nil, socketOptions, timeout)
+        let place = self.remoteEndpoint.map { endpoint in endpoint.unixPath.map { " at unix:\($0)" } ?? ":\(endpoint.port)" }
+        let peerName = host + (place ?? "")
+        let engine = try UpgradeEngine(tls.makeEngine(for: host, at: "\(peerName) (upgraded)"))
+        return try await self.upgrade(with: engine, peerName: peerName, decisions: nil, socketOptions, timeout)
     }
 
     /// Becomes the server of a TLS connection on the same transport.

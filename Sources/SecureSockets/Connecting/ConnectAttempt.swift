@@ -70,7 +70,12 @@ final class ConnectAttempt: @unchecked Sendable {
         if case .address = target.host { self.step = .connecting }
     }
 
-    private var peer: String { SocketEndpoint(host: self.host, port: self.target.port).description }
+    private var peer: String {
+        if case .address(let address) = self.target.host, address.isUnix, let endpoint = SocketEndpoint(address) {
+            return endpoint.description
+        }
+        return SocketEndpoint(host: self.host, port: self.target.port).description
+    }
 
     func run(timeout: Duration?) async throws(SecureSocketError) -> StreamSocket {
         let waiter = Waiter<StreamSocket>()
@@ -168,7 +173,7 @@ final class ConnectAttempt: @unchecked Sendable {
                 try transport.begin { self.handshake(over: $0) }
             } catch {
                 transport.close()
-                self.end(.failure(self.firstFailure ?? .transport(error, step: .connecting, "cannot connect to \(self.peer)")))
+                self.end(.failure(self.firstFailure ?? self.error(of: error, .connecting)))
             }
         }
     }
@@ -275,7 +280,13 @@ final class ConnectAttempt: @unchecked Sendable {
 
     private func error(of error: any Error) -> SecureSocketError {
         if let failure = error as? ConnectFailure, failure.attempts.isEmpty { return self.error(ofLookups: failure.lookups) }
-        return .transport(error, step: self.step, "cannot connect to \(self.peer)")
+        return self.error(of: error, self.step)
+    }
+
+    private func error(of error: any Error, _ step: SecureSocketError.Step) -> SecureSocketError {
+        let error = SecureSocketError.transport(error, step: step, "cannot connect to \(self.peer)")
+        if case .address(let address) = self.target.host, address.isUnix { return error.aboutUnixSocket() }
+        return error
     }
 
     /// Selects, from the failures of both families, the one that has to be fixed first.
@@ -377,9 +388,18 @@ extension ConnectAttempt {
             throw SecureSocketError(
                 .invalidArgument, blame: .caller, step: .connecting, "\(port) is not a port; 1 to 65535 are")
         }
-        let address = try ConnectTarget.Host(host, port: port)
+        let target = ConnectTarget(
+            host: try ConnectTarget.Host(host, port: port), port: port, local: try options.localEndpoint?.socketAddress())
+        return try await self.connect(
+            to: target, host: host, tls: tls, socketOptions: socketOptions, options: options, timeout: timeout, on: group)
+    }
+
+    /// - Parameter host: The server's name.
+    static func connect(
+        to target: ConnectTarget, host: String, tls: TLSClientConfiguration?, socketOptions: SocketOptions,
+        options: ConnectOptions, timeout: Duration?, on group: any EventLoopGroup
+    ) async throws(SecureSocketError) -> StreamSocket {
         let socketOptions = try socketOptions.validated()
-        let target = ConnectTarget(host: address, port: port, local: try options.localEndpoint?.socketAddress())
         // A task that runs on one of these loops keeps its sockets there.
         let loop = try group.started(for: .connecting).any()
         let attempt = ConnectAttempt(

@@ -15,7 +15,8 @@
             guard self.span.isRecording else { return }
             self.span.updateAttributes { attributes in
                 attributes["server.address"] = host
-                attributes["server.port"] = port
+                // A Unix domain socket has none.
+                if port != 0 { attributes["server.port"] = port }
             }
         }
 
@@ -25,8 +26,8 @@
             guard self.span.isRecording else { return }
             if let local = connection.localEndpoint {
                 self.span.updateAttributes { attributes in
-                    attributes["server.address"] = local.host
-                    attributes["server.port"] = local.port
+                    attributes["server.address"] = local.unixPath ?? local.host
+                    if local.unixPath == nil { attributes["server.port"] = local.port }
                 }
             }
             self.setPeer(connection.remoteAddress)
@@ -36,8 +37,8 @@
         func setPeer(_ address: SocketAddress?) {
             guard self.span.isRecording, let peer = SocketEndpoint(address) else { return }
             self.span.updateAttributes { attributes in
-                attributes["network.peer.address"] = peer.host
-                attributes["network.peer.port"] = peer.port
+                attributes["network.peer.address"] = peer.unixPath ?? peer.host
+                if peer.unixPath == nil { attributes["network.peer.port"] = peer.port }
             }
         }
 

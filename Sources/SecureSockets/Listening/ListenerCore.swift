@@ -50,14 +50,21 @@ final class ListenerCore: Sendable {
     ) async throws(SecureSocketError) -> ListenerCore {
         let listening = try options.validated()
         let options = try socketOptions.validated()
-        let address = try endpoint.socketAddress()
+        let address: SocketAddress
+        if let path = endpoint.unixPath {
+            address = try SecureSocketError.unixAddress(path, step: .listening)
+            try OptionError.check(!listening.reusePort, "reusePort is set, which Unix domain sockets do not have")
+        } else {
+            address = try endpoint.socketAddress()
+        }
         let group = try group.started(for: .listening)
         let acceptor = Acceptor.make(on: group, tls, options, listening, logger)
         do {
             let bound = try await acceptor.bind(to: address, options, listening, spreadingOver: group)
             return ListenerCore(acceptor, group, SocketEndpoint(bound) ?? endpoint)
         } catch {
-            throw .transport(error, step: .listening, "cannot listen on \(endpoint)")
+            let error = SecureSocketError.transport(error, step: .listening, "cannot listen on \(endpoint)")
+            throw address.isUnix ? error.aboutUnixSocket() : error
         }
     }
 

@@ -1,4 +1,4 @@
-/// A listening TCP socket, from which an acceptor gets its connections. Its functions can be called on any thread.
+/// A listening socket, from which an acceptor gets its connections. Its functions can be called on any thread.
 ///
 /// Before it accepts a connection, it calls `Acceptor.admit`, and afterwards `makeConnection` on the connection's loop, or `notTaken` or
 /// `ranShort`. When it is closed, it calls `portIsFree`.

@@ -6,7 +6,7 @@ import TestSupport
 
 /// The carriers of a stream's bytes.
 enum StreamCarrier: Sendable, CaseIterable {
-    case memory, memoryByteByByte, memoryInSmallPieces, loopback, loopbackOverNIO
+    case memory, memoryByteByByte, memoryInSmallPieces, loopback, loopbackOverNIO, unixSocket, unixSocketOverNIO
 
     /// Two connected ends, and a place that keeps what has to live as long.
     func pair(_ options: SocketOptions = SocketOptions.patient) async throws -> StreamPair {
@@ -22,6 +22,10 @@ enum StreamCarrier: Sendable, CaseIterable {
         case .loopbackOverNIO:
             return try await .overLoopback(
                 client: client, server: server, options: options, on: .singletonMultiThreadedEventLoopGroup)
+        case .unixSocket: return try await .overUnixSocket(client: client, server: server, options: options)
+        case .unixSocketOverNIO:
+            return try await .overUnixSocket(
+                client: client, server: server, options: options, on: .singletonMultiThreadedEventLoopGroup)
         }
         let (one, other) = try await SecureSocket.connectedPair(
             client: client, server: server, options: options, fragmentation: fragmentation)
@@ -30,7 +34,12 @@ enum StreamCarrier: Sendable, CaseIterable {
 
     var large: Int { self == .memoryByteByByte ? 20_000 : 1_000_000 }
 
-    private var hasBuffersOfTheSystem: Bool { self == .loopback || self == .loopbackOverNIO }
+    private var hasBuffersOfTheSystem: Bool {
+        switch self {
+        case .memory, .memoryByteByByte, .memoryInSmallPieces: false
+        case .loopback, .loopbackOverNIO, .unixSocket, .unixSocketOverNIO: true
+        }
+    }
 
     /// So much that a sender has to wait, also for the operating system's buffers.
     var moreThanFitsAnywhere: Int { self.hasBuffersOfTheSystem ? 20_000_000 : self.large }

@@ -30,4 +30,18 @@ package struct StreamPair: Sendable {
         defer { listener.close() }
         return StreamPair(client: connected, server: try await accepted)
     }
+    /// Connects over a Unix domain socket in a temporary folder. The file is gone when this returns.
+    package static func overUnixSocket(
+        client: TLSClientConfiguration, server: TLSServerConfiguration, options: SocketOptions = .patient,
+        on group: any EventLoopGroup = SocketEventLoopGroup.shared
+    ) async throws -> StreamPair {
+        let directory = try TemporaryDirectory()
+        let path = directory.path(of: "socket")
+        let listener = try await SecureListener.bind(unixSocket: path, tls: server, socketOptions: options, on: group)
+        async let accepted = listener.accept(timeout: Encounter.patience)
+        let connected = try await SecureSocket.connect(
+            toUnixSocket: path, host: "127.0.0.1", tls: client, socketOptions: options, timeout: Encounter.patience, on: group)
+        defer { listener.close() }
+        return StreamPair(client: connected, server: try await accepted)
+    }
 }

@@ -10,7 +10,7 @@
         import Glibc
     #endif
 
-    /// A listening TCP socket from which each loop of a group takes connections.
+    /// A listening socket from which each loop of a group takes connections.
     ///
     /// The descriptor is watched by every loop, and the kernel wakes one of them for a connection (`EPOLLEXCLUSIVE`): one that is waiting
     /// for events, so never a blocked one. A loop takes one connection per round, so that a crowd of new ones does not keep it from its
@@ -22,6 +22,9 @@
         /// -1 once it is closed. No loop uses the number after that.
         private let descriptor: Mutex<Int32>
         private let handOvers: Mutex<HandOvers>
+
+        /// The file of a Unix domain socket.
+        private let file: UnixSocketFile?
 
         let localAddress: SocketAddress?
         /// The local address of accepted connections, unless the socket listens on a wildcard address: one object for all, and no system
@@ -35,7 +38,8 @@
         )
             throws(IOError)
         {
-            let descriptor = try Self.listen(at: address, options, listening)
+            let (descriptor, file) = try Self.listen(at: address, options, listening)
+            self.file = file
             let localAddress = SocketAddress.local(of: descriptor)
             self.descriptor = Mutex(descriptor)
             self.localAddress = localAddress
@@ -71,22 +75,28 @@
 
         private static func listen(
             at address: SocketAddress, _ options: SocketOptions, _ listening: ListenerOptions
-        ) throws(IOError) -> Int32 {
+        ) throws(IOError) -> (Int32, UnixSocketFile?) {
             let descriptor = try IOError.check(cepoll_socket(address.protocol.rawValue), "socket")
+            var file: UnixSocketFile?
             do {
                 func set(_ name: Int32, _ reason: String) throws(IOError) {
                     _ = try IOError.check(cepoll_set_option(descriptor, SOL_SOCKET, name, 1), reason)
                 }
-                try set(SO_REUSEADDR, "setsockopt")
-                if listening.reusePort { try set(SO_REUSEPORT, "setsockopt") }
                 // Accepted sockets inherit the following (socket(7), tcp(7)), which saves a system call for each.
                 try set(SO_OOBINLINE, "setsockopt")
                 if options.keepAlive { try set(SO_KEEPALIVE, "setsockopt") }
-                if options.noDelay { _ = try IOError.check(cepoll_set_no_delay(descriptor, 1), "setsockopt") }
-                _ = try IOError.check(address.withSockAddr { cepoll_bind(descriptor, $0, socklen_t($1)) }, "bind")
+                if let path = address.pathname {
+                    file = try UnixSocketFile(binding: descriptor, to: path, permissions: listening.unixPermissions)
+                } else {
+                    try set(SO_REUSEADDR, "setsockopt")
+                    if listening.reusePort { try set(SO_REUSEPORT, "setsockopt") }
+                    if options.noDelay { _ = try IOError.check(cepoll_set_no_delay(descriptor, 1), "setsockopt") }
+                    _ = try IOError.check(address.withSockAddr { cepoll_bind(descriptor, $0, socklen_t($1)) }, "bind")
+                }
                 _ = try IOError.check(cepoll_listen(descriptor, Int32(clamping: listening.backlog)), "listen")
-                return descriptor
+                return (descriptor, file)
             } catch {
+                file?.remove()
                 _ = cepoll_close(descriptor)
                 throw error
             }
@@ -235,6 +245,8 @@
         private static let longestQueue = 4096
 
         func close(takingQueue: Bool) {
+            // First of all: clients that come now shall find a successor, if there is one.
+            if self.descriptor.withLock({ $0 >= 0 }) { self.file?.remove() }
             if takingQueue {
                 for _ in 0..<Self.longestQueue {
                     guard case .taken = self.takeOne(on: nil) else { break }

@@ -71,6 +71,8 @@
 
         var eventLoop: any EventLoop { self.loop }
 
+        private var isUnix: Bool { self.remoteAddress?.isUnix ?? false }
+
         /// Begins to watch the descriptor for the connection that `connect` creates. Closes it if `connect` returns nil or if this throws.
         /// Called on the loop.
         func begin(_ connect: (EpollTransport) -> Connection?) throws(IOError) {
@@ -185,7 +187,11 @@
 
         var isWritable: Bool { self.unsentBytes < self.outputLimit }
 
-        var acknowledgedBytes: UInt64 { self.isClosed ? 0 : cepoll_acknowledged(self.descriptor) }
+        var acknowledgedBytes: UInt64 {
+            if self.isClosed { return 0 }
+            // The bytes that the peer has not received count down.
+            return self.isUnix ? .max - UInt64(self.unacknowledgedBytes) : cepoll_acknowledged(self.descriptor)
+        }
 
         var unacknowledgedBytes: Int { self.isClosed ? 0 : max(cepoll_unacknowledged(self.descriptor), 0) }
 
@@ -285,6 +291,7 @@
         func replaceConnection(with connection: Connection) { self.connection = connection }
 
         func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void) {
+            if self.isUnix, !self.isClosed { return completion(.success(())) }
             let result = self.isClosed ? -EBADF : cepoll_set_no_delay(self.descriptor, isOn ? 1 : 0)
             completion(result < 0 ? .failure(.system(-result, step: .configuring, "cannot set TCP_NODELAY")) : .success(()))
         }
@@ -321,6 +328,10 @@
             case AF_INET6:
                 self = withUnsafePointer(to: &storage) {
                     $0.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { SocketAddress($0.pointee) }
+                }
+            case AF_UNIX:
+                self = withUnsafePointer(to: &storage) {
+                    $0.withMemoryRebound(to: sockaddr_un.self, capacity: 1) { SocketAddress($0.pointee) }
                 }
             default: return nil
             }

@@ -55,7 +55,7 @@ private final class ConnectingChannel: AddressAttempt, @unchecked Sendable {
     func start(to address: SocketAddress, from local: SocketAddress?) {
         let bootstrap = ClientBootstrap(group: self.loop)
             .connectTimeout(Self.timeout)
-            .applyingStreamOptions(self.options)
+            .applyingStreamOptions(self.options, isUnix: address.isUnix)
             .channelInitializer { channel in
                 if self.isClosed { return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel) }
                 self.channel = channel
@@ -100,11 +100,11 @@ private final class ConnectingChannel: AddressAttempt, @unchecked Sendable {
 }
 
 extension ClientBootstrap {
-    fileprivate func applyingStreamOptions(_ options: SocketOptions) -> ClientBootstrap {
-        self.channelOption(.autoRead, value: false)
+    fileprivate func applyingStreamOptions(_ options: SocketOptions, isUnix: Bool) -> ClientBootstrap {
+        let bootstrap = self.channelOption(.autoRead, value: false)
             .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.tcpOption(.tcp_nodelay), value: options.noDelay ? 1 : 0)
             .channelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_OOBINLINE)), value: 1)
             .channelOption(.socketOption(.so_keepalive), value: options.keepAlive ? 1 : 0)
+        return isUnix ? bootstrap : bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: options.noDelay ? 1 : 0)
     }
 }

@@ -17,10 +17,13 @@ import NIOPosix
 final class ChannelListeningSocket: ListeningSocket, @unchecked Sendable {
     private let channel: any Channel
     private let handler: ListeningHandler
+    /// The file of a Unix domain socket.
+    private let file: UnixSocketFile?
 
-    private init(_ channel: any Channel, _ handler: ListeningHandler) {
+    private init(_ channel: any Channel, _ handler: ListeningHandler, _ file: UnixSocketFile?) {
         self.channel = channel
         self.handler = handler
+        self.file = file
     }
 
     /// Binds and listens. The acceptor has its listening socket when this returns.
@@ -28,12 +31,15 @@ final class ChannelListeningSocket: ListeningSocket, @unchecked Sendable {
         to address: SocketAddress, on loop: any EventLoop, for acceptor: Acceptor, options: SocketOptions,
         listening: ListenerOptions, spreadingOver group: any EventLoopGroup
     ) async throws -> SocketAddress? {
-        let bootstrap = ServerBootstrap(group: loop, childGroup: group)
-            .serverChannelOption(.backlog, value: Int32(clamping: listening.backlog))
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelOption(
-                .socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: listening.reusePort ? 1 : 0
-            )
+        let backlog = Int32(clamping: listening.backlog)
+        var bootstrap = ServerBootstrap(group: loop, childGroup: group).serverChannelOption(.backlog, value: backlog)
+        if !address.isUnix {
+            bootstrap = bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .serverChannelOption(
+                    .socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: listening.reusePort ? 1 : 0)
+        }
+        bootstrap =
+            bootstrap
             // Accepted sockets inherit it. An urgent byte is part of the stream. Delivered out of band, it would be missing from its
             // record.
             .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_OOBINLINE)), value: 1)
@@ -41,7 +47,7 @@ final class ChannelListeningSocket: ListeningSocket, @unchecked Sendable {
             .serverChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOptions(of: options)
+            .childChannelOptions(of: options, isUnix: address.isUnix)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(ListeningHandler(acceptor))
@@ -56,10 +62,19 @@ final class ChannelListeningSocket: ListeningSocket, @unchecked Sendable {
                         ChannelTransport(channel, options: options) { arrival.succeeded(over: $0) })
                 }
             }
-        return try await bootstrap.bind(to: address).flatMap { channel in
+        var file: UnixSocketFile?
+        let bound: EventLoopFuture<any Channel>
+        if let path = address.pathname {
+            let listening = try UnixSocketFile.listen(at: path, backlog: backlog, permissions: listening.unixPermissions)
+            file = listening.file
+            bound = bootstrap.withBoundSocket(listening.descriptor)
+        } else {
+            bound = bootstrap.bind(to: address)
+        }
+        return try await bound.flatMap { [file] channel in
             channel.eventLoop.makeCompletedFuture {
                 let handler = try channel.pipeline.syncOperations.handler(type: ListeningHandler.self)
-                acceptor.listen(on: ChannelListeningSocket(channel, handler))
+                acceptor.listen(on: ChannelListeningSocket(channel, handler, file))
                 channel.closeFuture.assumeIsolated().whenComplete { _ in acceptor.portIsFree() }
                 return channel.localAddress
             }
@@ -76,6 +91,7 @@ final class ChannelListeningSocket: ListeningSocket, @unchecked Sendable {
 
     /// Connections in the operating system's queue are lost: a channel takes nothing from it while it closes.
     func close(takingQueue: Bool) {
+        if self.channel.isActive { self.file?.remove() }
         self.channel.close(promise: nil)
     }
 
@@ -102,9 +118,9 @@ final class ChannelListeningSocket: ListeningSocket, @unchecked Sendable {
 
 extension ServerBootstrap {
     /// The options that differ from the operating system's defaults. Each is a system call for each connection.
-    fileprivate func childChannelOptions(of options: SocketOptions) -> ServerBootstrap {
+    fileprivate func childChannelOptions(of options: SocketOptions, isUnix: Bool) -> ServerBootstrap {
         var bootstrap = self
-        if options.noDelay { bootstrap = bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1) }
+        if options.noDelay, !isUnix { bootstrap = bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1) }
         if options.keepAlive { bootstrap = bootstrap.childChannelOption(.socketOption(.so_keepalive), value: 1) }
         return bootstrap
     }

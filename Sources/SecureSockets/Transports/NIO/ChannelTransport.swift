@@ -212,6 +212,7 @@ final class ChannelTransport: ChannelInboundHandler, Transport {
     }
 
     func setNoDelay(_ isOn: Bool, completion: @escaping (Result<Void, SecureSocketError>) -> Void) {
+        if self.remoteAddress?.isUnix ?? false { return completion(.success(())) }
         do {
             try self.channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: isOn ? 1 : 0)
             completion(.success(()))
