@@ -29,43 +29,12 @@ package struct Program: Sendable {
     /// - Parameter limit: The time in seconds after which it is killed.
     package func run(_ arguments: [String], environment: [String: String] = [:], limit: Int = 60) async throws -> Outcome {
         let directory = try TemporaryDirectory()
-        let (output, errors) = (try directory.write("", to: "output"), try directory.write("", to: "errors"))
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: self.path)
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
-        process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
-        let status: Int32 = try await withCheckedThrowingContinuation { continuation in
-            process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
-            do {
-                try process.run()
-                Limit.kill(process, after: limit)
-            } catch {
-                process.terminationHandler = nil
-                continuation.resume(throwing: error)
-            }
-        }
+        let (output, errors) = (directory.path(of: "output"), directory.path(of: "errors"))
+        let running = try await RunningProgram.start(
+            self, arguments, environment: environment, output: output, errors: errors, limit: limit)
+        let status = await running.waitUntilEnded()
         return Outcome(
             status: status, output: try String(contentsOfFile: output, encoding: .utf8),
             errors: try String(contentsOfFile: errors, encoding: .utf8))
-    }
-}
-
-/// Kills a process that a test has forgotten.
-enum Limit {
-    /// The process, which Foundation does not declare `Sendable`.
-    ///
-    /// Unchecked: `isRunning` and `processIdentifier` of Foundation's `Process` may be read by any thread after `run()`.
-    private struct Running: @unchecked Sendable {
-        weak var process: Process?
-    }
-
-    static func kill(_ process: Process, after seconds: Int) {
-        let running = Running(process: process)
-        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(seconds)) {
-            if let process = running.process, process.isRunning { _ = Foundation.kill(process.processIdentifier, SIGKILL) }
-        }
     }
 }
