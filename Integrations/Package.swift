@@ -104,6 +104,16 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "DatabaseTests",
+            dependencies: [
+                "PeerSupport",
+                .product(name: "SecureSockets", package: "secure-sockets"),
+                .product(name: "SecureSocketsTesting", package: "secure-sockets"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

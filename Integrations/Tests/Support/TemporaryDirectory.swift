@@ -3,11 +3,18 @@ import Foundation
 /// A directory of a test, which is removed with this object.
 package final class TemporaryDirectory: Sendable {
     package let path: String
+    private let owner: Account?
 
-    package init() throws {
+    /// Creates the directory.
+    ///
+    /// - Parameter owner: The owner of the directory and of the files that are written to it. Default: the user of the tests. Only root can
+    ///   create a directory for another one.
+    package init(owner: Account? = nil) throws {
         let url = FileManager.default.temporaryDirectory.appendingPathComponent("secure-sockets-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: false)
         self.path = url.path
+        self.owner = owner
+        try self.giveToOwner(self.path)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: self.path) }
@@ -20,6 +27,12 @@ package final class TemporaryDirectory: Sendable {
         let path = self.path(of: name)
         try Data(text.utf8).write(to: URL(fileURLWithPath: path))
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+        try self.giveToOwner(path)
         return path
+    }
+
+    private func giveToOwner(_ path: String) throws {
+        guard let owner = self.owner, chown(path, owner.user, owner.group) != 0 else { return }
+        throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EPERM)
     }
 }
