@@ -36,7 +36,11 @@ extension GRPCClient {
     }
 
     /// Sends each message after the answer to the one before, and returns the answers.
-    func converse(_ messages: [[UInt8]]) async throws -> [[UInt8]] {
+    ///
+    /// - Parameter afterAnswer: Runs after each answer and before the next message, with the number of answers.
+    func converse(
+        _ messages: [[UInt8]], afterAnswer: @escaping @Sendable (Int) async throws -> Void = { _ in }
+    ) async throws -> [[UInt8]] {
         // Each answer permits the next message.
         let (answered, permit) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         return try await self.bidirectionalStreaming(
@@ -52,6 +56,7 @@ extension GRPCClient {
             defer { permit.finish() }
             for try await answer in response.messages {
                 answers.append(answer)
+                try await afterAnswer(answers.count)
                 permit.yield()
             }
             return answers

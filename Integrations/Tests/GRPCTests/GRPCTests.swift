@@ -27,8 +27,11 @@ import Testing
         return .secureSockets(host: "127.0.0.1", port: 0, tls: LiveServerConfiguration(tls))
     }
 
-    private func client(_ port: Int, identity: TLSIdentity? = nil) async throws -> HTTP2ClientTransport.WrappedChannel {
-        let tls = try TLSClientConfiguration(trust: self.authority.trust, identity: identity, parameters: self.parameters)
+    private func client(
+        _ port: Int, identity: TLSIdentity? = nil, trust: TLSTrust? = nil
+    ) async throws -> HTTP2ClientTransport.WrappedChannel {
+        let tls = try TLSClientConfiguration(
+            trust: trust ?? self.authority.trust, identity: identity, parameters: self.parameters)
         return try await .secureSockets(host: "localhost", port: port, tls: tls)
     }
 
@@ -118,13 +121,45 @@ import Testing
 
     @Test func `refuses a server that the client does not trust`() async throws {
         try await self.serve(self.server()) { port in
-            let other = try TLSClientConfiguration(trust: DevelopmentAuthority().trust, parameters: self.parameters)
             let error = await #expect(throws: RPCError.self) {
-                try await withGRPCClient(transport: .secureSockets(host: "localhost", port: port, tls: other)) {
+                try await withGRPCClient(transport: self.client(port, trust: DevelopmentAuthority().trust)) {
                     _ = try await $0.echo([1])
                 }
             }
             #expect(error?.code == .unavailable)
+        }
+    }
+
+    @Test func `serves a new certificate while a call of an old connection continues`() async throws {
+        let renewing = try DevelopmentAuthority(commonName: "Other authority")
+        var parameters = self.parameters
+        // A resumed session would not transfer the new certificate.
+        parameters.sessionLifetime = .zero
+        let configurations = try [self.authority, renewing].map {
+            try TLSServerConfiguration(identity: $0.server().identity, parameters: parameters)
+        }
+        let tls = LiveServerConfiguration(configurations[0])
+        try await self.serve(.secureSockets(host: "127.0.0.1", port: 0, tls: tls)) { port in
+            try await withGRPCClient(transport: self.client(port)) { client in
+                let messages = ["before", "after", "end"].map { Array($0.utf8) }
+                let answers = try await client.converse(messages) { count in
+                    guard count == 1 else { return }
+                    try tls.update(configurations[1])
+                    try await withGRPCClient(transport: self.client(port, trust: renewing.trust)) { newer in
+                        let answer = try await newer.echo([2])
+                        #expect(answer == [2])
+                    }
+                    // New connections do not get the former certificate.
+                    let error = await #expect(throws: RPCError.self) {
+                        try await withGRPCClient(transport: self.client(port)) { _ = try await $0.echo([3]) }
+                    }
+                    #expect(error?.code == .unavailable)
+                }
+                #expect(answers == messages)
+                // So do further calls of the old connection.
+                let answer = try await client.echo([4])
+                #expect(answer == [4])
+            }
         }
     }
 
