@@ -10,8 +10,12 @@ import Testing
 /// Hummingbird on the channel handler, as a browser sees it.
 @Suite(.enabled(if: Program.chromium != nil, "Chromium is not installed"), .serialized, .timeLimit(.minutes(5)))
 struct `Hummingbird on the channel handler, with Chromium` {
-    /// Loads the page, whose script has a request and a WebSocket of its own, and returns the document.
-    private func load(_ port: Int, trusting key: String?) async throws -> String {
+    /// Loads the page, whose script has a request and a WebSocket of its own.
+    ///
+    /// - Parameter screenshot: The name of an attachment with what the browser shows (`swift test --attachments-path FOLDER`), for a page
+    ///   that is expected to load.
+    /// - Returns: The document.
+    private func load(_ port: Int, trusting key: String?, screenshot: String? = nil) async throws -> String {
         let directory = try TemporaryDirectory()
         let chromium = try #require(Program.chromium)
         var arguments = [
@@ -20,9 +24,16 @@ struct `Hummingbird on the channel handler, with Chromium` {
             // The document is written when requests have ended and the time has passed, which is virtual.
             "--virtual-time-budget=10000", "--dump-dom",
         ]
+        if let screenshot {
+            arguments += ["--window-size=800,500", "--screenshot=\(directory.path(of: screenshot))"]
+        }
         if let key { arguments.append("--ignore-certificate-errors-spki-list=\(key)") }
         let outcome = try await chromium.run(
             arguments + ["https://localhost:\(port)/"], environment: ["HOME": directory.path], limit: 100)
+        if let screenshot {
+            let image = try Data(contentsOf: URL(fileURLWithPath: directory.path(of: screenshot)))
+            Attachment.record(image, named: screenshot)
+        }
         return outcome.output
     }
 
@@ -45,8 +56,9 @@ struct `Hummingbird on the channel handler, with Chromium` {
         try server.tls.update(WebServer.configuration(identity))
         let key = try await self.keyDigest(of: identity)
         try await server.run(.secureHTTP2(server.tls)) { port in
-            let document = try await self.load(port, trusting: key)
+            let document = try await self.load(port, trusting: key, screenshot: "http2.png")
             #expect(document.contains("HTTP: h2 localhost"), "\(document)")
+            #expect(document.contains("<td>TLS 1.3</td>"), "\(document)")
         }
     }
 
@@ -58,7 +70,7 @@ struct `Hummingbird on the channel handler, with Chromium` {
         try server.tls.update(TLSServerConfiguration(identity: identity.identity, parameters: parameters))
         let key = try await self.keyDigest(of: identity)
         try await server.run(.secure(server.tls) { WebSocketChannel(responder: $0) }) { port in
-            let document = try await self.load(port, trusting: key)
+            let document = try await self.load(port, trusting: key, screenshot: "websocket.png")
             #expect(document.contains("HTTP: http/1.1 localhost"), "\(document)")
             #expect(document.contains("WebSocket: hello"), "\(document)")
         }

@@ -56,16 +56,13 @@ struct WebServer: Sendable {
 
     private static func router() -> Router<ChannelContext> {
         let router = Router(context: ChannelContext.self)
-        router.get("/") { _, _ in
+        router.get("/") { _, context in
             Response(
                 status: .ok, headers: [.contentType: "text/html; charset=utf-8"],
-                body: ResponseBody(byteBuffer: ByteBuffer(string: Self.page)))
+                body: ResponseBody(byteBuffer: ByteBuffer(string: Self.page(try await context.tlsInformation()))))
         }
-        // What TLS has negotiated, as the handler of a request sees it.
         router.get("/tls") { _, context in
-            // The channel of an HTTP/2 request is that of its stream.
-            let connection = context.channel.parent?.parent == nil ? context.channel : context.channel.parent
-            let information = try await (connection ?? context.channel).tlsInformation().get()
+            let information = try await context.tlsInformation()
             let alpn = information?.applicationProtocol ?? "none"
             return "\(alpn) \(information?.serverName ?? "no name")"
         }
@@ -83,18 +80,37 @@ struct WebServer: Sendable {
 
     static let largeLength = 3_000_000
 
-    /// Reports in its text what a browser's script has received over HTTP and WebSocket.
-    private static let page = """
-        <!doctype html><title>Page</title><p id="http">-</p><p id="webSocket">-</p>
-        <script>
-        const set = (id, text) => { document.getElementById(id).textContent = text }
-        fetch("/tls").then(response => response.text()).then(text => set("http", "HTTP: " + text))
-        const socket = new WebSocket("wss://" + location.host + "/chat")
-        socket.onopen = () => socket.send("hello")
-        socket.onmessage = event => set("webSocket", "WebSocket: " + event.data)
-        socket.onerror = () => set("webSocket", "WebSocket failed")
-        </script>
-        """
+    /// A page with what TLS has negotiated. Its text reports what a browser's script has received over HTTP and WebSocket.
+    private static func page(_ information: ConnectionInformation?) -> String {
+        let rows = [
+            ("Protocol", information.map { "\($0.version)" }),
+            ("Cipher suite", information.map { "\($0.cipherSuite)" }),
+            ("Key exchange", information?.group.map { "\($0)" }),
+            ("Application protocol (ALPN)", information?.applicationProtocol),
+        ]
+        return """
+            <!doctype html>
+            <title>Hummingbird on SecureSockets</title>
+            <style>
+            body { font: 16px sans-serif; margin: 40px } th, td { text-align: left; padding: 6px 24px 6px 0; font-weight: normal }
+            th { color: #666 }
+            </style>
+            <h1>Hummingbird on SecureSockets</h1>
+            <table>\(rows.map { "<tr><th>\($0)</th><td>\($1 ?? "none")</td></tr>" }.joined())</table>
+            <p id="http">-</p><p id="webSocket"></p>
+            <script>
+            const set = (id, text) => { document.getElementById(id).textContent = text }
+            fetch("/tls").then(response => response.text()).then(text => set("http", "HTTP: " + text))
+            // The server has WebSocket over HTTP/1.1 only.
+            if (performance.getEntriesByType("navigation")[0].nextHopProtocol === "http/1.1") {
+                const socket = new WebSocket("wss://" + location.host + "/chat")
+                socket.onopen = () => socket.send("hello")
+                socket.onmessage = event => set("webSocket", "WebSocket: " + event.data)
+                socket.onerror = () => set("webSocket", "WebSocket failed")
+            }
+            </script>
+            """
+    }
 }
 
 /// The context of a request, with its channel.
@@ -105,5 +121,12 @@ struct ChannelContext: RequestContext {
     init(source: ApplicationRequestContextSource) {
         self.coreContext = CoreRequestContextStorage(source: source)
         self.channel = source.channel
+    }
+
+    /// What TLS has negotiated, as the handler of a request sees it.
+    func tlsInformation() async throws -> ConnectionInformation? {
+        // The channel of an HTTP/2 request is that of its stream.
+        let connection = self.channel.parent?.parent == nil ? self.channel : self.channel.parent
+        return try await (connection ?? self.channel).tlsInformation().get()
     }
 }
