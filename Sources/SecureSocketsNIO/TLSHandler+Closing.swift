@@ -70,7 +70,7 @@ extension TLSHandler {
 
     private func limitClosing(_ context: ChannelHandlerContext) {
         self.timer?.cancel()
-        self.timer = context.eventLoop.assumeIsolated().scheduleTask(in: self.options.shutdownTimeout) { self.closeChannel() }
+        self.timer = .start(after: self.options.shutdownTimeout, on: context.eventLoop) { self.closeChannel() }
     }
 
     private func closeChannelOutput() {

@@ -11,7 +11,7 @@ extension TLSHandler {
             return self.fail(error, context)
         }
         if let timeout = self.options.handshakeTimeout {
-            self.timer = context.eventLoop.assumeIsolated().scheduleTask(in: timeout) { self.handshakeTimedOut(after: timeout) }
+            self.timer = .start(after: timeout, on: context.eventLoop) { self.handshakeTimedOut(after: timeout) }
         }
         self.continueHandshake(context)
         if self.machine.isHandshaking, self.decision == nil { context.read() }

@@ -42,7 +42,7 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     var closePromise: EventLoopPromise<Void>?
     var closeOutputPromise: EventLoopPromise<Void>?
     /// The time limit of the handshake, or of closing.
-    var timer: Scheduled<Void>?
+    var timer: HandlerTimer?
     /// The decision of the program that the handshake waits for, and its number.
     var decision: DecisionRun?
     var lastDecision = 0

@@ -1,12 +1,12 @@
-import NIOCore
+package import NIOCore
 
 /// Timers in the order of their deadlines. A cancelled timer is removed at once.
 ///
 /// Most timers are cancelled: those of handshakes, of calls with a timeout, of closing connections. Therefore each timer knows its place in
 /// the heap.
-struct TimerHeap {
-    final class Timer {
-        let deadline: NIODeadline
+package struct TimerHeap {
+    package final class Timer {
+        package let deadline: NIODeadline
         /// Breaks ties: of equal deadlines, the timer that was added first is first.
         fileprivate let number: UInt64
         fileprivate var place: Int?
@@ -31,7 +31,7 @@ struct TimerHeap {
     }
 
     /// The closures of a timer. Released only outside of the heap, because that may run code which uses the heap.
-    struct Bodies {
+    package struct Bodies {
         fileprivate let happen: () -> Void
         fileprivate let abandon: (() -> Void)?
     }
@@ -39,12 +39,14 @@ struct TimerHeap {
     private var timers: ContiguousArray<Timer> = []
     private var lastNumber: UInt64 = 0
 
+    package init() {}
+
     /// The earliest deadline.
-    var next: NIODeadline? { self.timers.first?.deadline }
+    package var next: NIODeadline? { self.timers.first?.deadline }
 
     /// Adds a timer.
     /// - Parameter abandon: Runs if the timer is abandoned instead (`takeAbandonable`).
-    mutating func add(
+    package mutating func add(
         at deadline: NIODeadline, _ body: @escaping () -> Void, orWhenItIsAbandoned abandon: (() -> Void)? = nil
     ) -> Timer {
         self.lastNumber += 1
@@ -55,13 +57,13 @@ struct TimerHeap {
     }
 
     /// Removes a timer and returns its closures; nil if it has already fired or was cancelled.
-    mutating func cancel(_ timer: Timer) -> Bodies? {
+    package mutating func cancel(_ timer: Timer) -> Bodies? {
         guard let place = timer.place else { return nil }
         return self.remove(at: place)
     }
 
     /// Removes the first timer if it is due, and returns its closure.
-    mutating func takeDue(at now: NIODeadline) -> (() -> Void)? {
+    package mutating func takeDue(at now: NIODeadline) -> (() -> Void)? {
         guard let first = self.timers.first, first.deadline <= now else { return nil }
         return self.remove(at: 0)?.happen
     }
