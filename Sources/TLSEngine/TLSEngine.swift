@@ -306,7 +306,12 @@ package final class TLSEngine: StreamEngine {
     package override func write(_ bytes: UnsafeRawBufferPointer) throws(TLSFailure) {
         guard bytes.count > 0 else { return }
         let records = (bytes.count + Self.largestPlaintext - 1) / Self.largestPlaintext
-        self.output.reserveCapacity(minimumWritableBytes: bytes.count + records * Self.recordOverhead)
+        let expected = bytes.count + records * Self.recordOverhead
+        if self.output.capacity == 0 {
+            self.output = ByteBufferAllocator().buffer(capacity: expected)
+        } else {
+            self.output.reserveCapacity(minimumWritableBytes: expected)
+        }
         var rest = bytes
         while rest.count > 0 {
             let count = min(rest.count, Int(Int32.max))
