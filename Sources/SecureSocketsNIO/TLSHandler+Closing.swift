@@ -4,6 +4,7 @@ import TLSEngine
 
 extension TLSHandler {
     public func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        if self.machine.write == .send, !self.held.isEmpty { self.encryptHeldWrites(context) }
         switch mode {
         case .output:
             let decision = self.machine.closeOutput()

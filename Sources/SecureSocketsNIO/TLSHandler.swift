@@ -30,15 +30,16 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     let role: TLSSettings.Role
     let options: TLSHandlerOptions
     let decisions: DecisionLimits?
-    var machine = ChannelTLSMachine()
+    // Unchecked exclusivity is sound: a handler is used on its loop only, and no access to these properties calls code that accesses them again.
+    @exclusivity(unchecked) var machine = ChannelTLSMachine()
     /// Nil before the handshake begins, and after the handler was removed.
-    var engine: TLSEngine?
-    var context: ChannelHandlerContext?
+    @exclusivity(unchecked) var engine: TLSEngine?
+    @exclusivity(unchecked) var context: ChannelHandlerContext?
     var held = HeldWrites()
     /// Encrypted bytes of the write in progress that precede the engine's output; otherwise empty.
-    private var finishedOutput = Deque<ByteBuffer>()
+    @exclusivity(unchecked) private var finishedOutput = Deque<ByteBuffer>()
     /// The promises of writes whose bytes are in the engine's output.
-    private var unsentPromises: [EventLoopPromise<Void>] = []
+    @exclusivity(unchecked) private var unsentPromises: [EventLoopPromise<Void>] = []
     var closePromise: EventLoopPromise<Void>?
     var closeOutputPromise: EventLoopPromise<Void>?
     /// The time limit of the handshake, or of closing.
@@ -50,10 +51,14 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// Whether the peer has sent anything.
     var peerHasSpoken = false
     /// Whether the program has asked for bytes and has not received any since.
-    var isReadRequested = false
+    @exclusivity(unchecked) var isReadRequested = false
+    /// Whether the channel's reads were held back while the program decided.
+    var hasWithheldRead = false
+    var isCompletingHandshake = false
+    var peerHasSentCloseNotify = false
     /// Whether the program has received bytes and not yet been told that the read is complete.
-    var hasDelivered = false
-    var isDecrypting = false
+    @exclusivity(unchecked) var hasDelivered = false
+    @exclusivity(unchecked) var isDecrypting = false
     /// Whether reading has produced output, such as the answer to a key update, that no flush of the program will send.
     var hasOutputOfItsOwn = false
     var isChannelInactive = false
@@ -154,10 +159,12 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: Output
 
     public func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        let bytes = Self.unwrapOutboundIn(data)
+        let bytes = TLSHandler.unwrapOutboundIn(data)
         switch self.machine.write {
         case .hold: self.hold(bytes, promise, context)
-        case .send: self.encrypt(bytes, promise, context)
+        case .send:
+            self.encryptHeldWrites(context)
+            self.encrypt(bytes, promise, context)
         case .refuseOutputClosed: promise?.fail(ChannelError.outputClosed)
         case .refuseClosed: promise?.fail(ChannelError.ioOnClosedChannel)
         }
@@ -180,7 +187,8 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
                 advice: "Wait for TLSUserEvent.handshakeCompleted before writing much, or raise maximumHeldBytes"), context)
     }
 
-    /// Encrypts what was written before the handshake was complete.
+    /// Encrypts what was written before the handshake was complete. A handler that is called in the middle of it, because the channel is not
+    /// writable any more, may write and close: that comes after all of these.
     func encryptHeldWrites(_ context: ChannelHandlerContext) {
         while self.machine.write == .send, let (bytes, promise) = self.held.popFirst() { self.encrypt(bytes, promise, context) }
     }
@@ -233,14 +241,16 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         if let sent { self.unsentPromises.append(sent) }
         while let output = self.finishedOutput.popFirst() {
             OutputBuffers.shared.keep(output)
-            context.write(Self.wrapOutboundOut(output), promise: nil)
+            context.write(NIOAny(output), promise: nil)
         }
         let output = self.engine?.takeOutput()
         if let output, output.readableBytes >= Self.leastForReuse { OutputBuffers.shared.keep(output) }
         if output != nil || !self.unsentPromises.isEmpty {
             let promises = self.unsentPromises
             if !promises.isEmpty { self.unsentPromises = [] }
-            context.write(Self.wrapOutboundOut(output ?? ByteBuffer()), promise: Self.combined(promises, context))
+            let promise = Self.combined(promises, context)
+            if flush { return context.writeAndFlush(NIOAny(output ?? ByteBuffer()), promise: promise) }
+            context.write(NIOAny(output ?? ByteBuffer()), promise: promise)
         }
         if flush { context.flush() }
     }

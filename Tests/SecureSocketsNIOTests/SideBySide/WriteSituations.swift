@@ -210,4 +210,33 @@ import Testing
         try dialogue.exchange()
         #expect(dialogue.server.recorder.text.hasPrefix(String(repeating: "x", count: 200_000)))
     }
+
+    @Test(arguments: Handlers.allCases) func `send what was held before what a handler writes meanwhile`(
+        _ handlers: Handlers
+    ) throws {
+        let dialogue = try Dialogue(handlers)
+        let large = String(repeating: "x", count: 100_000)
+        dialogue.client.write(large)
+        dialogue.client.write("held")
+        dialogue.client.flush()
+        let channel = dialogue.client.channel
+        dialogue.client.wire.whenMuchIsWritten { channel.write(ByteBuffer(string: "later"), promise: nil) }
+        try dialogue.exchange()
+        channel.flush()
+        try dialogue.exchange()
+        #expect(dialogue.server.recorder.text.dropFirst(large.count) == "heldlater")
+    }
+
+    @Test(arguments: Handlers.allCases) func `send what was held though a handler closes meanwhile`(_ handlers: Handlers) throws {
+        let dialogue = try Dialogue(handlers)
+        let large = String(repeating: "x", count: 100_000)
+        dialogue.client.write(large)
+        dialogue.client.write("held")
+        dialogue.client.flush()
+        let channel = dialogue.client.channel
+        dialogue.client.wire.whenMuchIsWritten { channel.close(promise: nil) }
+        try dialogue.exchange()
+        #expect(dialogue.server.recorder.text.dropFirst(large.count) == "held")
+        #expect(dialogue.server.errors == [])
+    }
 }

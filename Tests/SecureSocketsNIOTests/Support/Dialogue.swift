@@ -112,9 +112,16 @@ final class Wire: ChannelOutboundHandler {
 
     /// Called once, in the next write, as a channel tells its handlers that it is not writable.
     var written: (() -> Void)?
+    private var lastWrite = 0
+
+    /// Calls `body` in the next write of more than 50,000 bytes.
+    func whenMuchIsWritten(_ body: @escaping () -> Void) {
+        self.written = { if self.lastWrite > 50_000 { body() } else { self.whenMuchIsWritten(body) } }
+    }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         self.writes += 1
+        self.lastWrite = Self.unwrapOutboundIn(data).readableBytes
         defer {
             let written = self.written
             self.written = nil
