@@ -37,9 +37,13 @@ extension TLSHandler {
         let next = self.machine.handshakeCompleted()
         let applicationProtocol = engine.selectedApplicationProtocol
         // Held writes before the event, because its receivers may write as well; those that the program has not flushed after the flush.
+        // If the channel is closed by these, it has no handshake to report.
+        self.isCompletingHandshake = true
         if self.held.isFlushed { self.encryptHeldWrites(context) }
         self.passOutputOn(context, flush: true)
         self.encryptHeldWrites(context)
+        self.isCompletingHandshake = false
+        guard self.context != nil, !self.machine.isClosed else { return }
         switch next {
         case .nothing: break
         case .closeOutput: self.perform(self.machine.closeOutput(), promise: nil, context)
@@ -84,8 +88,11 @@ extension TLSHandler {
         guard self.context != nil else { return }
         // Bytes may have come with the end of the handshake. No read of the channel ends after them.
         self.completeDelivery(context)
-        // The channel's reads were held back.
-        if self.decision == nil, self.context != nil, self.machine.needsBytes || self.isReadRequested { context.read() }
+        guard self.decision == nil, self.context != nil else { return }
+        // A channel that reads by itself does not ask again: it waits for the read that was held back.
+        let readsByItself = self.hasWithheldRead && ((try? context.channel.syncOptions?.getOption(.autoRead)) ?? nil) ?? true
+        self.hasWithheldRead = false
+        if self.machine.needsBytes || self.isReadRequested || readsByItself { context.read() }
     }
 
     /// Ends the handshake because the peer's side of the transport has ended.

@@ -8,7 +8,7 @@ extension TLSHandler {
     private static let largestDelivery = 64 << 10
 
     public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let bytes = Self.unwrapInboundIn(data)
+        let bytes = TLSHandler.unwrapInboundIn(data)
         // Bytes are never passed on undecrypted: without an engine, the connection has failed or not begun.
         guard let engine else { return }
         self.peerHasSpoken = true
@@ -24,7 +24,9 @@ extension TLSHandler {
     public func channelReadComplete(context: ChannelHandlerContext) {
         let hasDelivered = self.hasDelivered
         self.completeDelivery(context)
-        if !hasDelivered, self.decision == nil, self.isReadRequested || self.machine.needsBytes { context.read() }
+        guard self.decision == nil else { return }
+        // What the program asked for has not come: there was a part of a record, or a message of TLS.
+        if self.machine.needsBytes || (self.isReadRequested && !hasDelivered) { context.read() }
     }
 
     /// Tells the program that a read is complete, if it has received bytes.
@@ -37,23 +39,16 @@ extension TLSHandler {
 
     public func read(context: ChannelHandlerContext) {
         self.isReadRequested = true
-        if self.machine.delivers, !self.isDecrypting, let engine, engine.unreadInput > 0 {
-            self.decrypt()
-            if self.hasDelivered { return self.completeDelivery(context) }
-        }
-        if self.decision == nil { context.read() }
-    }
-
-    /// Whether the program takes bytes now. A channel that reads by itself asks before each read, if it is a real one.
-    private var isReadAllowed: Bool {
-        if self.isReadRequested || self.hasDelivered || self.isChannelInactive { return true }
-        return ((try? self.context?.channel.syncOptions?.getOption(.autoRead)) ?? nil) ?? true
+        if self.decision == nil { context.read() } else { self.hasWithheldRead = true }
     }
 
     /// Decrypts what has arrived, and hands it to the program, or discards it while closing.
+    ///
+    /// All of it, also what came with the end of the handshake, for which the program has not asked: a channel whose automatic reading is
+    /// switched on later reads without a call of this handler's `read`, so that nothing would ever deliver what was kept.
     func decrypt() {
         // A handler that receives bytes may cause more to arrive; they are decrypted after it has returned.
-        guard !self.isDecrypting, self.machine.awaitsCloseNotify || self.isReadAllowed else { return }
+        guard !self.isDecrypting, !self.isCompletingHandshake else { return }
         self.isDecrypting = true
         defer { self.isDecrypting = false }
         while let context, let engine, self.machine.delivers || self.machine.awaitsCloseNotify {
@@ -65,7 +60,7 @@ extension TLSHandler {
                 // Before the call, because the program may ask for more in it.
                 self.isReadRequested = false
                 self.hasDelivered = true
-                context.fireChannelRead(Self.wrapInboundOut(plaintext))
+                context.fireChannelRead(NIOAny(plaintext))
             }
             switch progress {
             case .limitReached, .paused: continue
@@ -81,10 +76,18 @@ extension TLSHandler {
         }
     }
 
+    /// Decrypts what has arrived when nothing more will: also in the middle of a delivery, in which the channel was closed by the program, or
+    /// by a write that failed. What is delivered comes after the bytes whose delivery has begun.
+    private func decryptToTheEnd() {
+        self.isDecrypting = false
+        self.decrypt()
+    }
+
     // MARK: The end of the peer's stream
 
     private func peerHasFinished() {
         guard let context else { return }
+        self.peerHasSentCloseNotify = true
         let allowsHalfClosure = ((try? context.channel.syncOptions?.getOption(.allowRemoteHalfClosure)) ?? nil) ?? false
         // While closing, the peer's answer is not news.
         if self.machine.delivers { self.completeDelivery(context) }
@@ -116,9 +119,9 @@ extension TLSHandler {
         if self.machine.isHandshaking {
             self.endHandshake(context)
         } else if self.machine.delivers {
-            self.isReadRequested = true
-            self.decrypt()
-            context.fireUserInboundEventTriggered(event)
+            self.decryptToTheEnd()
+            // After `close_notify`, the end was reported.
+            if !self.peerHasSentCloseNotify { context.fireUserInboundEventTriggered(event) }
         } else {
             if self.machine.awaitsCloseNotify { self.decrypt() }
             if self.machine.transportInputEnded() == .close { self.closeChannel() }
@@ -131,7 +134,7 @@ extension TLSHandler {
         if self.machine.isHandshaking {
             self.endHandshake(context)
         } else if self.machine.delivers {
-            self.decrypt()
+            self.decryptToTheEnd()
         }
         self.machine.close()
         self.cancelWaiting()
@@ -147,8 +150,7 @@ extension TLSHandler {
         } else {
             if self.machine.delivers, error is IOError {
                 // What arrived before is not lost. The end of the stream is reported by this error.
-                self.isReadRequested = true
-                self.decrypt()
+                self.decryptToTheEnd()
                 self.completeDelivery(context)
                 self.machine.inputWasTruncated()
             }

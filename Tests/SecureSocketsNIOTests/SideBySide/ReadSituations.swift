@@ -155,4 +155,35 @@ import Testing
         try dialogue.exchange()
         #expect(handler.isReadRequested)
     }
+
+    /// As a channel does that reads what is left when a write has failed.
+    @Test(arguments: Handlers.allCases) func `deliver what arrives in the middle of a delivery in which the channel is closed`(
+        _ handlers: Handlers
+    ) throws {
+        let dialogue = try Dialogue.open(handlers)
+        dialogue.client.send("one ")
+        let first = try dialogue.client.takeOutput()
+        dialogue.client.send("two")
+        let second = try dialogue.client.takeOutput()
+        let server = dialogue.server
+        server.recorder.reaction = { event, _ in
+            guard event == "read one " else { return }
+            server.channel.pipeline.syncOperations.fireChannelRead(NIOAny(second))
+            server.wire.closeTransport()
+        }
+        server.deliver(first)
+        #expect(server.recorder.text == handlers.expect("one two", nioSSL: "one "))
+        #expect(server.errors == handlers.expect(["error truncated"], nioSSL: ["error truncated"]))
+    }
+
+    @Test(arguments: Handlers.allCases) func `announce no handshake after the end of the channel`(_ handlers: Handlers) throws {
+        let dialogue = try Dialogue(handlers)
+        let client = dialogue.client
+        client.wire.written = { client.wire.closeTransport() }
+        try dialogue.exchange()
+        let end = try #require(client.log.firstIndex(of: "inactive"))
+        let completed = client.log.firstIndex { $0.hasPrefix("completed") }
+        #expect(handlers.expect(completed == nil, nioSSL: true))
+        #expect(end == client.log.count - 1 || handlers == .nioSSL)
+    }
 }
