@@ -143,7 +143,9 @@ private struct AwaitedDelivery {
         let acknowledged = transport.acknowledgedBytes
         let accepted = transport.unacknowledgedBytes + transport.unsentBytes + connection.engine.pendingOutput
         self.connection = connection
-        self.target = acknowledged == 0 ? nil : acknowledged + UInt64(accepted)
+        // Where the operating system does not count what was acknowledged, the transport counts down from the largest number.
+        let (target, overflow) = acknowledged.addingReportingOverflow(UInt64(max(accepted, 0)))
+        self.target = acknowledged == 0 || overflow ? nil : target
     }
 
     /// Does not increase, even if the program continues to send.
