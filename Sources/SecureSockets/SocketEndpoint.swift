@@ -1,4 +1,5 @@
 import NIOCore
+import TLSEngine
 
 /// One end of a connection: an internet address and a port, or the path of a Unix domain socket.
 public struct SocketEndpoint: Sendable, Hashable, CustomStringConvertible {
@@ -25,7 +26,7 @@ public struct SocketEndpoint: Sendable, Hashable, CustomStringConvertible {
 
     /// The endpoint as `host:port`, with brackets around an IPv6 address, or as `unix:path`.
     public var description: String {
-        if let unixPath { return unixPath.isEmpty ? "unix:(unnamed)" : "unix:\(unixPath)" }
+        if let unixPath { return unixPath.isEmpty ? "unix:(unnamed)" : "unix:\(unixPath.escapedForDisplay)" }
         return self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
     }
 

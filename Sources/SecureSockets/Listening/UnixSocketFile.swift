@@ -47,14 +47,22 @@ struct UnixSocketFile: Sendable {
         var error = bindDescriptor()
         if error == EADDRINUSE, Self.removeAbandoned(path) { error = bindDescriptor() }
         guard error == 0 else { throw IOError(errnoCode: error, reason: "bind") }
-        if let permissions, chmod(path, mode_t(permissions)) < 0 {
-            let error = errno
-            _ = unlink(path)
-            throw IOError(errnoCode: error, reason: "chmod")
-        }
-        guard let identity = Identity(path) else { throw IOError(errnoCode: ENOENT, reason: "lstat") }
+        guard let identity = Identity(path), identity.isSocket else { throw IOError(errnoCode: ENOENT, reason: "lstat") }
         self.path = Self.absolute(path)
         self.identity = identity
+        if let permissions { try self.set(permissions) }
+    }
+
+    /// Gives the file permissions that the umask has removed.
+    private func set(_ permissions: UInt16) throws(IOError) {
+        var status = stat()
+        if lstat(self.path, &status) == 0, status.st_mode & 0o777 == mode_t(permissions) { return }
+        // Whoever may write to the folder could have replaced the file by a link.
+        if fchmodat(AT_FDCWD, self.path, mode_t(permissions), AT_SYMLINK_NOFOLLOW) < 0 || Identity(self.path) != self.identity {
+            let error = errno
+            self.remove()
+            throw IOError(errnoCode: error, reason: "fchmodat")
+        }
     }
 
     /// Removes the file unless another one has its name now. Call it before the descriptor is closed: its number may then be used again.
@@ -101,6 +109,20 @@ struct UnixSocketFile: Sendable {
         #endif
     }
 
+    /// Makes a socket listen, or changes the length of its queue.
+    static func setBacklog(_ backlog: Int32, of descriptor: Int32) throws(IOError) {
+        #if canImport(Glibc)
+            let result = Glibc.listen(descriptor, backlog)
+        #elseif canImport(Musl)
+            let result = Musl.listen(descriptor, backlog)
+        #elseif canImport(Android)
+            let result = Android.listen(descriptor, backlog)
+        #else
+            let result = Darwin.listen(descriptor, backlog)
+        #endif
+        guard result == 0 else { throw IOError(errnoCode: errno, reason: "listen") }
+    }
+
     /// Creates a descriptor that listens at `path`.
     static func listen(
         at path: String, backlog: Int32, permissions: UInt16?
@@ -110,19 +132,11 @@ struct UnixSocketFile: Sendable {
         do throws(IOError) {
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
             let file = try UnixSocketFile(binding: descriptor, to: path, permissions: permissions)
-            #if canImport(Glibc)
-                let result = Glibc.listen(descriptor, backlog)
-            #elseif canImport(Musl)
-                let result = Musl.listen(descriptor, backlog)
-            #elseif canImport(Android)
-                let result = Android.listen(descriptor, backlog)
-            #else
-                let result = Darwin.listen(descriptor, backlog)
-            #endif
-            guard result == 0 else {
-                let error = errno
+            do {
+                try self.setBacklog(backlog, of: descriptor)
+            } catch {
                 file.remove()
-                throw IOError(errnoCode: error, reason: "listen")
+                throw error
             }
             return (descriptor, file)
         } catch {

@@ -7,6 +7,10 @@ import Testing
 
 @testable import SecureSockets
 
+#if os(Linux)
+    import CEpoll
+#endif
+
 /// Listeners and sockets with a path instead of a port. `StreamCarrier` has their streams.
 @Suite(.timeLimit(.minutes(5))) struct `A Unix domain socket` {
     private let directory: TemporaryDirectory
@@ -173,13 +177,14 @@ import Testing
     }
 
     #if os(Linux)
-        @Test func `waits for room in the queue of a busy server, and not forever`() async throws {
+        @Test(arguments: 0..<2) func `waits for room in the queue of a busy server, and not forever`(group: Int) async throws {
+            let group = Self.groups[group]
             let (descriptor, file) = try UnixSocketFile.listen(at: self.path, backlog: 0, permissions: nil)
-            let first = try await PlainSocket.connect(toUnixSocket: self.path, timeout: Encounter.patience)
+            let first = try await PlainSocket.connect(toUnixSocket: self.path, timeout: Encounter.patience, on: group)
             await expectError(.timedOut) {
-                _ = try await PlainSocket.connect(toUnixSocket: self.path, timeout: .milliseconds(50))
+                _ = try await PlainSocket.connect(toUnixSocket: self.path, timeout: .milliseconds(50), on: group)
             }
-            async let second = PlainSocket.connect(toUnixSocket: self.path, timeout: Encounter.patience)
+            async let second = PlainSocket.connect(toUnixSocket: self.path, timeout: Encounter.patience, on: group)
             let accepted = accept(descriptor, nil, nil)
             let socket = try await second
             #expect(socket.remoteEndpoint == SocketEndpoint(unixPath: self.path))
@@ -188,6 +193,32 @@ import Testing
             file.remove()
             _ = close(accepted)
             _ = close(descriptor)
+        }
+
+        @Test func `shows a client's name of full length, and its control characters escaped`() throws {
+            var storage = sockaddr_storage()
+            withUnsafeMutableBytes(of: &storage) { bytes in
+                for index in bytes.indices { bytes[index] = UInt8(ascii: "x") }
+                bytes.storeBytes(of: sa_family_t(AF_UNIX), as: sa_family_t.self)
+                bytes[2] = 10
+            }
+            let endpoint = try #require(SocketEndpoint(SocketAddress(storage)))
+            #expect(endpoint.unixPath?.utf8.count == 107)
+            #expect(endpoint.description.hasPrefix("unix:\\n") || endpoint.description.hasPrefix("unix:\\u"))
+        }
+
+        @Test func `keeps the whole queue for clients that its listener was given`() async throws {
+            for group in Self.groups {
+                var options = ListenerOptions()
+                options.backlog = 300
+                let listener = try await PlainListener.bind(unixSocket: self.path, options: options, on: group)
+                var clients: [PlainSocket] = []
+                for _ in 0..<250 { clients.append(try await PlainSocket.connect(toUnixSocket: self.path, timeout: .seconds(5))) }
+                #expect(clients.count == 250)
+                for client in clients { client.close() }
+                listener.close()
+                await listener.waitUntilClosed()
+            }
         }
     #endif
 }

@@ -151,7 +151,8 @@
                 let buffer = self.loop.inputBuffer
                 let result = cepoll_receive(self.descriptor, buffer.baseAddress, UInt(buffer.count))
                 if result > 0 {
-                    if result < buffer.count, !self.moreMayFollowShortRead { self.mayReceive = false }
+                    // A read of a Unix domain socket also ends behind descriptors that the peer has sent.
+                    if result < buffer.count, !self.moreMayFollowShortRead, !self.isUnix { self.mayReceive = false }
                     self.connection?.transportRead(borrowing: UnsafeRawBufferPointer(rebasing: buffer[..<result]))
                 } else if result == 0, let loss {
                     self.receivingFailed(loss)
@@ -187,13 +188,12 @@
 
         var isWritable: Bool { self.unsentBytes < self.outputLimit }
 
-        var acknowledgedBytes: UInt64 {
-            if self.isClosed { return 0 }
-            // The bytes that the peer has not received count down.
-            return self.isUnix ? .max - UInt64(self.unacknowledgedBytes) : cepoll_acknowledged(self.descriptor)
-        }
+        var acknowledgedBytes: UInt64 { self.isClosed || self.isUnix ? 0 : cepoll_acknowledged(self.descriptor) }
 
-        var unacknowledgedBytes: Int { self.isClosed ? 0 : max(cepoll_unacknowledged(self.descriptor), 0) }
+        // What a Unix domain socket has taken is with the peer: it can be received even when this process has ended.
+        var unacknowledgedBytes: Int {
+            self.isClosed || self.isUnix ? 0 : max(cepoll_unacknowledged(self.descriptor), 0)
+        }
 
         var hasUnreadBytes: Bool { !self.isClosed && cepoll_unread(self.descriptor) > 0 }
 
@@ -330,8 +330,12 @@
                     $0.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { SocketAddress($0.pointee) }
                 }
             case AF_UNIX:
-                self = withUnsafePointer(to: &storage) {
-                    $0.withMemoryRebound(to: sockaddr_un.self, capacity: 1) { SocketAddress($0.pointee) }
+                self = withUnsafeMutablePointer(to: &storage) {
+                    $0.withMemoryRebound(to: sockaddr_un.self, capacity: 1) { address in
+                        // The name that a client has chosen may fill the field without a NUL at its end.
+                        withUnsafeMutableBytes(of: &address.pointee.sun_path) { path in path[path.count - 1] = 0 }
+                        return SocketAddress(address.pointee)
+                    }
                 }
             default: return nil
             }

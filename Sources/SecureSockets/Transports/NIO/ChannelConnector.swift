@@ -52,7 +52,11 @@ private final class ConnectingChannel: AddressAttempt, @unchecked Sendable {
         self.completion = completion
     }
 
+    /// The time between attempts to find room in the full queue of a Unix domain socket, for which the system does not wait (unix(7)).
+    private static let retryDelay = TimeAmount.milliseconds(5)
+
     func start(to address: SocketAddress, from local: SocketAddress?) {
+        guard !self.isClosed else { return }
         let bootstrap = ClientBootstrap(group: self.loop)
             .connectTimeout(Self.timeout)
             .applyingStreamOptions(self.options, isUnix: address.isUnix)
@@ -64,7 +68,16 @@ private final class ConnectingChannel: AddressAttempt, @unchecked Sendable {
         let bound = local.map { bootstrap.bind(to: $0) } ?? bootstrap
         bound.connect(to: address).whenComplete { result in
             // The future may already have its result, which the caller expects after this call has returned.
-            self.loop.execute { self.finished(result) }
+            self.loop.execute {
+                if case .failure(let error as IOError) = result, error.errnoCode == EAGAIN, address.isUnix {
+                    self.channel = nil
+                    let retry = self.loop.scheduleTask(in: Self.retryDelay) { self.start(to: address, from: local) }
+                    // The loop may be shut down before.
+                    retry.futureResult.whenFailure { _ in self.finished(result) }
+                } else {
+                    self.finished(result)
+                }
+            }
         }
     }
 

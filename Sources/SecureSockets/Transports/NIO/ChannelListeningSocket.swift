@@ -62,16 +62,25 @@ final class ChannelListeningSocket: ListeningSocket, @unchecked Sendable {
                         ChannelTransport(channel, options: options) { arrival.succeeded(over: $0) })
                 }
             }
-        var file: UnixSocketFile?
-        let bound: EventLoopFuture<any Channel>
-        if let path = address.pathname {
-            let listening = try UnixSocketFile.listen(at: path, backlog: backlog, permissions: listening.unixPermissions)
-            file = listening.file
-            bound = bootstrap.withBoundSocket(listening.descriptor)
-        } else {
-            bound = bootstrap.bind(to: address)
+        guard let path = address.pathname else { return try await self.bind(bootstrap.bind(to: address), for: acceptor, file: nil) }
+        let (descriptor, file) = try UnixSocketFile.listen(at: path, backlog: backlog, permissions: listening.unixPermissions)
+        do {
+            let bound = bootstrap.withBoundSocket(descriptor).flatMapThrowing { channel in
+                // NIO has set a length of its own.
+                try UnixSocketFile.setBacklog(backlog, of: descriptor)
+                return channel
+            }
+            return try await self.bind(bound, for: acceptor, file: file)
+        } catch {
+            file.remove()
+            throw error
         }
-        return try await bound.flatMap { [file] channel in
+    }
+
+    private static func bind(
+        _ bound: EventLoopFuture<any Channel>, for acceptor: Acceptor, file: UnixSocketFile?
+    ) async throws -> SocketAddress? {
+        try await bound.flatMap { channel in
             channel.eventLoop.makeCompletedFuture {
                 let handler = try channel.pipeline.syncOperations.handler(type: ListeningHandler.self)
                 acceptor.listen(on: ChannelListeningSocket(channel, handler, file))
