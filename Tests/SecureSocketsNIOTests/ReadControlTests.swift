@@ -72,8 +72,8 @@ import Testing
             guard peer.certificate.uris.contains("test:friend") else { throw TLSRejection("not a friend") }
         }
         let clients = TLSServerConfiguration.ClientAuthentication.required(trust: self.authority.trust, allow: rule)
-        try await self.check(
-            TLSServerConfiguration(identity: self.authority.server(names: ["127.0.0.1"]).identity, clients: clients), autoRead: true)
+        let identity = try self.authority.server(names: ["127.0.0.1"]).identity
+        try await self.check(TLSServerConfiguration(identity: identity, clients: clients), autoRead: true)
     }
 
     @Test func `are delivered though the channel's automatic reading is switched on only then`() async throws {

@@ -62,7 +62,9 @@ final class ChannelListeningSocket: ListeningSocket, @unchecked Sendable {
                         ChannelTransport(channel, options: options) { arrival.succeeded(over: $0) })
                 }
             }
-        guard let path = address.pathname else { return try await self.bind(bootstrap.bind(to: address), for: acceptor, file: nil) }
+        guard let path = address.pathname else {
+            return try await self.bind(bootstrap.bind(to: address), for: acceptor, file: nil)
+        }
         let (descriptor, file) = try UnixSocketFile.listen(at: path, backlog: backlog, permissions: listening.unixPermissions)
         do {
             let bound = bootstrap.withBoundSocket(descriptor).flatMapThrowing { channel in
