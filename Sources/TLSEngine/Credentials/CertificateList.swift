@@ -102,6 +102,13 @@ final class CertificateList: @unchecked Sendable {
     var certificates: [DecodedCertificate] { self.pointers.map { DecodedCertificate(borrowing: $0) } }
 }
 
+extension DecodedCertificate {
+    /// Loads the certificates of a chain in PEM, in the order of the text.
+    package static func chain(_ source: PEMInput) throws(CredentialError) -> [DecodedCertificate] {
+        try CertificateList.load(source, as: .certificateChain).certificates
+    }
+}
+
 extension PEMBlock {
     /// The label of RFC 7468 §5, or the older one of OpenSSL.
     fileprivate var isCertificate: Bool { ["CERTIFICATE", "X509 CERTIFICATE"].contains(self.label) }

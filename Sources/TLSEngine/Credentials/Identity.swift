@@ -57,6 +57,23 @@ package final class Identity: Sendable {
         self.stapledResponse = nil
     }
 
+    /// Loads and checks a chain in DER and a key in PEM.
+    package init(
+        certificates: [[UInt8]], privateKeyPEM privateKey: PEMInput, allowing legacy: LegacyCertificateOptions = []
+    ) throws(CredentialError) {
+        let chain = try CertificateList(der: certificates, as: .certificateChain)
+        if let problem = chain.problemAsIdentity(allowing: legacy) {
+            throw CredentialError(item: .certificateChain, path: nil, problem: problem)
+        }
+        let keys = try PrivateKeyFile(privateKey, password: nil)
+        if let mismatch = KeyMismatch(of: keys, and: chain) {
+            throw CredentialError(item: .privateKey, path: privateKey.path, problem: .keyMismatch(mismatch))
+        }
+        self.chain = chain
+        self.key = keys.first
+        self.stapledResponse = nil
+    }
+
     /// Loads and checks the content of a PKCS#12 archive.
     package init(
         pkcs12 archive: PEMInput, password: String, allowing legacy: LegacyCertificateOptions = []
