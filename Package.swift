@@ -17,6 +17,10 @@ let integrations: [Target.Dependency] = [
     .product(name: "Configuration", package: "swift-configuration", condition: .when(traits: ["ConfigurationSupport"])),
 ]
 
+/// NIOSSL, from whose configurations `Sources/SecureSocketsNIO/Integrations` makes those of this package. `TLSEngine` needs its package
+/// in any case.
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl", condition: .when(traits: ["NIOSSLSupport"]))
+
 let package = Package(
     name: "secure-sockets",
     platforms: [.macOS(.v15)],
@@ -40,6 +44,9 @@ let package = Package(
         .trait(
             name: "ConfigurationSupport",
             description: "TLS configurations are read with a `ConfigReader` of swift-configuration."),
+        .trait(
+            name: "NIOSSLSupport",
+            description: "The configurations of SecureSocketsNIO are made from a `TLSConfiguration` of NIOSSL."),
     ],
     dependencies: [
         // CONTRIBUTING.md, "Versions of dependencies", has the reasons for the lower bounds.
@@ -93,6 +100,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOTLS", package: "swift-nio"),
+                nioSSL,
             ],
             swiftSettings: settings
         ),
@@ -205,9 +213,12 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "SecureSockets", "SecureSocketsTesting", "TLSEngine", "TestSupport",
+                "SecureSockets", "SecureSocketsNIO", "SecureSocketsTesting", "TLSEngine", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+                nioSSL,
                 .product(name: "MetricsTestKit", package: "swift-metrics", condition: .when(traits: ["MetricsSupport"])),
                 .product(
                     name: "InMemoryTracing", package: "swift-distributed-tracing", condition: .when(traits: ["TracingSupport"])),

@@ -18,9 +18,10 @@ let package = Package(
         // The name is needed if the clone's folder has a different one.
         .package(
             name: "secure-sockets", path: "../..",
-            traits: ["ServiceLifecycleSupport", "MetricsSupport", "TracingSupport", "ConfigurationSupport"]),
+            traits: ["ServiceLifecycleSupport", "MetricsSupport", "TracingSupport", "ConfigurationSupport", "NIOSSLSupport"]),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.11.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.98.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.3.0"),
         .package(url: "https://github.com/apple/swift-configuration.git", from: "1.0.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
@@ -36,6 +37,7 @@ let package = Package(
                 .product(name: "SecureSocketsNIO", package: "secure-sockets"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
