@@ -25,6 +25,7 @@ extension SecureSocketError {
             case .certificateChain, .archive, .ocspResponse: .certificateUnusable
             case .privateKey: .privateKeyUnusable
             case .trustedCertificates, .revocationLists: .trustUnusable
+            case .ticketSecret: .invalidConfiguration
             }
         let isMismatch = if case .keyMismatch = error.problem { true } else { false }
         self.init(
@@ -135,6 +136,7 @@ private struct CredentialMessage {
             case .archive: "PKCS#12 archive"
             case .revocationLists: "revocation lists"
             case .ocspResponse: "OCSP response"
+            case .ticketSecret: "secret for ticket keys"
             }
         let source = self.variable.map { " (from \($0))" } ?? ""
         return self.path.map { "\(noun) \($0.escapedForDisplay)\(source)" } ?? noun

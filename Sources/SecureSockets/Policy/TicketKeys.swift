@@ -1,3 +1,4 @@
+import NIOCore
 package import TLSEngine
 
 #if canImport(Darwin)
@@ -18,21 +19,161 @@ package import TLSEngine
 /// A listener keeps its keys when its configuration is replaced (``SecureListener/update(tls:)``). Two listeners can share them
 /// (``ListenerOptions/ticketKeys``). A ticket is bound to the identity and the settings of the server that issued it, and to the rules by
 /// which it verifies its clients: if those differ, the client's certificates are verified again before its session is resumed.
+///
+/// Servers on several machines can derive the same keys from a ``Secret``:
+///
+/// ```swift
+/// var options = ListenerOptions()
+/// options.ticketKeys = try TicketKeys(derivedFrom: .init(file: "/run/secrets/ticket-secret"))
+/// ```
+///
+/// The key that seals then changes at the same times everywhere, every 12 hours of UTC. It opens tickets from 12 hours before it seals until 48
+/// hours after, so that clocks may differ. (A session is not resumed by a server whose clock has not reached the second in which the ticket
+/// was issued.) Whoever knows the secret can decrypt recorded connections of TLS 1.2 for which a ticket was issued, and take part in resumed
+/// ones in the place of a client or server: treat it as a private key, and replace it from time to time.
 public final class TicketKeys: Sendable {
-    package let ring = TicketKeyRing()
+    package let ring: TicketKeyRing
 
     /// Creates a ring of keys. The first one is generated when it is needed.
-    public init() {}
+    public init() { self.ring = TicketKeyRing() }
 
-    /// Makes a new key the one that seals tickets. Tickets of the former keys remain valid.
-    public func rotate() {
-        self.ring.rotate(now: UInt64(max(time(nil), 0)))
+    /// Creates a ring whose keys are derived from a secret (HKDF-SHA256, RFC 5869) and the time.
+    ///
+    /// To replace the secret of a fleet without losing sessions, first let all servers also open what the new one seals, then seal with the
+    /// new one and open what the former one sealed, and drop the former one after 48 hours (``replaceSecret(with:alsoOpening:)``).
+    ///
+    /// - Parameters:
+    ///   - secret: The secret whose keys seal tickets.
+    ///   - others: Secrets whose keys only open tickets, at most three.
+    /// - Throws: ``SecureSocketError`` with the code `invalidArgument` if there are too many secrets.
+    public init(derivedFrom secret: Secret, alsoOpening others: [Secret] = []) throws(SecureSocketError) {
+        self.ring = TicketKeyRing(derivedFrom: try Self.checked(secret, others))
     }
 
-    /// Removes all keys: no session established so far can be resumed. That includes the sessions that listeners with these keys keep for
-    /// TLS 1.2 clients without ticket support. Use it if keys or a session may have been disclosed.
+    private static func checked(_ secret: Secret, _ others: [Secret]) throws(SecureSocketError) -> [TicketSecret] {
+        try OptionError.check(
+            others.count < TicketKeyRing.mostSecrets,
+            "there are \(others.count) further secrets for ticket keys; \(TicketKeyRing.mostSecrets - 1) are possible")
+        return ([secret] + others).map(\.secret)
+    }
+
+    /// Replaces the secrets from which the keys are derived.
+    ///
+    /// - Throws: ``SecureSocketError`` with the code `invalidArgument` if there are too many secrets, or if the keys are not derived. The
+    ///   former secrets remain then.
+    public func replaceSecret(with secret: Secret, alsoOpening others: [Secret] = []) throws(SecureSocketError) {
+        let secrets = try Self.checked(secret, others)
+        try OptionError.check(self.ring.replaceSecrets(with: secrets), "these ticket keys are not derived from a secret")
+    }
+
+    private static var now: UInt64 { UInt64(max(time(nil), 0)) }
+
+    /// Makes a new key the one that seals tickets. Tickets of the former keys remain valid. Has no effect on derived keys, which depend on
+    /// the time.
+    public func rotate() {
+        self.ring.rotate(now: Self.now)
+    }
+
+    /// Makes all sessions established so far worthless: none can be resumed by listeners with these keys. That includes the sessions that
+    /// they keep for TLS 1.2 clients without ticket support. Use it if keys or a session may have been disclosed.
+    ///
+    /// Generated keys are removed. Derived ones do not open tickets that were issued until now; other servers with the same secret are not
+    /// affected. If the secret may have been disclosed, replace it on all of them.
     public func removeAll() {
-        self.ring.removeAll()
+        self.ring.removeAll(now: Self.now)
+    }
+
+    /// What may be known of one key.
+    public struct Key: Sendable, Hashable {
+        /// The key's name: 16 hexadecimal digits, with which each of its tickets begins.
+        public let name: String
+        /// The beginning of the time in which the key seals tickets, in seconds since 1970-01-01 UTC.
+        public let created: Int64
+        /// The end of the time in which the key seals tickets, in seconds since 1970-01-01 UTC.
+        public let sealsUntil: Int64
+        /// The end of the time in which the key opens tickets, in seconds since 1970-01-01 UTC.
+        public let opensUntil: Int64
+    }
+
+    /// The keys that open tickets at present, the one that seals first. Those of ``init()`` are empty until the first ticket is sealed.
+    public var keys: [Key] {
+        self.ring.information(now: Self.now).map { key in
+            let digits = String(key.id, radix: 16)
+            return Key(
+                name: String(repeating: "0", count: 16 - digits.count) + digits, created: Int64(clamping: key.created),
+                sealsUntil: Int64(clamping: key.sealsUntil), opensUntil: Int64(clamping: key.opensUntil))
+        }
+    }
+}
+
+extension TicketKeys {
+    /// A secret from which ticket keys are derived, the same on all machines of a service: 32 to 1024 bytes from a secure random generator, for
+    /// example the output of `openssl rand -base64 48`.
+    public struct Secret: Sendable, Hashable, CustomStringConvertible, CustomReflectable {
+        let secret: TicketSecret
+
+        private static let lengths = 32...1024
+
+        /// Creates a secret from its bytes.
+        ///
+        /// - Throws: ``SecureSocketError`` with the code `invalidArgument` if there are too few or too many bytes, or if they are evidently
+        ///   not random.
+        public init(_ bytes: some Collection<UInt8>) throws(SecureSocketError) {
+            try self.init(Array(bytes), of: "the secret for ticket keys")
+        }
+
+        /// Creates a secret from a file. A line break at its end is not part of the secret.
+        ///
+        /// The file is read at once, in the calling thread.
+        ///
+        /// - Throws: ``SecureSocketError`` with the code `invalidConfiguration` if the file cannot be read, and `invalidArgument` if it is
+        ///   not a secret.
+        public init(file path: String) throws(SecureSocketError) {
+            let bytes: [UInt8]
+            do {
+                bytes = try FileContent(reading: path, as: .ticketSecret).bytes
+            } catch {
+                throw SecureSocketError(error)
+            }
+            try self.init(bytes, of: "the secret for ticket keys \(path.escapedForDisplay)")
+        }
+
+        /// Creates a secret from the value of an environment variable.
+        ///
+        /// - Throws: ``SecureSocketError`` with the code `invalidArgument` if the variable is not set or its value is not a secret.
+        public init(environment variable: String) throws(SecureSocketError) {
+            let name = "the secret for ticket keys in the environment variable \(variable.escapedForDisplay)"
+            guard let value = getenv(variable) else {
+                throw SecureSocketError(
+                    .invalidArgument, blame: .configuration, step: .configuring, "\(name) is missing",
+                    advice: "Set it to the output of: openssl rand -base64 48")
+            }
+            try self.init(Array(String(cString: value).utf8), of: name)
+        }
+
+        private init(_ bytes: [UInt8], of name: String) throws(SecureSocketError) {
+            var bytes = bytes
+            if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
+            if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
+            let fault: String? =
+                if !Self.lengths.contains(bytes.count) {
+                    "has \(bytes.count) bytes; \(Self.lengths.lowerBound) to \(Self.lengths.upperBound) are possible"
+                } else if Set(bytes).count < 8 {
+                    "is not random"
+                } else {
+                    nil
+                }
+            if let fault {
+                throw SecureSocketError(
+                    .invalidArgument, blame: .configuration, step: .configuring, "\(name) \(fault)",
+                    advice: "Make one with: openssl rand -base64 48")
+            }
+            self.secret = TicketSecret(bytes)
+        }
+
+        /// A constant text. The secret itself is never part of a description.
+        public var description: String { self.secret.description }
+        public var customMirror: Mirror { Mirror(self, children: []) }
     }
 }
 

@@ -19,6 +19,8 @@ package struct CredentialError: Error, Sendable, Hashable {
         case revocationLists
         /// An OCSP response, which a server sends with its certificate.
         case ocspResponse
+        /// A secret from which ticket keys are derived.
+        case ticketSecret
     }
 
     package enum Problem: Sendable, Hashable {

@@ -37,6 +37,9 @@ package struct FileContent: Sendable {
         get throws(CredentialError) { .contents(try self.result.get(), path: self.path) }
     }
 
+    /// The bytes of the file.
+    package var bytes: [UInt8] { get throws(CredentialError) { try self.result.get() } }
+
     /// Reads a file, or all regular files of a folder in the order of their names.
     ///
     /// Hidden files and subfolders are skipped: in a volume of Kubernetes, the versions of the files are in hidden folders, to which visible

@@ -10,6 +10,15 @@ import Synchronization
 ///
 /// A new key is generated when a ticket is to be sealed and the newest key is older than `rotation`. There are at most `mostKeys` keys.
 /// Servers that share a ring resume each other's sessions, as far as their configurations accept the same peers.
+///
+/// Keys can be derived instead, from secrets that servers of several processes have in common and from the time (`TicketSecret`). An epoch
+/// is as long as `rotation`; its key seals during it, and is known before, so that clocks may differ by as much:
+///
+///     key of the epoch          seals               opens
+///     the next one              no                  yes
+///     the present one           of the first secret yes
+///     the last four             no                  yes
+///     any other                 no                  no
 package final class TicketKeyRing: Sendable {
     /// The time for which a key seals, in seconds.
     package static let rotation: UInt64 = 12 * 3600
@@ -18,51 +27,133 @@ package final class TicketKeyRing: Sendable {
     /// The largest number of keys. Rotation by time needs six. Beyond it, the oldest key is removed.
     package static let mostKeys = 8
 
-    /// Newest first.
-    private let keys = Mutex<[TicketKey]>([])
+    /// The numbers of the epochs whose derived keys open tickets, relative to the present one. Those of the past are as long as `lifetime`.
+    fileprivate static let derivedEpochs = -4...1
+    /// The largest number of secrets.
+    package static let mostSecrets = 4
+
+    fileprivate struct State {
+        /// Newest first; or the derived keys of the epoch, the one that seals first.
+        var keys: [TicketKey] = []
+        /// Empty if keys are generated.
+        var secrets: [TicketSecret] = []
+        /// The epoch for which `keys` were derived.
+        var epoch: UInt64?
+        /// The time of the last removal, in seconds since 1970. Tickets issued until then are not opened.
+        var removal: UInt64 = 0
+    }
+
+    private let state: Mutex<State>
     private let removals = Atomic<Int>(0)
 
-    package init() {}
+    package init() { self.state = Mutex(State()) }
+
+    /// Creates a ring of derived keys.
+    ///
+    /// - Parameter secrets: The secrets, 1 to `mostSecrets`. The keys of the first one seal.
+    package init(derivedFrom secrets: [TicketSecret]) { self.state = Mutex(State(secrets: secrets)) }
+
+    /// Replaces the secrets of a ring of derived keys. Returns false if its keys are generated.
+    package func replaceSecrets(with secrets: [TicketSecret]) -> Bool {
+        self.state.withLock { state in
+            guard !state.secrets.isEmpty else { return false }
+            state.secrets = secrets
+            state.epoch = nil
+            return true
+        }
+    }
 
     /// Makes a new key the one that seals. Tickets of the former keys remain valid.
     ///
     /// - Parameter now: Seconds since 1970.
-    /// - Returns: false if the random generator or memory failed. The keys are unchanged then.
+    /// - Returns: false if the random generator or memory failed, or if keys are derived. The keys are unchanged then.
     @discardableResult
     package func rotate(now: UInt64) -> Bool {
         guard let key = TicketKey(created: now) else { return false }
-        self.keys.withLock { $0 = Array(([key] + $0).prefix(Self.mostKeys)) }
-        return true
+        return self.state.withLock { state in
+            guard state.secrets.isEmpty else { return false }
+            state.keys = Array(([key] + state.keys).prefix(Self.mostKeys))
+            return true
+        }
     }
 
-    /// Removes all keys: no ticket sealed so far can be opened. Listeners also forget the sessions that they keep for clients without
-    /// tickets (`LiveServerContext.current`).
-    package func removeAll() {
-        self.keys.withLock { $0.removeAll() }
+    /// Makes all tickets sealed so far worthless: removes generated keys; derived ones do not open what was issued until now. Listeners also
+    /// forget the sessions that they keep for clients without tickets (`LiveServerContext.current`).
+    ///
+    /// - Parameter now: Seconds since 1970.
+    package func removeAll(now: UInt64) {
+        self.state.withLock { state in
+            if state.secrets.isEmpty { state.keys.removeAll() } else { state.removal = max(state.removal, now) }
+        }
         self.removals.wrappingAdd(1, ordering: .sequentiallyConsistent)
     }
 
     /// The number of calls of `removeAll`.
     var removalCount: Int { self.removals.load(ordering: .sequentiallyConsistent) }
 
-    package var count: Int { self.keys.withLock { $0.count } }
+    package var count: Int { self.state.withLock { $0.keys.count } }
+
+    /// What a program may know of a key.
+    package struct KeyInformation: Sendable {
+        package let id: UInt64
+        /// The beginning and the end of the time in which it opens tickets, and the end of that in which it seals, in seconds since 1970.
+        package let created: UInt64
+        package let sealsUntil: UInt64
+        package let opensUntil: UInt64
+    }
+
+    /// The keys that open tickets now, the one that seals first.
+    package func information(now: UInt64) -> [KeyInformation] {
+        self.state.withLock { state in
+            state.deriveKeys(now: now)
+            return state.keys.map { key in
+                KeyInformation(
+                    id: key.id, created: key.created, sealsUntil: key.created + Self.rotation,
+                    opensUntil: key.created + Self.rotation + Self.lifetime)
+            }
+        }
+    }
 
     /// Returns the key that seals, after a rotation if one is due; nil if no key can be made.
     func sealingKey(now: UInt64) -> TicketKey? {
-        self.keys.withLock { keys in
+        self.state.withLock { state in
+            if !state.secrets.isEmpty {
+                state.deriveKeys(now: now)
+                return state.keys.first
+            }
             // A clock that was set back makes no key too old.
-            if let newest = keys.first, now < newest.created + Self.rotation { return newest }
+            if let newest = state.keys.first, now < newest.created + Self.rotation { return newest }
             guard let key = TicketKey(created: now) else { return nil }
-            keys.removeAll { $0.created + Self.rotation + Self.lifetime < now }
-            keys = Array(([key] + keys).prefix(Self.mostKeys))
+            state.keys.removeAll { $0.created + Self.rotation + Self.lifetime < now }
+            state.keys = Array(([key] + state.keys).prefix(Self.mostKeys))
             return key
         }
     }
 
-    /// Returns the key with this identifier, if it still opens tickets.
-    func openingKey(_ id: UInt64, now: UInt64) -> TicketKey? {
-        self.keys.withLock { keys in
-            keys.first { $0.id == id && now <= $0.created + Self.rotation + Self.lifetime }
+    /// Returns the key with this identifier, if it still opens tickets that were issued at a time.
+    func openingKey(_ id: UInt64, issued: UInt64, now: UInt64) -> TicketKey? {
+        self.state.withLock { state in
+            guard issued > state.removal || state.removal == 0 else { return nil }
+            state.deriveKeys(now: now)
+            return state.keys.first { $0.id == id && now <= $0.created + Self.rotation + Self.lifetime }
+        }
+    }
+}
+
+extension TicketKeyRing.State {
+    /// Derives the keys of the present epoch, once in each: at most 24, however many tickets are presented. Does nothing if keys are
+    /// generated.
+    fileprivate mutating func deriveKeys(now: UInt64) {
+        let epoch = now / TicketKeyRing.rotation
+        guard !self.secrets.isEmpty, self.epoch != epoch else { return }
+        self.epoch = epoch
+        let others = TicketKeyRing.derivedEpochs.filter { $0 != 0 }
+        self.keys = self.secrets.flatMap { secret in
+            ([0] + others).compactMap { offset -> TicketKey? in
+                let (number, overflow) = epoch.addingReportingOverflow(UInt64(bitPattern: Int64(offset)))
+                // Before 1970 there are no epochs. A negative offset overflows unless it goes that far.
+                return overflow == (offset < 0) ? secret.key(ofEpoch: number) : nil
+            }
         }
     }
 }
@@ -70,6 +161,32 @@ package final class TicketKeyRing: Sendable {
 extension TicketKeyRing: CustomStringConvertible, CustomReflectable {
     /// The number of keys. The keys themselves are never part of a description.
     package var description: String { "\(self.count) ticket keys" }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+/// A secret from which servers of several processes derive the same keys.
+package struct TicketSecret: Sendable, Hashable {
+    private let bytes: [UInt8]
+
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    /// The purpose of the derived bytes, their format, and the epoch's number (RFC 5869 §3.2).
+    private static let purpose = Array("secure-sockets session ticket key, version 1".utf8)
+
+    /// Returns the key of an epoch; nil if memory fails.
+    fileprivate func key(ofEpoch number: UInt64) -> TicketKey? {
+        var information = Self.purpose
+        withUnsafeBytes(of: number.bigEndian) { information.append(contentsOf: $0) }
+        var material = [UInt8](repeating: 0, count: TicketKey.materialLength)
+        defer { material.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) } }
+        let result = HKDF(
+            &material, material.count, EVP_sha256(), self.bytes, self.bytes.count, nil, 0, information, information.count)
+        return result == 1 ? TicketKey(material, created: number * TicketKeyRing.rotation) : nil
+    }
+}
+
+extension TicketSecret: CustomStringConvertible, CustomReflectable {
+    package var description: String { "a secret for ticket keys" }
     package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
@@ -91,17 +208,26 @@ final class TicketKey: @unchecked Sendable {
     /// The number of bytes by which a ticket is longer than its session.
     static let overhead = headerLength + nonceLength + tagLength
 
+    /// The length of the bytes that make a key: its identifier, and what seals.
+    static let materialLength = 8 + 32
+
     /// Generates a key; nil if the random generator or memory fails.
-    init?(created: UInt64) {
-        var random = [UInt8](repeating: 0, count: 8 + 32)
+    convenience init?(created: UInt64) {
+        var random = [UInt8](repeating: 0, count: Self.materialLength)
         defer { random.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) } }
         guard RAND_bytes(&random, random.count) == 1 else { return nil }
-        let context = random.withUnsafeBufferPointer { random in
-            random.baseAddress.flatMap { EVP_AEAD_CTX_new(EVP_aead_aes_256_gcm_siv(), $0 + 8, 32, Self.tagLength) }
+        self.init(random, created: created)
+    }
+
+    /// Creates a key from `materialLength` random bytes; nil if there are fewer or memory fails.
+    init?(_ material: [UInt8], created: UInt64) {
+        guard material.count >= Self.materialLength else { return nil }
+        let context = material.withUnsafeBufferPointer { material in
+            material.baseAddress.flatMap { EVP_AEAD_CTX_new(EVP_aead_aes_256_gcm_siv(), $0 + 8, 32, Self.tagLength) }
         }
         guard let context else { return nil }
         self.context = context
-        self.id = random.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+        self.id = material.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
         self.created = created
     }
 

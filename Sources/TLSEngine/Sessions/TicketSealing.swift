@@ -45,7 +45,7 @@ private func openTicket(
     // BoringSSL ignores sessions of the future.
     let age = now - min(header.issued, now)
     guard age < engine.context.settings.sessionLifetime.seconds(isTLS13: Int32(SSL_version(ssl)) == TLS1_3_VERSION),
-        let key = engine.ticketKeys.openingKey(header.id, now: now),
+        let key = engine.ticketKeys.openingKey(header.id, issued: header.issued, now: now),
         let count = key.open(ticket, into: UnsafeMutableBufferPointer(start: out, count: maximum))
     else {
         ErrorQueue.clear()

@@ -105,10 +105,20 @@ import Testing
             isResumed: pair.server.negotiated?.resumption == .resumed, isAccepted: true)
     }
 
-    enum Way: CaseIterable, Sendable { case update, sharedKeys }
+    enum Way: CaseIterable, Sendable {
+        case update, sharedKeys, derivedKeys
+
+        private static let secret = TicketSecret(Array(0..<48))
+
+        func ticketKeys() -> TicketKeyRing {
+            self == .derivedKeys ? TicketKeyRing(derivedFrom: [Self.secret]) : TicketKeyRing()
+        }
+    }
 
     @Test(arguments: TLSVersion.allCases, Way.allCases)
-    func `for every pair of policies, with an update or with shared ticket keys`(version: TLSVersion, way: Way) async throws {
+    func `for every pair of policies, with an update, and with shared or derived ticket keys`(
+        version: TLSVersion, way: Way
+    ) async throws {
         let world = try World(version)
         var resumptions: [Policy: Set<Policy>] = [:]
         for first in Policy.allCases {
@@ -118,7 +128,7 @@ import Testing
                 for names in [("a.example", "a.example"), ("a.example", "b.example"), ("b.example", "a.example")]
                 where isByName || names.0 == names.1 {
                     let client = try world.clientContext(SessionCache(capacity: 10))
-                    let one = LiveServerContext(try world.context(first), ticketKeys: TicketKeyRing())
+                    let one = LiveServerContext(try world.context(first), ticketKeys: way.ticketKeys())
                     let earlier = try await self.meet(client, one, as: names.0)
                     let other: LiveServerContext
                     switch way {
@@ -126,6 +136,8 @@ import Testing
                         one.replace(with: try world.context(second))
                         other = one
                     case .sharedKeys: other = LiveServerContext(try world.context(second), ticketKeys: one.ticketKeys)
+                    case .derivedKeys:
+                        other = LiveServerContext(try world.context(second), ticketKeys: way.ticketKeys())
                     }
                     let later = try await self.meet(client, other, as: names.1)
                     var full = try await self.meet(world.clientContext(SessionCache(capacity: 10)), other, as: names.1)
