@@ -88,13 +88,34 @@ public final class PlainSocket: StreamSocket, @unchecked Sendable {
     public func upgrade(
         tls: TLSServerConfiguration, socketOptions: SocketOptions? = nil, timeout: Duration? = .seconds(10)
     ) async throws(SecureSocketError) -> SecureSocket {
+        try await self.upgrade(decisions: tls.decisions, socketOptions, timeout) { () throws(TLSFailure) in
+            try TLSEngine(server: tls.context)
+        }
+    }
+
+    /// Becomes the server of a TLS connection on the same transport, with settings that can be replaced: the handshake uses those that are
+    /// present when the client's hello has arrived. Otherwise as ``upgrade(tls:socketOptions:timeout:)-(TLSServerConfiguration,_,_)``.
+    ///
+    /// Sessions are resumed among the connections with the same ``LiveServerConfiguration``, also after an update.
+    public func upgrade(
+        tls: LiveServerConfiguration, socketOptions: SocketOptions? = nil, timeout: Duration? = .seconds(10)
+    ) async throws(SecureSocketError) -> SecureSocket {
+        try await self.upgrade(decisions: tls.decisions, socketOptions, timeout) { () throws(TLSFailure) in
+            try TLSEngine(server: tls.context)
+        }
+    }
+
+    private func upgrade(
+        decisions: DecisionLimits?, _ options: SocketOptions?, _ timeout: Duration?,
+        _ makeEngine: () throws(TLSFailure) -> TLSEngine
+    ) async throws(SecureSocketError) -> SecureSocket {
         let engine: UpgradeEngine
         do {
-            engine = UpgradeEngine(try TLSEngine(server: tls.context))
+            engine = UpgradeEngine(try makeEngine())
         } catch {
             throw SecureSocketError(error, role: .server, step: .handshake, peer: self.connection.peerText)
         }
-        return try await self.upgrade(with: engine, peerName: nil, decisions: tls.decisions, socketOptions, timeout)
+        return try await self.upgrade(with: engine, peerName: nil, decisions: decisions, options, timeout)
     }
 
     private func upgrade(

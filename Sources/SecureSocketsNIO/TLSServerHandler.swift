@@ -12,6 +12,8 @@ import TLSEngine
 ///     }
 /// }
 /// ```
+///
+/// With a ``LiveServerConfiguration``, the settings can be replaced while channels use them.
 public final class TLSServerHandler: TLSHandler {
     private enum Source {
         case fixed(TLSServerConfiguration)

@@ -81,6 +81,35 @@ import Testing
         }
     }
 
+    @Test func `becomes a secure one with the settings that are present, and resumes sessions after an update`() async throws {
+        let authority = try DevelopmentAuthority()
+        func configuration() throws -> TLSServerConfiguration {
+            try TLSServerConfiguration(identity: authority.server(names: ["service.test"]).identity)
+        }
+        let live = LiveServerConfiguration(try configuration())
+        let client = try TLSClientConfiguration(trust: authority.trust, serverName: "service.test")
+        let listener = try await PlainListener.bind(host: "127.0.0.1", port: 0)
+        var resumptions: [Bool] = []
+        for round in 0..<3 {
+            if round == 2 { try live.update(configuration()) }
+            async let accepted = listener.accept(timeout: Encounter.patience)
+            let plain = try await PlainSocket.connect(
+                to: "127.0.0.1", port: listener.localEndpoint.port, timeout: Encounter.patience)
+            let other = try await accepted
+            async let upgraded = other.upgrade(tls: live)
+            let socket = try await plain.upgrade(tls: client, host: "127.0.0.1")
+            let server = try await upgraded
+            try await server.send("x")
+            #expect(try await socket.receive(exactly: 1) == ByteBuffer(string: "x"))
+            resumptions.append(socket.information.isResumed)
+            socket.close()
+            server.close()
+        }
+        listener.close()
+        #expect(resumptions == [false, true, true])
+        #expect(live.generation == 2)
+    }
+
     /// Waits until a number of bytes have arrived that no call has received.
     private func untilUnread(_ count: Int, at socket: PlainSocket) async {
         let connection = socket.connection

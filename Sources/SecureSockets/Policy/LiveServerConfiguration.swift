@@ -1,19 +1,17 @@
-public import SecureSockets
-import TLSEngine
+package import TLSEngine
 
-/// A server configuration that can be replaced while channels use it, with the keys of its session tickets, which remain.
+/// A server configuration that can be replaced while it is in use, with the keys of its session tickets, which remain: for plain sockets
+/// that are upgraded (``PlainSocket/upgrade(tls:socketOptions:timeout:)-(LiveServerConfiguration,_,_)``), and for the channel handlers of
+/// SecureSocketsNIO. A ``SecureListener`` has ``SecureListener/update(tls:)``.
 ///
 /// ```swift
 /// let tls = LiveServerConfiguration(try TLSServerConfiguration(identity: identity))
-/// let bootstrap = ServerBootstrap(group: group).childChannelInitializer { channel in
-///     channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(TLSServerHandler(tls)) }
-/// }
 /// // After the certificate was renewed:
 /// try tls.update(TLSServerConfiguration(identity: renewed))
 /// ```
 public final class LiveServerConfiguration: Sendable {
-    let context: LiveServerContext
-    let decisions: DecisionLimits
+    package let context: LiveServerContext
+    package let decisions: DecisionLimits
 
     /// Creates a configuration that can be replaced.
     ///
