@@ -48,7 +48,7 @@ public struct ListenerOptions: Sendable, Hashable {
         public static let stayOpen = OpenConnections(grace: nil)
 
         /// The connection ends. At first its handler is told as by ``SecureListener/shutDown(deadline:)``: sequences obtained from
-        /// ``SecureSocket/Incoming/untilShutdown`` end. After the grace period, the peer receives the alert for the reason, and calls of the
+        /// ``StreamSocket/Incoming/untilShutdown`` end. After the grace period, the peer receives the alert for the reason, and calls of the
         /// socket fail with `certificateVerificationFailed`.
         /// If an update within that period accepts the client again, the connection stays open: a sequence that has ended remains ended,
         /// and later ones do not end.

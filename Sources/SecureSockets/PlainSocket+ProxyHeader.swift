@@ -27,13 +27,16 @@ extension PlainSocket {
     /// try await listener.serve { plain in
     ///     let header = try await plain.receiveProxyHeader()
     ///     let socket = try await plain.upgrade(tls: tls)
-    ///     print(header.source?.description ?? "a health check")
+    ///     if let client = header.source { print("a connection of \(client)") }
     ///     try await socket.send("hello")
     /// }
     /// ```
     ///
     /// **Security:** every client that can connect can send such a header. Accept it only from the addresses of load balancers
-    /// (``StreamSocket/remoteEndpoint``).
+    /// (``StreamSocket/remoteEndpoint``, in which the IPv4 clients of a listener on all addresses have IPv4 addresses).
+    ///
+    /// ``ProxyHeader/source`` is nil for a health check (``ProxyHeader/isLocal``), and for a client whose address the load balancer does not
+    /// know or which is no internet address. The secure socket's ``StreamSocket/remoteEndpoint`` remains the load balancer's.
     ///
     /// The header is parsed strictly. One of version 1 has at most 107 bytes, one of version 2 at most 4112; extensions (TLVs) are skipped.
     ///

@@ -176,8 +176,8 @@ public final class SecureListener: Sendable {
     /// Shuts down gracefully: closes the listener, lets handshakes in progress complete and handlers return, and cancels the handlers that
     /// have not returned by the deadline.
     ///
-    /// A handler can detect the shutdown in two ways: ``isShuttingDown`` is true, and sequences obtained from ``SecureSocket/Incoming/untilShutdown`` or
-    /// ``SecureSocket/Lines/untilShutdown`` end when no further element has arrived. The function returns when all connections of `serve` have
+    /// A handler can detect the shutdown in two ways: ``isShuttingDown`` is true, and sequences obtained from ``StreamSocket/Incoming/untilShutdown`` or
+    /// ``StreamSocket/Lines/untilShutdown`` end when no further element has arrived. The function returns when all connections of `serve` have
     /// ended: the bytes that handlers sent have been delivered or discarded. `serve` then returns too.
     ///
     /// Further calls wait for the same shutdown; the earliest deadline applies. **Cancelling** the task cancels the handlers at once.

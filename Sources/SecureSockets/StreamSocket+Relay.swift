@@ -14,6 +14,8 @@ extension StreamSocket {
     /// The end of one stream is passed on, and the other direction continues. A socket whose peer reads slowly slows its counterpart down:
     /// each direction holds at most one chunk besides the buffers of the sockets. Close both sockets afterwards.
     ///
+    /// A relay has no time limit: a peer that says nothing keeps it for as long as the connection lasts. Cancel the task to end it.
+    ///
     /// - Returns: The numbers of bytes.
     /// - Throws: ``SecureSocketError`` of the direction that failed first; both sockets are aborted then, so that neither peer takes its
     ///   stream for complete. `wrongMode` if one of the sockets is framed. **Cancelling** the task aborts both sockets too.

@@ -3,7 +3,7 @@ internal import TLSEngine
 /// The reason for a failure: a code to switch on, who has to fix it, the step in which it happened, and advice.
 ///
 /// Waiting is never an error, and four ends of a connection are distinguished: this side closed it (``Code/closed``), the peer finished (no
-/// error: ``SecureSocket/receive(timeout:)`` returns nil), the connection broke (``Code/connectionReset`` and others), or it was truncated
+/// error: ``StreamSocket/receive(timeout:)`` returns nil), the connection broke (``Code/connectionReset`` and others), or it was truncated
 /// (``Code/truncated``).
 public struct SecureSocketError: Error, Sendable {
     /// The kind of failure, for programs to switch on. New codes may be added in any version.
