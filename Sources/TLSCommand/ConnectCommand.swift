@@ -52,6 +52,9 @@ struct Connect: Command, SpeaksJSON {
 
     func validate() throws(UsageError) {
         if self.insecure, self.ca != nil { throw UsageError("--insecure verifies nothing; leave --ca out, or it.") }
+        if self.startTLS != nil, self.retryWithoutMLKEM {
+            throw UsageError("--retry-without-mlkem needs a second connection, which --starttls does not make; leave one out.")
+        }
     }
 
     func run() async throws {

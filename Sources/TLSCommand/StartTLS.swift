@@ -55,7 +55,12 @@ enum StartTLS: String, CaseIterable, Sendable {
         case .postgresql:
             try await socket.send([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f] as [UInt8])
             let answer = try await socket.receive(exactly: 1, timeout: timeout)
-            guard answer.readableBytesView.first == UInt8(ascii: "S") else { throw dialogue.notOffered }
+            switch answer.readableBytesView.first {
+            case UInt8(ascii: "S"): break
+            case UInt8(ascii: "N"): throw dialogue.notOffered
+            case UInt8(ascii: "E"): throw dialogue.refused("an error message instead of the answer to the request for TLS")
+            default: throw dialogue.unexpected(String(buffer: answer))
+            }
         case .mysql: try await dialogue.requestSSL()
         }
     }
@@ -73,6 +78,19 @@ enum StartTLS: String, CaseIterable, Sendable {
                 status: .failure)
         }
 
+        /// - Parameter answer: The server's answer, or what it is.
+        func refused(_ answer: String) -> ToolError {
+            ToolError(
+                code: "tlsRefused", message: "the server refuses: \"\(answer.abbreviated)\"",
+                advice: "The server's log may have the reason", status: .failure)
+        }
+
+        private var ended: ToolError {
+            ToolError(
+                code: "unexpectedAnswer", message: "the server ended the connection before \(self.name) had agreed on TLS",
+                advice: "Does this port speak \(self.name)? The server's log may have the reason", status: .failure)
+        }
+
         func unexpected(_ answer: String) -> ToolError {
             ToolError(
                 code: "unexpectedAnswer",
@@ -82,7 +100,7 @@ enum StartTLS: String, CaseIterable, Sendable {
 
         private func line() async throws -> String {
             guard let line = try await self.socket.receiveLine(maximumLength: StartTLS.longestLine, timeout: self.timeout) else {
-                throw self.unexpected("")
+                throw self.ended
             }
             return String(buffer: line)
         }
@@ -93,7 +111,7 @@ enum StartTLS: String, CaseIterable, Sendable {
             while lines.count < StartTLS.mostLines {
                 let line = try await self.line()
                 guard line.hasPrefix(code) else {
-                    throw line.hasPrefix("5") || line.hasPrefix("4") ? self.notOffered : self.unexpected(line)
+                    throw line.hasPrefix("5") || line.hasPrefix("4") ? self.refused(line) : self.unexpected(line)
                 }
                 lines.append(line)
                 if line.dropFirst(3).first != "-" { return lines }
@@ -107,8 +125,9 @@ enum StartTLS: String, CaseIterable, Sendable {
                 let line = try await self.line()
                 if line.hasPrefix(beginning) { return }
                 guard mayBeSkipped(line) else {
-                    throw line.contains("BAD") || line.contains("NO") || line.hasPrefix("-ERR")
-                        ? self.notOffered : self.unexpected(line)
+                    let word = line.split(separator: " ").prefix(2).last
+                    let isRefusal = word.map { ["NO", "BAD", "BYE"].contains($0.uppercased()) } ?? false
+                    throw isRefusal || line.hasPrefix("-ERR") ? self.refused(line) : self.unexpected(line)
                 }
             }
             throw self.unexpected("")
@@ -163,6 +182,7 @@ enum StartTLS: String, CaseIterable, Sendable {
             let length = Int(head[0]) | Int(head[1]) << 8 | Int(head[2]) << 16
             guard (1...StartTLS.longestLine).contains(length) else { throw self.unexpected("a packet of \(length) bytes") }
             let greeting = Array(try await self.socket.receive(exactly: length, timeout: self.timeout).readableBytesView)
+            if greeting[0] == 0xff { throw self.refused(String(decoding: greeting.dropFirst(3), as: UTF8.self)) }
             // Version 10, the server's version, a number, 8 bytes and a zero; then the lower capabilities.
             guard greeting[0] == 10, let end = greeting.dropFirst().firstIndex(of: 0), end + 15 < greeting.count else {
                 throw self.unexpected("a greeting of another version")

@@ -106,20 +106,61 @@ import Testing
         }
     }
 
-    private static let refusals: [(String, [Step])] = [
-        ("smtp", [.send("220 one\r\n"), .receive("EHLO localhost\r\n"), .send("250 SIZE 1\r\n")]),
-        ("imap", [.send("* OK hello\r\n"), .receive("a1 STARTTLS\r\n"), .send("a1 BAD no\r\n")]),
-        ("pop3", [.send("+OK hello\r\n"), .receive("STLS\r\n"), .send("-ERR no\r\n")]),
-        ("postgresql", [.receive([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]), .send("N")]),
+    private static let refusals: [(name: String, steps: [Step], message: String)] = [
+        (
+            "smtp", [.send("220 one\r\n"), .receive("EHLO localhost\r\n"), .send("250 SIZE 1\r\n")],
+            "the server does not offer TLS for smtp"
+        ),
+        ("smtp", [.send("554 blocked\r\n")], "the server refuses: \"554 blocked\""),
+        (
+            "smtp",
+            [
+                .send("220 one\r\n"), .receive("EHLO localhost\r\n"), .send("250 STARTTLS\r\n"), .receive("STARTTLS\r\n"),
+                .send("454 4.7.0 not now\r\n"),
+            ], "the server refuses: \"454 4.7.0 not now\""
+        ),
+        (
+            "imap", [.send("* OK hello\r\n"), .receive("a1 STARTTLS\r\n"), .send("a1 BAD no\r\n")],
+            "the server refuses: \"a1 BAD no\""
+        ),
+        ("imap", [.send("* BYE overloaded\r\n")], "the server refuses: \"* BYE overloaded\""),
+        ("imap", [.send("* NOTE: not this protocol\r\n")], "Does this port speak imap?"),
+        ("pop3", [.send("+OK hello\r\n"), .receive("STLS\r\n"), .send("-ERR no\r\n")], "the server refuses: \"-ERR no\""),
+        (
+            "postgresql", [.receive([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]), .send("N")],
+            "the server does not offer TLS for postgresql"
+        ),
+        ("postgresql", [.receive([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]), .send("E")], "the server refuses: \"an error message"),
+        ("postgresql", [.receive([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]), .send([0x15])], "Does this port speak postgresql?"),
+        ("mysql", [.send([13, 0, 0, 0, 0xff, 0x10, 0x04] + Array("Too many..".utf8))], "the server refuses: \"Too many..\""),
     ]
 
-    @Test(arguments: refusals.map(\.0)) func `says that a server does not offer it`(_ name: String) async throws {
-        let steps = try #require(Self.refusals.first { $0.0 == name }).1
+    @Test(arguments: refusals.indices) func `tells a server that does not offer it from one that refuses`(
+        _ index: Int
+    ) async throws {
+        let (name, steps, message) = Self.refusals[index]
         try await self.serve(steps) { address in
             let outcome = try await Tool.run("connect", address, "--starttls", name, "--ca", self.authority)
             #expect(outcome.status == 1)
-            #expect(outcome.errors.contains("the server does not offer TLS for \(name)"), "\(outcome.errors)")
+            #expect(outcome.errors.contains(message), "\(outcome.errors)")
         }
+    }
+
+    @Test func `says that the server has ended the connection`() async throws {
+        let listener = try await PlainListener.bind(host: "127.0.0.1", port: 0)
+        let serving = Task { try await listener.serve { try await $0.send("220 one\r\n") } }
+        let address = "127.0.0.1:\(listener.localEndpoint.port)"
+        let outcome = try await Tool.run("connect", address, "--starttls", "smtp", "--ca", self.authority)
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.contains("the server ended the connection before smtp had agreed on TLS"), "\(outcome.errors)")
+        listener.close()
+        try await serving.value
+    }
+
+    @Test func `is not combined with a second connection`() async throws {
+        let outcome = try await Tool.run("connect", "127.0.0.1:1", "--starttls", "smtp", "--retry-without-mlkem")
+        #expect(outcome.status == 64)
+        #expect(outcome.errors.contains("--retry-without-mlkem"))
     }
 
     @Test func `refuses what an attacker adds to the server's agreement`() async throws {
