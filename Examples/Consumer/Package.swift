@@ -53,6 +53,15 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // Compiles in the copy only, where `.ci/examples` adds the functions of an article.
+        .testTarget(
+            name: "UpgradeTests",
+            dependencies: [
+                .product(name: "SecureSockets", package: "secure-sockets"),
+                .product(name: "SecureSocketsTesting", package: "secure-sockets"),
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "BesideHummingbird",
             dependencies: [

@@ -13,7 +13,7 @@ import TLSEngine
 /// ```
 ///
 /// ``StreamSocket`` has the calls that it shares with ``SecureSocket``. Everything that is sent and received can be read and changed on its
-/// way.
+/// way. <doc:UpgradingAConnection> has examples for several protocols.
 ///
 /// Sendable without a check, as its superclass is: it has no stored properties of its own.
 public final class PlainSocket: StreamSocket, @unchecked Sendable {
