@@ -2,6 +2,7 @@ public import GRPCCore
 public import GRPCNIOTransportHTTP2
 public import NIOCore
 public import NIOPosix
+public import SecureSockets
 public import SecureSocketsNIO
 
 /// Listens for gRPC connections over TLS, for gRPC's custom server transport.

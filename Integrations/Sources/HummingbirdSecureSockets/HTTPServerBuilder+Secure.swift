@@ -1,5 +1,6 @@
 public import HummingbirdCore
 public import HummingbirdHTTP2
+public import SecureSockets
 public import SecureSocketsNIO
 
 extension HTTPServerBuilder {

@@ -1,6 +1,7 @@
 public import HummingbirdCore
 public import Logging
 public import NIOCore
+public import SecureSockets
 public import SecureSocketsNIO
 
 /// A child channel of a Hummingbird server with TLS below another child channel, as Hummingbird's own `TLSChannel` with NIOSSL.

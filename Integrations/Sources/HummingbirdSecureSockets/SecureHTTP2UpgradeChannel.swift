@@ -3,6 +3,7 @@ public import HummingbirdHTTP2
 public import Logging
 public import NIOCore
 import NIOHTTP2
+public import SecureSockets
 public import SecureSocketsNIO
 
 /// A child channel of a Hummingbird server for HTTP/2 and HTTP/1.1 over TLS, as Hummingbird's own `HTTP2UpgradeChannel` with NIOSSL.
