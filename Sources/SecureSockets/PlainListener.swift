@@ -58,6 +58,35 @@ public final class PlainListener: Sendable {
         try await self.core.accept(timeout: timeout, isForCaller: true).plain()
     }
 
+    /// An asynchronous sequence of the accepted connections, as ``SecureListener/connections``.
+    public var connections: Connections { Connections(listener: self) }
+
+    /// An asynchronous sequence of the connections that a listener accepts. See ``PlainListener/connections``.
+    public struct Connections: AsyncSequence, Sendable {
+        public typealias Element = PlainSocket
+        public typealias Failure = SecureSocketError
+
+        let listener: PlainListener
+
+        public func makeAsyncIterator() -> Iterator { Iterator(listener: self.listener) }
+
+        /// The iterator of the sequence.
+        public struct Iterator: AsyncIteratorProtocol {
+            let listener: PlainListener
+
+            /// Returns the next connection, or nil when the listener is closed and all connections have been returned.
+            ///
+            /// - Throws: ``SecureSocketError``: `cancelled`; `wrongMode` while `serve` runs.
+            public mutating func next() async throws(SecureSocketError) -> PlainSocket? {
+                try await self.listener.core.acceptor.nextConnection()?.plain()
+            }
+
+            public mutating func next(isolation actor: isolated (any Actor)?) async throws(SecureSocketError) -> PlainSocket? {
+                try await self.listener.core.acceptor.nextConnection()?.plain()
+            }
+        }
+    }
+
     /// Accepts connections and runs `handler` for each, as a task on the connection's event loop. See
     /// ``SecureListener/serve(maximumConnections:handshakeFailed:_:)``.
     ///

@@ -41,6 +41,37 @@ public final class PlainSocket: StreamSocket, @unchecked Sendable {
         ).plain()
     }
 
+    /// Connects to a server, runs `body` with the socket, and closes the socket however `body` ends.
+    ///
+    /// When `body` returns, the socket is closed as by ``StreamSocket/close()``. When it throws, the connection is aborted, so that the peer
+    /// does not take an incomplete stream for a complete one. If `body` has upgraded the socket, close the secure one in it.
+    ///
+    /// - Parameters:
+    ///   - connectTimeout: The time limit for connecting; nil means no limit. It does not limit `body`. Default: 30 seconds.
+    ///   - body: The use of the socket. The other parameters are those of ``connect(to:port:socketOptions:options:timeout:on:)``.
+    /// - Returns: The result of `body`.
+    /// - Throws: The errors of ``connect(to:port:socketOptions:options:timeout:on:)`` and of `body`.
+    public static func withConnection<Value>(
+        to host: String,
+        port: Int,
+        socketOptions: SocketOptions = SocketOptions(),
+        options: ConnectOptions = ConnectOptions(),
+        connectTimeout: Duration? = .seconds(30),
+        on group: any EventLoopGroup = SocketEventLoopGroup.shared,
+        _ body: (PlainSocket) async throws -> Value
+    ) async throws -> Value {
+        let socket = try await self.connect(
+            to: host, port: port, socketOptions: socketOptions, options: options, timeout: connectTimeout, on: group)
+        do {
+            let value = try await body(socket)
+            socket.close()
+            return value
+        } catch {
+            socket.abort()
+            throw error
+        }
+    }
+
     // MARK: Upgrading
 
     /// Becomes the client of a TLS connection on the same transport: completes the handshake and verifies the server.

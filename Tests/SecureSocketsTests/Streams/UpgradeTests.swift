@@ -47,6 +47,39 @@ import Testing
         }
     }
 
+    @Test func `is one of a sequence, and closed by the call that has opened it`() async throws {
+        let listener = try await PlainListener.bind(host: "127.0.0.1", port: 0)
+        let serving = Task {
+            var greetings: [String] = []
+            for try await socket in listener.connections {
+                greetings.append((try? await socket.receiveLine()).map { String(buffer: $0) } ?? "reset")
+                socket.close()
+            }
+            return greetings
+        }
+        struct Refusal: Error {}
+        let port = listener.localEndpoint.port
+        let length = try await PlainSocket.withConnection(to: "127.0.0.1", port: port, connectTimeout: Encounter.patience) {
+            socket in
+            try await socket.send("hello\r\n")
+            #expect(try await socket.receive() == nil)
+            return 5
+        }
+        #expect(length == 5)
+        await #expect(throws: Refusal.self) {
+            try await PlainSocket.withConnection(to: "127.0.0.1", port: port, connectTimeout: Encounter.patience) { _ in
+                throw Refusal()
+            }
+        }
+        // The reset has arrived when the next connection is accepted.
+        try await PlainSocket.withConnection(to: "127.0.0.1", port: port, connectTimeout: Encounter.patience) { socket in
+            try await socket.send("again\r\n")
+            #expect(try await socket.receive() == nil)
+        }
+        listener.close()
+        #expect(try await serving.value == ["hello", "reset", "again"])
+    }
+
     @Test(arguments: 0..<2) func `becomes a secure one`(group: Int) async throws {
         try await self.connected(on: Self.groups[group]) { client, server in
             try await client.send("STARTTLS\r\n")
