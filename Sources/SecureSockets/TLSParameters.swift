@@ -32,11 +32,23 @@ public struct TLSParameters: Sendable, Hashable {
     /// also to tickets that it issued before ``SecureListener/update(tls:)``.
     public var sessionLifetime: Duration?
 
+    /// The number of session tickets that a server issues after a handshake of TLS 1.3, 0 to 16. Default: 1. A client's settings have no
+    /// effect.
+    ///
+    /// A client uses a ticket once (RFC 8446 §C.4). One is enough for a client that connects again; a client with a pool of connections can
+    /// open as many at a time without a full handshake as it has tickets. (Clients of this library keep four of a connection, and sixteen of
+    /// a server.) The server seals and sends each with its first bytes. With 0, sessions of TLS 1.3 are not resumed. In TLS 1.2 there is
+    /// always one.
+    public var sessionTickets: Int = 1
+
     /// Creates the default settings.
     public init() {}
 }
 
 extension TLSParameters {
+    /// BoringSSL's limit.
+    private static let mostTickets = 16
+
     /// Returns the engine's settings.
     func settings(_ role: TLSSettings.Role) throws(SecureSocketError) -> TLSSettings {
         guard self.maximumChainDepth >= 0 else {
@@ -61,6 +73,10 @@ extension TLSParameters {
         settings.groups = self.groups.compactMap(\.group)
         settings.applicationProtocols = self.applicationProtocols
         settings.depth = self.maximumChainDepth
+        try OptionError.check(
+            (0...Self.mostTickets).contains(self.sessionTickets),
+            "sessionTickets is \(self.sessionTickets); 0 to \(Self.mostTickets) are possible")
+        settings.ticketsGiven = self.sessionTickets
         if let lifetime = self.sessionLifetime {
             let seconds = UInt32(clamping: max(lifetime.components.seconds, lifetime > .zero ? 1 : 0))
             settings.sessionLifetime = seconds == 0 ? .none : .seconds(seconds)

@@ -81,7 +81,7 @@ package struct TLSSettings: Sendable {
     /// Protocol names in order of preference (RFC 7301). If empty, the extension is not used.
     package var applicationProtocols: [String]
     package var sessionLifetime = SessionLifetime.library
-    /// The number of tickets that a server issues after a full handshake of TLS 1.3, 0 to 16. One is enough for a client that reconnects,
+    /// The number of tickets that a server issues after a handshake of TLS 1.3, 0 to 16. One is enough for a client that reconnects,
     /// and sealing each has a cost.
     package var ticketsGiven = 1
     /// The cache for a client's sessions.

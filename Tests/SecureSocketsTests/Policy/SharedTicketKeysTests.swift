@@ -112,6 +112,43 @@ import Testing
         #expect("\(one)" == "6 ticket keys")
     }
 
+    // MARK: The number of tickets
+
+    @Test(arguments: [0, 1, 3]) func `give a client as many tickets as they are told to`(tickets: Int) async throws {
+        var parameters = TLSParameters(.tls13)
+        parameters.sessionTickets = tickets
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: TLSServerConfiguration(identity: self.identity, parameters: parameters),
+            options: .patient)
+        let client = try TLSClientConfiguration(trust: self.authority.trust, serverName: "service.test")
+        // Tickets come with the first bytes of a server. Only the first connection gets any.
+        var isResumed: [Bool] = []
+        var sockets: [SecureSocket] = []
+        for number in 0..<tickets + 2 {
+            async let accepted = listener.accept(timeout: Encounter.patience)
+            let socket = try await SecureSocket.connect(
+                to: "127.0.0.1", port: listener.localEndpoint.port, tls: client, timeout: Encounter.patience)
+            let server = try await accepted
+            if number == 0 {
+                try await server.send("x")
+                #expect(try await socket.receive(exactly: 1) == ByteBuffer(string: "x"))
+            }
+            isResumed.append(socket.information.isResumed)
+            sockets += [socket, server]
+        }
+        #expect(isResumed == [false] + Array(repeating: true, count: tickets) + [false])
+        for socket in sockets { socket.close() }
+        listener.close()
+    }
+
+    @Test(arguments: [-1, 17]) func `refuse a number of tickets that is not possible`(tickets: Int) async {
+        var parameters = TLSParameters()
+        parameters.sessionTickets = tickets
+        await expectError(.invalidArgument, containing: "sessionTickets is \(tickets)") {
+            _ = try TLSServerConfiguration(identity: self.identity, parameters: parameters)
+        }
+    }
+
     // MARK: The secret
 
     private static let unusable: [(bytes: [UInt8], fault: String)] = [
