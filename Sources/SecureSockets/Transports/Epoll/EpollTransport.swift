@@ -24,6 +24,7 @@
         private(set) var localAddress: SocketAddress?
         let remoteAddress: SocketAddress?
         private let outputLimit: Int
+        private let isUnix: Bool
         @exclusivity(unchecked) private var connection: Connection?
         private var registration: EpollEventLoop.Registration?
 
@@ -62,6 +63,7 @@
             self.descriptor = descriptor
             self.loop = loop
             self.remoteAddress = peer
+            self.isUnix = peer?.isUnix ?? false
             self.outputLimit = options.outputLimit
         }
 
@@ -70,8 +72,6 @@
         }
 
         var eventLoop: any EventLoop { self.loop }
-
-        private var isUnix: Bool { self.remoteAddress?.isUnix ?? false }
 
         /// Begins to watch the descriptor for the connection that `connect` creates. Closes it if `connect` returns nil or if this throws.
         /// Called on the loop.
