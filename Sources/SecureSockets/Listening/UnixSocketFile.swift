@@ -57,11 +57,11 @@ struct UnixSocketFile: Sendable {
     private func set(_ permissions: UInt16) throws(IOError) {
         var status = stat()
         if lstat(self.path, &status) == 0, status.st_mode & 0o777 == mode_t(permissions) { return }
-        // Whoever may write to the folder could have replaced the file by a link.
-        if fchmodat(AT_FDCWD, self.path, mode_t(permissions), AT_SYMLINK_NOFOLLOW) < 0 || Identity(self.path) != self.identity {
-            let error = errno
+        // A user who may write to the folder could have replaced the file by a link, or by another file.
+        let error = fchmodat(AT_FDCWD, self.path, mode_t(permissions), AT_SYMLINK_NOFOLLOW) < 0 ? errno : 0
+        guard error == 0, Identity(self.path) == self.identity else {
             self.remove()
-            throw IOError(errnoCode: error, reason: "fchmodat")
+            throw IOError(errnoCode: error == 0 ? EEXIST : error, reason: "fchmodat")
         }
     }
 

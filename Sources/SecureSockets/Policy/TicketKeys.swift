@@ -29,8 +29,8 @@ package import TLSEngine
 ///
 /// The key that seals then changes at the same times everywhere, every 12 hours of UTC. It opens tickets from 12 hours before it seals until 48
 /// hours after, so that clocks may differ. (A session is not resumed by a server whose clock has not reached the second in which the ticket
-/// was issued.) Whoever knows the secret can decrypt recorded connections of TLS 1.2 for which a ticket was issued, and take part in resumed
-/// ones in the place of a client or server: treat it as a private key, and replace it from time to time.
+/// was issued.) With the secret, an attacker can decrypt recorded connections of TLS 1.2 for which a ticket was issued, and take part in
+/// resumed ones in the place of a client or server: treat it as a private key, and replace it from time to time.
 public final class TicketKeys: Sendable {
     package let ring: TicketKeyRing
 
