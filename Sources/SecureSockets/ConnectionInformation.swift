@@ -33,6 +33,12 @@ public struct ConnectionInformation: Sendable, Hashable {
     /// Whether an earlier session was resumed and, if not, the reason.
     public var resumption: Resumption { Resumption(self.parameters.resumption) }
 
+    /// The reason for which the handshake did not resume a session, as far as this side can know it; nil if it did.
+    ///
+    /// TLS does not tell a client why its session was declined. The server's reason is in its own information, and in
+    /// ``ListenerStatistics/fullHandshakes``.
+    public var fullHandshakeReason: FullHandshakeReason? { self.parameters.fullHandshakeReason.map(FullHandshakeReason.init) }
+
     /// The certificates that the peer sent, its own first. Empty if it sent none.
     ///
     /// They are verified only if the configuration requires it.

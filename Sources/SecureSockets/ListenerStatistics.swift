@@ -7,6 +7,8 @@ public struct ListenerStatistics: Sendable, Hashable {
     /// Completed handshakes whose client offered a session that was not accepted: it had expired, was unknown, or belonged to another
     /// configuration.
     public internal(set) var declinedSessions = 0
+    /// Completed handshakes that did not resume a session, by the reason.
+    public internal(set) var fullHandshakes: [FullHandshakeReason: Int] = [:]
     /// Handshakes that failed, by the code of their error.
     public internal(set) var failedHandshakes: [SecureSocketError.Code: Int] = [:]
     /// Handshakes that were ended to make room for others, because their number had reached ``ListenerOptions/maximumHandshakes`` or the
@@ -36,6 +38,7 @@ public struct ListenerStatistics: Sendable, Hashable {
     mutating func completed(_ information: ConnectionInformation?) {
         self.completedHandshakes += 1
         self.openConnections += 1
+        if let reason = information?.fullHandshakeReason { self.fullHandshakes[reason, default: 0] += 1 }
         switch information?.resumption {
         case .resumed: self.resumedHandshakes += 1
         case .declined: self.declinedSessions += 1

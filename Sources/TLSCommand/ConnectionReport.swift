@@ -32,6 +32,8 @@ struct ConnectionReport: Encodable, Sendable {
     var applicationProtocol: String?
     var serverName: String?
     var isResumed: Bool
+    /// The name of the reason; nil if a session was resumed.
+    var fullHandshakeReason: String?
     var verifiedChainLength: Int?
     var certificates: [Certificate]
 
@@ -45,6 +47,7 @@ struct ConnectionReport: Encodable, Sendable {
         self.applicationProtocol = information.applicationProtocol
         self.serverName = information.serverName
         self.isResumed = information.isResumed
+        self.fullHandshakeReason = information.fullHandshakeReason?.description
         self.verifiedChainLength = information.verifiedChainLength
         self.certificates = information.peerCertificates.map(Certificate.init)
     }

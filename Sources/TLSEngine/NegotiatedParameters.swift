@@ -11,6 +11,8 @@ package struct NegotiatedParameters: Sendable, Hashable {
     /// The server name that the client asked for (RFC 6066 §3).
     package let serverName: String?
     package let resumption: ResumptionOutcome
+    /// nil if a session was resumed.
+    package let fullHandshakeReason: ReasonForFullHandshake?
     /// The certificates that the peer sent, its own first. Empty if it sent none.
     package let peerCertificates: [DecodedCertificate]
     /// The number of certificates from the peer's to the trusted one, both included; nil if nothing was verified.
@@ -32,6 +34,7 @@ extension TLSEngine {
                 ? SSL_get_servername(self.ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) }
                 : self.sentServerName,
             resumption: self.resumption,
+            fullHandshakeReason: self.fullHandshakeReason,
             peerCertificates: peerCertificates,
             // A chain that was verified for an offered session counts only if the session was resumed.
             verifiedChainLength: peerCertificates.isEmpty ? nil : self.verifiedChainLength

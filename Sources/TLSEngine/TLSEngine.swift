@@ -25,7 +25,7 @@ package final class TLSEngine: StreamEngine {
     /// The present policy of the server's listener, with its ticket keys; nil if the context is fixed.
     let liveContext: LiveServerContext?
     /// Whether the context was replaced between the creation of this connection and its ClientHello.
-    private var hasAdoptedContext = false
+    private(set) var hasAdoptedContext = false
     /// The decisions of this handshake, if it has asked for any; nil once it is complete.
     var decisions: HandshakeDecisions?
     /// The name or address that a client expects of its server; nil if no name is checked.
@@ -48,7 +48,9 @@ package final class TLSEngine: StreamEngine {
     var metUnknownConstraint = false
     /// The key under which a client keeps its sessions; nil if it keeps none.
     let sessionKey: SessionCache.Key?
-    var hasOfferedSession = false
+    var offeredSession = OfferedSession.none
+    /// The reason for which a server does not accept the ticket that the client offers, if it is known.
+    var reasonToDecline: ReasonForFullHandshake?
     /// The number of session tickets that the server has sent, of which the first `ticketsPerConnection` are kept.
     package private(set) var ticketsReceived = 0
     package var ticketsKept: Int { min(self.ticketsReceived, SessionCache.ticketsPerConnection) }
@@ -83,7 +85,7 @@ package final class TLSEngine: StreamEngine {
         if let session = context.settings.sessionCache.session(for: key, now: context.settings.now()),
             context.settings.revocation == nil || self.accepts(session)
         {
-            self.hasOfferedSession = SSL_set_session(self.ssl, session.pointer) == 1
+            if SSL_set_session(self.ssl, session.pointer) == 1 { self.offeredSession = .ticket }
         }
     }
 
@@ -263,7 +265,7 @@ package final class TLSEngine: StreamEngine {
     /// Whether the handshake resumed a session. Valid only once the handshake is complete.
     var resumption: ResumptionOutcome {
         if SSL_session_reused(self.ssl) == 1 { return .resumed }
-        return self.hasOfferedSession ? .declined : .notOffered
+        return self.offeredSession == .none ? .notOffered : .declined
     }
 
     /// Decrypts what has arrived, until the input is used up, `buffer` holds `limit` bytes, or `records` records have been read. The last

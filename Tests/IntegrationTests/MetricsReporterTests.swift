@@ -29,6 +29,7 @@
             statistics.completedHandshakes = 10
             statistics.resumedHandshakes = 4
             statistics.declinedSessions = 1
+            statistics.fullHandshakes = [.noSession: 6, .unknownKey: 1]
             statistics.failedHandshakes = [.alertReceived: 2]
             statistics.displacedHandshakes = 3
             statistics.receivedBytes = 1000
@@ -47,6 +48,8 @@
             #expect(try self.counter("sessions_total", ("resumption", "resumed")) == 5)
             #expect(try self.counter("sessions_total", ("resumption", "declined")) == 1)
             #expect(try self.counter("sessions_total", ("resumption", "not_offered")) == 6)
+            #expect(try self.counter("full_handshakes_total", ("reason", "noSession")) == 6)
+            #expect(try self.counter("full_handshakes_total", ("reason", "unknownKey")) == 1)
             #expect(try self.counter("displaced_handshakes_total") == 3)
             #expect(try self.counter("received_bytes_total") == 1000)
             #expect(try self.counter("sent_bytes_total") == 2001)

@@ -45,7 +45,13 @@ let boringSSLNames = """
     BN_free
     BN_new
     BN_set_word
+    CBS_ASN1_TAG
+    CBS_data
     CBS_get_any_asn1_element
+    CBS_get_asn1
+    CBS_get_asn1_uint64
+    CBS_get_optional_asn1
+    CBS_get_optional_asn1_octet_string
     CBS_init
     CBS_len
     CRL_REASON_REMOVE_FROM_CRL

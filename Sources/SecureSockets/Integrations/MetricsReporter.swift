@@ -23,6 +23,7 @@
         /// |---|---|---|
         /// | `securesockets_handshakes_total` | counter | `outcome`: `completed`, or the ``SecureSocketError/Code`` of the failure |
         /// | `securesockets_sessions_total` | counter of completed handshakes | `resumption`: `resumed`, `declined` or `not_offered` |
+        /// | `securesockets_full_handshakes_total` | counter of completed handshakes | `reason`: the ``FullHandshakeReason`` |
         /// | `securesockets_displaced_handshakes_total` | counter | |
         /// | `securesockets_received_bytes_total`, `securesockets_sent_bytes_total` | counter | |
         /// | `securesockets_handshakes_in_progress` | meter | |
@@ -83,6 +84,8 @@
         private let completed: Counter
         /// Bounded by the number of error codes.
         private var failed: [SecureSocketError.Code: Counter] = [:]
+        /// Bounded by the number of reasons.
+        private var full: [FullHandshakeReason: Counter] = [:]
         private let resumed: Counter
         private let declined: Counter
         private let notOffered: Counter
@@ -129,6 +132,9 @@
             for code in statistics.failedHandshakes.keys {
                 increase(self.failures(code)) { $0.failedHandshakes[code] ?? 0 }
             }
+            for reason in statistics.fullHandshakes.keys {
+                increase(self.fullHandshakes(reason)) { $0.fullHandshakes[reason] ?? 0 }
+            }
             increase(self.resumed) { $0.resumedHandshakes }
             increase(self.declined) { $0.declinedSessions }
             increase(self.notOffered) { $0.completedHandshakes - $0.resumedHandshakes - $0.declinedSessions }
@@ -141,6 +147,15 @@
             self.generation.set(statistics.configurationGeneration)
             self.reportExpiry(of: statistics.certificates, at: time)
             self.last = statistics
+        }
+
+        private mutating func fullHandshakes(_ reason: FullHandshakeReason) -> Counter {
+            if let counter = self.full[reason] { return counter }
+            let counter = Counter(
+                label: "securesockets_full_handshakes_total", dimensions: self.dimensions + [("reason", reason.description)],
+                factory: self.factory)
+            self.full[reason] = counter
+            return counter
         }
 
         private mutating func failures(_ code: SecureSocketError.Code) -> Counter {

@@ -129,12 +129,16 @@ func selectCertificateCallback(
         var length = 0
         return SSL_early_callback_ctx_extension_get(hello, UInt16(type), &data, &length) == 1 ? length : 0
     }
-    // A session ID, a ticket (RFC 5077 §3.4), or a pre-shared key (RFC 8446 §4.2.11). A session ID alone means nothing if the client speaks
-    // TLS 1.3, which fills the field for compatibility with middleboxes (§D.4).
+    // A session ID alone means nothing if the client speaks TLS 1.3, which fills the field for compatibility with middleboxes (RFC 8446
+    // §D.4).
     let speaksTLS13 = length(of: TLSEXT_TYPE_supported_versions) > 0
-    engine.hasOfferedSession =
-        length(of: TLSEXT_TYPE_pre_shared_key) > 0 || length(of: TLSEXT_TYPE_session_ticket) > 0
-        || (hello.pointee.session_id_len > 0 && !speaksTLS13)
+    if length(of: TLSEXT_TYPE_pre_shared_key) > 0 {
+        engine.offeredSession = .preSharedKey
+    } else if length(of: TLSEXT_TYPE_session_ticket) > 0 {
+        engine.offeredSession = .ticket
+    } else if hello.pointee.session_id_len > 0, !speaksTLS13 {
+        engine.offeredSession = .identifier
+    }
     engine.clientHello = Array(UnsafeBufferPointer(start: hello.pointee.client_hello, count: hello.pointee.client_hello_len))
     return engine.chooseContext()
 }

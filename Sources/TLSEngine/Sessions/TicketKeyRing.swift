@@ -32,6 +32,12 @@ package final class TicketKeyRing: Sendable {
     /// The largest number of secrets.
     package static let mostSecrets = 4
 
+    fileprivate struct FormerKey {
+        let id: UInt64
+        /// `retiredKey` or `forgotten`.
+        let reason: ReasonForFullHandshake
+    }
+
     fileprivate struct State {
         /// Newest first; or the derived keys of the epoch, the one that seals first.
         var keys: [TicketKey] = []
@@ -39,6 +45,8 @@ package final class TicketKeyRing: Sendable {
         var secrets: [TicketSecret] = []
         /// The epoch for which `keys` were derived.
         var epoch: UInt64?
+        /// The latest keys that were removed, oldest first; at most `mostFormerKeys`.
+        var formerKeys: [FormerKey] = []
         /// The time of the last removal, in seconds since 1970. Tickets issued until then are not opened.
         var removal: UInt64 = 0
     }
@@ -72,7 +80,7 @@ package final class TicketKeyRing: Sendable {
         guard let key = TicketKey(created: now) else { return false }
         return self.state.withLock { state in
             guard state.secrets.isEmpty else { return false }
-            state.keys = Array(([key] + state.keys).prefix(Self.mostKeys))
+            state.prepend(key)
             return true
         }
     }
@@ -83,7 +91,11 @@ package final class TicketKeyRing: Sendable {
     /// - Parameter now: Seconds since 1970.
     package func removeAll(now: UInt64) {
         self.state.withLock { state in
-            if state.secrets.isEmpty { state.keys.removeAll() } else { state.removal = max(state.removal, now) }
+            if state.secrets.isEmpty {
+                state.keep(otherwise: .forgotten) { _ in false }
+            } else {
+                state.removal = max(state.removal, now)
+            }
         }
         self.removals.wrappingAdd(1, ordering: .sequentiallyConsistent)
     }
@@ -124,23 +136,59 @@ package final class TicketKeyRing: Sendable {
             // A clock that was set back makes no key too old.
             if let newest = state.keys.first, now < newest.created + Self.rotation { return newest }
             guard let key = TicketKey(created: now) else { return nil }
-            state.keys.removeAll { $0.created + Self.rotation + Self.lifetime < now }
-            state.keys = Array(([key] + state.keys).prefix(Self.mostKeys))
+            state.keep { $0.created + Self.rotation + Self.lifetime >= now }
+            state.prepend(key)
             return key
         }
     }
 
-    /// Returns the key with this identifier, if it still opens tickets that were issued at a time.
-    func openingKey(_ id: UInt64, issued: UInt64, now: UInt64) -> TicketKey? {
+    /// Returns the key with this identifier if it still opens tickets that were issued at a time, or the reason for which there is none:
+    /// `forgotten`, `retiredKey` or `unknownKey`.
+    func openingKey(_ id: UInt64, issued: UInt64, now: UInt64) -> Result<TicketKey, NoTicketKey> {
         self.state.withLock { state in
-            guard issued > state.removal || state.removal == 0 else { return nil }
+            guard issued > state.removal || state.removal == 0 else { return .failure(NoTicketKey(.forgotten)) }
             state.deriveKeys(now: now)
-            return state.keys.first { $0.id == id && now <= $0.created + Self.rotation + Self.lifetime }
+            guard let key = state.keys.first(where: { $0.id == id }) else {
+                return .failure(NoTicketKey(state.reasonForAbsence(of: id, issued: issued, now: now)))
+            }
+            guard now <= key.created + Self.rotation + Self.lifetime else { return .failure(NoTicketKey(.retiredKey)) }
+            return .success(key)
         }
     }
+
+    /// The largest number of removed keys whose identifiers are kept, to name the reason for which their tickets are declined.
+    fileprivate static let mostFormerKeys = 16
+}
+
+/// The reason for which a ring has no key for a ticket.
+struct NoTicketKey: Error {
+    let reason: ReasonForFullHandshake
+
+    init(_ reason: ReasonForFullHandshake) { self.reason = reason }
 }
 
 extension TicketKeyRing.State {
+    /// Makes a key the one that seals. The oldest is removed if there are too many.
+    fileprivate mutating func prepend(_ key: TicketKey) {
+        self.keys.insert(key, at: 0)
+        let oldest = self.keys.count > TicketKeyRing.mostKeys ? self.keys.last?.id : nil
+        self.keep { $0.id != oldest }
+    }
+
+    /// Removes the keys that do not satisfy a condition.
+    fileprivate mutating func keep(otherwise reason: ReasonForFullHandshake = .retiredKey, where condition: (TicketKey) -> Bool) {
+        let removed = self.keys.filter { !condition($0) }
+        self.keys.removeAll { !condition($0) }
+        self.formerKeys += removed.map { TicketKeyRing.FormerKey(id: $0.id, reason: reason) }
+        self.formerKeys.removeFirst(max(self.formerKeys.count - TicketKeyRing.mostFormerKeys, 0))
+    }
+
+    /// - Parameter issued: The time in the ticket, which is not authenticated without its key.
+    fileprivate func reasonForAbsence(of id: UInt64, issued: UInt64, now: UInt64) -> ReasonForFullHandshake {
+        if let former = self.formerKeys.last(where: { $0.id == id }) { return former.reason }
+        return now - min(issued, now) > TicketKeyRing.rotation + TicketKeyRing.lifetime ? .retiredKey : .unknownKey
+    }
+
     /// Derives the keys of the present epoch, once in each: at most 24, however many tickets are presented. Does nothing if keys are
     /// generated.
     fileprivate mutating func deriveKeys(now: UInt64) {

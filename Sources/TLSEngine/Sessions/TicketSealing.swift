@@ -37,29 +37,46 @@ private func openTicket(
     ssl: OpaquePointer?, out: UnsafeMutablePointer<UInt8>?, outLength: UnsafeMutablePointer<Int>?, maximum: Int,
     ticket: UnsafePointer<UInt8>?, length: Int
 ) -> ssl_ticket_aead_result_t {
-    let ticket = UnsafeBufferPointer(start: ticket, count: length)
-    guard let ssl, let out, let engine = TLSEngine.of(ssl), let header = TicketKey.header(of: ticket) else {
-        return ssl_ticket_aead_ignore_ticket
-    }
-    let now = engine.context.settings.now()
-    // BoringSSL ignores sessions of the future.
-    let age = now - min(header.issued, now)
-    guard age < engine.context.settings.sessionLifetime.seconds(isTLS13: Int32(SSL_version(ssl)) == TLS1_3_VERSION),
-        let key = engine.ticketKeys.openingKey(header.id, issued: header.issued, now: now),
-        let count = key.open(ticket, into: UnsafeMutableBufferPointer(start: out, count: maximum))
-    else {
+    guard let ssl, let out, let engine = TLSEngine.of(ssl) else { return ssl_ticket_aead_ignore_ticket }
+    let target = UnsafeMutableBufferPointer(start: out, count: maximum)
+    switch engine.open(UnsafeBufferPointer(start: ticket, count: length), into: target) {
+    case .success(let count):
+        outLength?.pointee = count
+        let settings = engine.context.settings
+        let isUnderOtherRules = engine.bindingOfOpenedTicket != engine.context.binding
+        guard isUnderOtherRules || settings.peerDecision != nil || settings.revocation != nil else {
+            return ssl_ticket_aead_success
+        }
+        return engine.judgeSession(UnsafeBufferPointer(start: out, count: count))
+    case .failure(let failure):
+        engine.reasonToDecline = failure.reason
         ErrorQueue.clear()
         return ssl_ticket_aead_ignore_ticket
     }
-    outLength?.pointee = count
-    engine.bindingOfOpenedTicket = header.binding
-    let settings = engine.context.settings
-    let isUnderOtherRules = header.binding != engine.context.binding
-    guard isUnderOtherRules || settings.peerDecision != nil || settings.revocation != nil else { return ssl_ticket_aead_success }
-    return engine.judgeSession(UnsafeBufferPointer(start: out, count: count))
 }
 
 extension TLSEngine {
+    /// Opens a ticket. Returns the length of its session.
+    func open(
+        _ ticket: UnsafeBufferPointer<UInt8>, into target: UnsafeMutableBufferPointer<UInt8>
+    ) -> Result<Int, NoTicketKey> {
+        guard let header = TicketKey.header(of: ticket) else { return .failure(NoTicketKey(.invalidTicket)) }
+        let settings = self.context.settings
+        let now = settings.now()
+        guard now - min(header.issued, now) < settings.sessionLifetime.seconds(isTLS13: self.isTLS13) else {
+            return .failure(NoTicketKey(.expired))
+        }
+        return self.ticketKeys.openingKey(header.id, issued: header.issued, now: now).flatMap { key in
+            guard let count = key.open(ticket, into: target) else { return .failure(NoTicketKey(.invalidTicket)) }
+            self.bindingOfOpenedTicket = header.binding
+            self.reasonToDecline = nil
+            // BoringSSL ignores sessions of the future.
+            if header.issued > now { self.reasonToDecline = .issuedInFuture }
+            self.noteDifferences(of: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(target).prefix(count)))
+            return .success(count)
+        }
+    }
+
     /// The binding under which this connection's tickets are sealed. A resumed session keeps the one of its full handshake: the validity of
     /// the chain that was verified there limits the session, and the chain under the present rules may end earlier.
     fileprivate var bindingOfNewTickets: UInt64 {
@@ -76,22 +93,26 @@ extension TLSEngine {
 
     /// Decides whether a session may be resumed: whether its certificates would be accepted now.
     fileprivate func judgeSession(_ encoded: UnsafeBufferPointer<UInt8>) -> ssl_ticket_aead_result_t {
+        func decline(_ reason: ReasonForFullHandshake) -> ssl_ticket_aead_result_t {
+            self.reasonToDecline = reason
+            return ssl_ticket_aead_ignore_ticket
+        }
         switch self.sessionDecision {
         case .pending: return ssl_ticket_aead_retry
         case .made(.accept): return ssl_ticket_aead_success
-        case .made: return ssl_ticket_aead_ignore_ticket
+        case .made: return decline(.refusedByDecision)
         case .open: break
         }
         defer { ErrorQueue.clear() }
         guard self.context.settings.verification != .none else { return ssl_ticket_aead_success }
         guard let session = SSL_SESSION_from_bytes(encoded.baseAddress, encoded.count, self.context.pointer) else {
-            return ssl_ticket_aead_ignore_ticket
+            return decline(.invalidTicket)
         }
         defer { SSL_SESSION_free(session) }
-        guard let certificates = PeerCertificates(of: session) else { return ssl_ticket_aead_ignore_ticket }
+        guard let certificates = PeerCertificates(of: session) else { return decline(.invalidTicket) }
         // A client without a certificate is accepted where one is not required. To that requirement sessions are bound.
         guard !certificates.isEmpty else { return ssl_ticket_aead_success }
-        guard case .success(let chain) = self.verify(certificates.stack) else { return ssl_ticket_aead_ignore_ticket }
+        guard case .success(let chain) = self.verify(certificates.stack) else { return decline(.peerNotAccepted) }
         self.verifiedChainLength = chain.count
         guard self.context.settings.peerDecision != nil else { return ssl_ticket_aead_success }
         self.askAboutPeer(sent: certificates.pointers, verified: chain, isResumption: true)

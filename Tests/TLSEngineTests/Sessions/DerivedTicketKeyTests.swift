@@ -28,7 +28,7 @@ import Testing
     @Test func `open from one epoch before they seal until four after`() throws {
         let id = try #require(TicketKeyRing(derivedFrom: [self.secret]).sealingKey(now: self.start)).id
         let ring = TicketKeyRing(derivedFrom: [self.secret])
-        func opens(_ now: UInt64) -> Bool { ring.openingKey(id, issued: self.start, now: now) != nil }
+        func opens(_ now: UInt64) -> Bool { ring.keyThatOpens(id, issued: self.start, now: now) != nil }
         #expect(!opens(self.start - Self.epoch - 1))
         #expect(opens(self.start - Self.epoch))
         #expect(opens(self.start))
@@ -44,10 +44,10 @@ import Testing
         let ring = TicketKeyRing(derivedFrom: [self.secret, self.other])
         let former = try #require(TicketKeyRing(derivedFrom: [self.other]).sealingKey(now: self.start)).id
         #expect(ring.sealingKey(now: self.start)?.id != former)
-        #expect(ring.openingKey(former, issued: self.start, now: self.start) != nil)
+        #expect(ring.keyThatOpens(former, issued: self.start, now: self.start) != nil)
         #expect(ring.replaceSecrets(with: [self.other]))
         #expect(ring.sealingKey(now: self.start)?.id == former)
-        #expect(ring.openingKey(former, issued: self.start, now: self.start) != nil)
+        #expect(ring.keyThatOpens(former, issued: self.start, now: self.start) != nil)
         #expect(ring.count == 6)
     }
 
@@ -55,8 +55,8 @@ import Testing
         let ring = TicketKeyRing(derivedFrom: [self.secret])
         let id = try #require(ring.sealingKey(now: self.start)).id
         ring.removeAll(now: self.start + 10)
-        #expect(ring.openingKey(id, issued: self.start + 10, now: self.start + 11) == nil)
-        #expect(ring.openingKey(id, issued: self.start + 11, now: self.start + 11) != nil)
+        #expect(ring.keyThatOpens(id, issued: self.start + 10, now: self.start + 11) == nil)
+        #expect(ring.keyThatOpens(id, issued: self.start + 11, now: self.start + 11) != nil)
         #expect(ring.sealingKey(now: self.start + 11)?.id == id)
     }
 

@@ -111,7 +111,24 @@ import Testing
 
         #expect(try world.meet(client, server) == (.notOffered, .notOffered))
         world.pass(seconds: 101)
-        #expect(try world.meet(client, server) == (.declined, .declined))
+        let pair = try world.shakeHands(client, server)
+        #expect(pair.server.negotiated?.resumption == .declined && pair.client.negotiated?.resumption == .declined)
+        #expect(pair.server.negotiated?.fullHandshakeReason == .expired)
+    }
+
+    @Test(arguments: TLSVersion.allCases)
+    func `are declined by a server whose clock has not reached the time of their issue`(version: TLSVersion) throws {
+        let world = World()
+        var settings = try world.settings(.client, .library)
+        settings.versions = version...version
+        settings.hasOwnClock = false
+        let client = try TLSContext(settings)
+        let server = try TLSContext(world.settings(.server, .library))
+
+        world.pass(seconds: 5)
+        #expect(try world.meet(client, server) == (.notOffered, .notOffered))
+        ManualClock.time.wrappingSubtract(5, ordering: .relaxed)
+        #expect(try world.shakeHands(client, server).server.negotiated?.fullHandshakeReason == .issuedInFuture)
     }
 
     @Test(arguments: TLSVersion.allCases)
