@@ -68,7 +68,7 @@ extension TLSHandler {
         let handler = NIOLoopBound(self, eventLoop: loop)
         self.lastDecision += 1
         let number = self.lastDecision
-        let limit = pending.isAboutHello ? self.decisions?.hellos : self.decisions?.peers
+        let limit = self.decisions?.limit(of: pending.subject)
         self.decision = DecisionRun(limit: limit) {
             loop.execute($0)
         } _: {

@@ -95,7 +95,7 @@ extension Connection {
     private func beginDecision() {
         guard let pending = self.tls?.pendingDecision else { return }
         let address = self.remoteAddress
-        let limit = pending.isAboutHello ? self.decisionLimits?.hellos : self.decisionLimits?.peers
+        let limit = self.decisionLimits?.limit(of: pending.subject)
         self.decision = DecisionRun(limit: limit, onLoop: self.executor.onLoop) {
             await pending(remoteAddress: address)
         } completion: { decision in

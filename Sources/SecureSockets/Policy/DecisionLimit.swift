@@ -4,15 +4,24 @@ import Synchronization
 package import TLSEngine
 
 /// The bounds on a listener's decisions. Those about hellos have one of their own, so that unauthenticated clients do not delay those whose
-/// certificates were verified.
+/// certificates were verified. Those about tickets have none here: their store has a bound, at which they are made at once.
 package final class DecisionLimits: Sendable {
-    package let hellos: DecisionLimit
-    package let peers: DecisionLimit
+    private let hellos: DecisionLimit
+    private let peers: DecisionLimit
 
     /// - Parameter limit: The largest number of decisions of each kind under way, at least 1.
     package init(_ limit: Int) {
         self.hellos = DecisionLimit(limit)
         self.peers = DecisionLimit(limit)
+    }
+
+    /// Returns the bound on decisions of a kind; nil if there is none.
+    package func limit(of subject: PendingDecision.Subject) -> DecisionLimit? {
+        switch subject {
+        case .identity: self.hellos
+        case .ticket: nil
+        case .session, .peer: self.peers
+        }
     }
 }
 

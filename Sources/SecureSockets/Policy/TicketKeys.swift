@@ -35,7 +35,9 @@ public final class TicketKeys: Sendable {
     package let ring: TicketKeyRing
 
     /// Creates a ring of keys. The first one is generated when it is needed.
-    public init() { self.ring = TicketKeyRing() }
+    ///
+    /// - Parameter singleUse: What makes tickets usable once. Default: nil; a ticket can be used until its session expires.
+    public init(singleUse: SingleUseTickets? = nil) { self.ring = TicketKeyRing(singleUse: singleUse) }
 
     /// Creates a ring whose keys are derived from a secret (HKDF-SHA256, RFC 5869) and the time.
     ///
@@ -45,9 +47,37 @@ public final class TicketKeys: Sendable {
     /// - Parameters:
     ///   - secret: The secret whose keys seal tickets.
     ///   - others: Secrets whose keys only open tickets, at most three.
+    ///   - singleUse: What makes tickets usable once. Default: nil; a ticket can be used until its session expires.
     /// - Throws: ``SecureSocketError`` with the code `invalidArgument` if there are too many secrets.
-    public init(derivedFrom secret: Secret, alsoOpening others: [Secret] = []) throws(SecureSocketError) {
-        self.ring = TicketKeyRing(derivedFrom: try Self.checked(secret, others))
+    public init(
+        derivedFrom secret: Secret, alsoOpening others: [Secret] = [], singleUse: SingleUseTickets? = nil
+    ) throws(SecureSocketError) {
+        self.ring = TicketKeyRing(derivedFrom: try Self.checked(secret, others), singleUse: singleUse)
+    }
+
+    /// Creates a ring of given keys.
+    ///
+    /// - Parameters:
+    ///   - ring: The first keys. ``replace(with:)`` and ``follow(_:)`` replace them.
+    ///   - singleUse: What makes tickets usable once. Default: nil; a ticket can be used until its session expires.
+    public convenience init(_ ring: Ring, singleUse: SingleUseTickets? = nil) {
+        self.init(singleUse: singleUse)
+        self.replace(with: ring)
+    }
+
+    /// Replaces all keys. Tickets of keys that are not in the new ring are not opened any more; to lose no session, a ring keeps each key until
+    /// the sessions of its last tickets have expired.
+    public func replace(with ring: Ring) { self.ring.replaceKeys(with: ring.keys.map(\.given)) }
+
+    /// Replaces the keys with each ring of a sequence, until the sequence ends.
+    ///
+    /// ``TicketKeyFiles`` and `RedisTicketKeys` of the product SecureSocketsRedis have such sequences. Any other source of keys can be one.
+    ///
+    /// - Parameter rings: The rings. The keys remain as they are until the first one has come, and when the sequence has ended.
+    /// - Throws: The error with which the sequence ends. **Cancelling** the task ends most sequences.
+    public func follow<Rings: AsyncSequence>(_ rings: Rings) async throws(Rings.Failure) where Rings.Element == Ring {
+        var iterator = rings.makeAsyncIterator()
+        while let ring = try await iterator.next(isolation: #isolation) { self.replace(with: ring) }
     }
 
     private static func checked(_ secret: Secret, _ others: [Secret]) throws(SecureSocketError) -> [TicketSecret] {
@@ -98,11 +128,18 @@ public final class TicketKeys: Sendable {
     /// The keys that open tickets at present, the one that seals first. Those of ``init()`` are empty until the first ticket is sealed.
     public var keys: [Key] {
         self.ring.information(now: Self.now).map { key in
-            let digits = String(key.id, radix: 16)
-            return Key(
-                name: String(repeating: "0", count: 16 - digits.count) + digits, created: Int64(clamping: key.created),
-                sealsUntil: Int64(clamping: key.sealsUntil), opensUntil: Int64(clamping: key.opensUntil))
+            Key(
+                name: Self.name(of: key.id), created: Int64(clamping: key.times.sealsFrom),
+                sealsUntil: Int64(clamping: key.times.sealsUntil), opensUntil: Int64(clamping: key.times.opensUntil))
         }
+    }
+}
+
+extension TicketKeys {
+    /// The name of a key: 16 hexadecimal digits.
+    static func name(of id: UInt64) -> String {
+        let digits = String(id, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }
 

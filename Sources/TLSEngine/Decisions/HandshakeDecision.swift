@@ -10,6 +10,10 @@ package enum HandshakeDecision: Sendable {
     case accept
     /// The handshake ends with an alert.
     case refuse(ProgramRefusal)
+    /// The ticket can be used, with this share.
+    case useTicket(share: [UInt8])
+    /// The ticket is not used.
+    case declineTicket(ReasonForFullHandshake)
 }
 
 /// A refusal by the program: the alert for the peer, and the reason, which stays on this side.
@@ -60,18 +64,24 @@ package struct PeerEvidence: Sendable {
 
 /// A decision that a handshake waits for, to be made outside the engine.
 package struct PendingDecision: Sendable {
-    fileprivate enum Subject { case identity, session, peer }
+    package enum Subject: Sendable {
+        /// The identity for a ClientHello, of which nothing is verified.
+        case identity
+        /// A single-use ticket, which is authentic.
+        case ticket
+        /// The certificates of an offered session.
+        case session
+        /// The peer's certificates, which are verified.
+        case peer
+    }
 
-    fileprivate let subject: Subject
+    package let subject: Subject
     private let make: @Sendable (SocketAddress?) async -> HandshakeDecision
 
     fileprivate init(_ subject: Subject, _ make: @escaping @Sendable (SocketAddress?) async -> HandshakeDecision) {
         self.subject = subject
         self.make = make
     }
-
-    /// Whether it selects the identity for a ClientHello, of which nothing is verified.
-    package var isAboutHello: Bool { self.subject == .identity }
 
     /// Makes the decision.
     ///
@@ -96,6 +106,8 @@ final class HandshakeDecisions {
     }
 
     var identity = State.open
+    /// About an offered single-use ticket.
+    var ticket = State.open
     /// About the certificates of an offered session.
     var session = State.open
     /// About the certificates that the peer presents in this handshake.
@@ -104,12 +116,14 @@ final class HandshakeDecisions {
 
 extension TLSEngine {
     var identityDecision: HandshakeDecisions.State { self.decisions?.identity ?? .open }
+    var ticketDecision: HandshakeDecisions.State { self.decisions?.ticket ?? .open }
     var sessionDecision: HandshakeDecisions.State { self.decisions?.session ?? .open }
     var peerDecision: HandshakeDecisions.State { self.decisions?.peer ?? .open }
 
     /// The decision that the handshake waits for.
     package var pendingDecision: PendingDecision? {
         if case .pending(let decision) = self.identityDecision { return decision }
+        if case .pending(let decision) = self.ticketDecision { return decision }
         if case .pending(let decision) = self.sessionDecision { return decision }
         if case .pending(let decision) = self.peerDecision { return decision }
         return nil
@@ -120,6 +134,7 @@ extension TLSEngine {
         guard let pending = self.pendingDecision, let decisions = self.decisions else { return }
         switch pending.subject {
         case .identity: decisions.identity = .made(decision)
+        case .ticket: decisions.ticket = .made(decision)
         case .session: decisions.session = .made(decision)
         case .peer: decisions.peer = .made(decision)
         }
@@ -128,6 +143,16 @@ extension TLSEngine {
     func askForIdentity(_ select: @escaping IdentitySelector) {
         let hello = ClientHelloMessage(self.clientHello)
         self.makeDecisions().identity = .pending(PendingDecision(.identity) { await select(hello, $0) })
+    }
+
+    func askForShare(of ticket: [UInt8], from store: any SingleUseTicketStore) {
+        self.makeDecisions().ticket = .pending(
+            PendingDecision(.ticket) { _ in
+                switch await store.take(ticket) {
+                case .success(let share): .useTicket(share: share)
+                case .failure(let failure): .declineTicket(failure.reason)
+                }
+            })
     }
 
     /// - Parameters:

@@ -6,9 +6,12 @@ enum TicketSealing {
     nonisolated(unsafe) static let method: UnsafePointer<SSL_TICKET_AEAD_METHOD> = {
         let method = UnsafeMutablePointer<SSL_TICKET_AEAD_METHOD>.allocate(capacity: 1)
         method.initialize(
-            to: SSL_TICKET_AEAD_METHOD(max_overhead: { _ in TicketKey.overhead }, seal: sealTicket, open: openTicket))
+            to: SSL_TICKET_AEAD_METHOD(max_overhead: { _ in TicketSealing.overhead }, seal: sealTicket, open: openTicket))
         return UnsafePointer(method)
     }()
+
+    /// The largest number of bytes by which a ticket is longer than its session.
+    static let overhead = TicketKey.overhead + SingleUseTicket.overhead
 }
 
 /// Seals a session. Without a key, no ticket is issued.
@@ -18,14 +21,11 @@ private func sealTicket(
 ) -> Int32 {
     outLength?.pointee = 0
     // A ticket's length is a field of 16 bits. A client's certificates can be longer.
-    guard length <= 0xffff - TicketKey.overhead else { return 1 }
+    guard length <= 0xffff - TicketSealing.overhead else { return 1 }
     guard let ssl, let out, let session, let engine = TLSEngine.of(ssl) else { return 1 }
-    let now = engine.context.settings.now()
-    guard let key = engine.ticketKeys.sealingKey(now: now) else { return 1 }
-    let sealed = key.seal(
-        UnsafeBufferPointer(start: session, count: length), binding: engine.bindingOfNewTickets, issued: now,
-        into: UnsafeMutableBufferPointer(start: out, count: maximum))
-    outLength?.pointee = sealed ?? 0
+    outLength?.pointee =
+        engine.seal(
+            UnsafeBufferPointer(start: session, count: length), into: UnsafeMutableBufferPointer(start: out, count: maximum)) ?? 0
     return 1
 }
 
@@ -40,7 +40,7 @@ private func openTicket(
     guard let ssl, let out, let engine = TLSEngine.of(ssl) else { return ssl_ticket_aead_ignore_ticket }
     let target = UnsafeMutableBufferPointer(start: out, count: maximum)
     switch engine.open(UnsafeBufferPointer(start: ticket, count: length), into: target) {
-    case .success(let count):
+    case .session(let count):
         outLength?.pointee = count
         let settings = engine.context.settings
         let isUnderOtherRules = engine.bindingOfOpenedTicket != engine.context.binding
@@ -48,32 +48,90 @@ private func openTicket(
             return ssl_ticket_aead_success
         }
         return engine.judgeSession(UnsafeBufferPointer(start: out, count: count))
-    case .failure(let failure):
-        engine.reasonToDecline = failure.reason
+    case .waiting: return ssl_ticket_aead_retry
+    case .declined(let reason):
+        engine.reasonToDecline = reason
         ErrorQueue.clear()
         return ssl_ticket_aead_ignore_ticket
     }
 }
 
+/// What has become of a ticket.
+enum TicketOpening: Equatable {
+    /// The length of its session.
+    case session(Int)
+    /// The store of single-use tickets is asked.
+    case waiting
+    case declined(ReasonForFullHandshake)
+}
+
 extension TLSEngine {
-    /// Opens a ticket. Returns the length of its session.
-    func open(
-        _ ticket: UnsafeBufferPointer<UInt8>, into target: UnsafeMutableBufferPointer<UInt8>
-    ) -> Result<Int, NoTicketKey> {
-        guard let header = TicketKey.header(of: ticket) else { return .failure(NoTicketKey(.invalidTicket)) }
-        let settings = self.context.settings
+    /// Seals a session. Returns the ticket's length; nil if there is no key, if a single-use ticket cannot be stored, or if memory fails.
+    fileprivate func seal(
+        _ session: UnsafeBufferPointer<UInt8>, into target: UnsafeMutableBufferPointer<UInt8>
+    ) -> Int? {
+        let (settings, keys) = (self.context.settings, self.ticketKeys)
+        let now = settings.now()
+        guard let key = keys.sealingKey(now: now) else { return nil }
+        guard let store = keys.singleUse else {
+            return key.seal(session, binding: self.bindingOfNewTickets, issued: now, into: target)
+        }
+        guard let ticket = SingleUseTicket(sealing: session) else { return nil }
+        let length = ticket.bytes.withUnsafeBufferPointer {
+            key.seal($0, binding: self.bindingOfNewTickets, issued: now, isForOneUse: true, into: target)
+        }
+        guard let length,
+            store.keep(ticket.share, of: ticket.identifier, lifetime: settings.sessionLifetime.seconds(isTLS13: self.isTLS13))
+        else { return nil }
+        return length
+    }
+
+    /// Opens a ticket.
+    func open(_ ticket: UnsafeBufferPointer<UInt8>, into target: UnsafeMutableBufferPointer<UInt8>) -> TicketOpening {
+        guard let header = TicketKey.Header(of: ticket) else { return .declined(.invalidTicket) }
+        let (settings, keys) = (self.context.settings, self.ticketKeys)
         let now = settings.now()
         guard now - min(header.issued, now) < settings.sessionLifetime.seconds(isTLS13: self.isTLS13) else {
-            return .failure(NoTicketKey(.expired))
+            return .declined(.expired)
         }
-        return self.ticketKeys.openingKey(header.id, issued: header.issued, now: now).flatMap { key in
-            guard let count = key.open(ticket, into: target) else { return .failure(NoTicketKey(.invalidTicket)) }
-            self.bindingOfOpenedTicket = header.binding
-            self.reasonToDecline = nil
-            // BoringSSL ignores sessions of the future.
-            if header.issued > now { self.reasonToDecline = .issuedInFuture }
-            self.noteDifferences(of: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(target).prefix(count)))
-            return .success(count)
+        let key: TicketKey
+        switch keys.openingKey(header.key, issued: header.issued, now: now) {
+        case .success(let found): key = found
+        case .failure(let failure): return .declined(failure.reason)
+        }
+        guard var count = key.open(ticket, into: target) else { return .declined(.invalidTicket) }
+        switch (keys.singleUse, header.isForOneUse) {
+        case (nil, false): break
+        // A server without the store cannot know whether it was used.
+        case (nil, true): return .declined(.storeUnavailable)
+        case (_?, false): return .declined(.differentPolicy)
+        case (let store?, true):
+            switch self.takeShare(of: UnsafeMutableBufferPointer(rebasing: target.prefix(count)), from: store) {
+            case .session(let length): count = length
+            case let outcome: return outcome
+            }
+        }
+        self.bindingOfOpenedTicket = header.binding
+        // BoringSSL ignores sessions of the future.
+        self.reasonToDecline = header.issued > now ? .issuedInFuture : nil
+        self.noteDifferences(of: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(target).prefix(count)))
+        return .session(count)
+    }
+
+    /// Opens the inner part of a single-use ticket as soon as its share is there.
+    private func takeShare(
+        of ticket: UnsafeMutableBufferPointer<UInt8>, from store: any SingleUseTicketStore
+    ) -> TicketOpening {
+        switch self.ticketDecision {
+        case .open:
+            guard ticket.count >= SingleUseTicket.overhead else { return .declined(.invalidTicket) }
+            self.askForShare(of: Array(ticket.prefix(SingleUseTicket.identifierLength)), from: store)
+            return .waiting
+        case .pending: return .waiting
+        case .made(.useTicket(let share)):
+            return SingleUseTicket.open(ticket, with: share).map { .session($0) } ?? .declined(.invalidTicket)
+        case .made(.declineTicket(let reason)): return .declined(reason)
+        case .made: return .declined(.storeUnavailable)
         }
     }
 

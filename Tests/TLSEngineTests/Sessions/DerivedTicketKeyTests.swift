@@ -72,7 +72,7 @@ import Testing
         let ring = TicketKeyRing(derivedFrom: [self.secret])
         #expect(ring.sealingKey(now: 0) != nil)
         #expect(ring.count == 2)
-        #expect(ring.information(now: 0).map(\.created) == [0, Self.epoch])
+        #expect(ring.information(now: 0).map(\.times.sealsFrom) == [0, Self.epoch])
     }
 
     @Test func `are never part of a description`() {

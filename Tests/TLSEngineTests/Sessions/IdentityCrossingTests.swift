@@ -106,17 +106,28 @@ import Testing
     }
 
     enum Way: CaseIterable, Sendable {
-        case update, sharedKeys, derivedKeys
+        case update, sharedKeys, derivedKeys, givenKeys, singleUse
 
         private static let secret = TicketSecret(Array(0..<48))
+        private static let givenKey = GivenTicketKey(
+            id: 1, secret: secret, times: TicketKeyTimes(sealsFrom: 0, sealsUntil: .max, opensUntil: .max))
 
-        func ticketKeys() -> TicketKeyRing {
-            self == .derivedKeys ? TicketKeyRing(derivedFrom: [Self.secret]) : TicketKeyRing()
+        /// - Parameter store: What the two servers have in common.
+        func ticketKeys(_ store: ShareStore) -> TicketKeyRing {
+            switch self {
+            case .update, .sharedKeys: return TicketKeyRing()
+            case .derivedKeys: return TicketKeyRing(derivedFrom: [Self.secret])
+            case .givenKeys:
+                let ring = TicketKeyRing()
+                ring.replaceKeys(with: [Self.givenKey])
+                return ring
+            case .singleUse: return TicketKeyRing(derivedFrom: [Self.secret], singleUse: store)
+            }
         }
     }
 
     @Test(arguments: TLSVersion.allCases, Way.allCases)
-    func `for every pair of policies, with an update, and with shared or derived ticket keys`(
+    func `for every pair of policies, with an update, and with ticket keys in common`(
         version: TLSVersion, way: Way
     ) async throws {
         let world = try World(version)
@@ -128,7 +139,8 @@ import Testing
                 for names in [("a.example", "a.example"), ("a.example", "b.example"), ("b.example", "a.example")]
                 where isByName || names.0 == names.1 {
                     let client = try world.clientContext(SessionCache(capacity: 10))
-                    let one = LiveServerContext(try world.context(first), ticketKeys: way.ticketKeys())
+                    let store = ShareStore()
+                    let one = LiveServerContext(try world.context(first), ticketKeys: way.ticketKeys(store))
                     let earlier = try await self.meet(client, one, as: names.0)
                     let other: LiveServerContext
                     switch way {
@@ -136,8 +148,8 @@ import Testing
                         one.replace(with: try world.context(second))
                         other = one
                     case .sharedKeys: other = LiveServerContext(try world.context(second), ticketKeys: one.ticketKeys)
-                    case .derivedKeys:
-                        other = LiveServerContext(try world.context(second), ticketKeys: way.ticketKeys())
+                    case .derivedKeys, .givenKeys, .singleUse:
+                        other = LiveServerContext(try world.context(second), ticketKeys: way.ticketKeys(store))
                     }
                     let later = try await self.meet(client, other, as: names.1)
                     var full = try await self.meet(world.clientContext(SessionCache(capacity: 10)), other, as: names.1)

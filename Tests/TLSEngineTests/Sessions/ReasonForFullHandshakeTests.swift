@@ -157,11 +157,10 @@ import Testing
         #expect(sealed == ticket.count)
         func reason(_ ticket: [UInt8]) -> ReasonForFullHandshake? {
             var target = [UInt8](repeating: 0, count: ticket.count)
-            let result = ticket.withUnsafeBufferPointer { ticket in
+            let opening = ticket.withUnsafeBufferPointer { ticket in
                 target.withUnsafeMutableBufferPointer { engine.open(ticket, into: $0) }
             }
-            if case .failure(let failure) = result { return failure.reason }
-            return nil
+            return if case .declined(let reason) = opening { reason } else { nil }
         }
         #expect(reason(ticket) == nil)
         for index in 24..<ticket.count {

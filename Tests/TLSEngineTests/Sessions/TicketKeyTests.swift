@@ -28,8 +28,8 @@ import Testing
         let key = try #require(TicketKey(created: 0))
         let ticket = try self.seal(key, "a session")
         #expect(self.open(key, ticket) == "a session")
-        #expect(ticket.withUnsafeBufferPointer { TicketKey.header(of: $0)?.binding } == 7)
-        #expect(ticket.withUnsafeBufferPointer { TicketKey.header(of: $0)?.issued } == 1000)
+        #expect(ticket.withUnsafeBufferPointer { TicketKey.Header(of: $0)?.binding } == 7)
+        #expect(ticket.withUnsafeBufferPointer { TicketKey.Header(of: $0)?.issued } == 1000)
         for index in ticket.indices {
             var changed = ticket
             changed[index] ^= 1
