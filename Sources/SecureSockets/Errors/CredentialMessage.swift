@@ -25,7 +25,7 @@ extension SecureSocketError {
             case .certificateChain, .archive, .ocspResponse: .certificateUnusable
             case .privateKey: .privateKeyUnusable
             case .trustedCertificates, .revocationLists: .trustUnusable
-            case .ticketSecret: .invalidConfiguration
+            case .ticketSecret, .ticketKeys: .invalidConfiguration
             }
         let isMismatch = if case .keyMismatch = error.problem { true } else { false }
         self.init(
@@ -137,6 +137,7 @@ private struct CredentialMessage {
             case .revocationLists: "revocation lists"
             case .ocspResponse: "OCSP response"
             case .ticketSecret: "secret for ticket keys"
+            case .ticketKeys: "ticket key file"
             }
         let source = self.variable.map { " (from \($0))" } ?? ""
         return self.path.map { "\(noun) \($0.escapedForDisplay)\(source)" } ?? noun

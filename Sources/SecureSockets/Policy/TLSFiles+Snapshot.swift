@@ -1,4 +1,4 @@
-import TLSEngine
+package import TLSEngine
 
 extension TLSFiles {
     /// What the files contained at one time.
@@ -11,7 +11,7 @@ extension TLSFiles {
         /// The revocation lists; nil if no path was given for them.
         public let revocationLists: RevocationLists?
 
-        let digest: ContentDigest
+        package let digest: ContentDigest
 
         /// The earliest end of the validity periods in the chain, in seconds since 1970-01-01 UTC; nil if none can be decoded. It may be in the
         /// past: expired certificates are loaded.

@@ -1,5 +1,5 @@
 public import Logging
-import TLSEngine
+package import TLSEngine
 
 /// The files of a certificate chain, its private key, trusted certificates and an OCSP response, which may be replaced while the program runs.
 ///
@@ -160,27 +160,39 @@ public struct TLSFiles: Sendable {
                 .invalidArgument, blame: .caller, step: .configuring,
                 "the interval between polls is \(interval); it must be at least 100 ms")
         }
-        var following = TLSFilesPolling(of: self, startingFrom: snapshot)
-        var log = TLSFilesLog(logger)
+        var polling = FilesPolling(of: self, startingFrom: snapshot?.digest)
+        var log = FilesLog(logger, about: "certificate")
         while !Task.isCancelled {
-            let next = await following.poll(update) { event in
-                log.write(event, at: .now())
+            let next = await polling.poll(update) { event in
+                log.write(event.kind, error: event.error, metadata: event.snapshot?.logMetadata ?? [:], at: .now())
                 report(event)
             }
-            let pause = next == .soon ? min(interval, Self.pauseBeforeReadingAgain) : interval
-            guard (try? await clock.sleep(for: pause)) != nil else { return }
+            guard (try? await clock.sleep(for: next.pause(every: interval))) != nil else { return }
         }
     }
+}
 
-    /// The time after which new content is read again. It is longer than a program needs between two files that belong together.
-    private static let pauseBeforeReadingAgain = Duration.seconds(1)
+extension TLSFiles.Snapshot {
+    /// What a log says about it: neither keys nor passwords.
+    fileprivate var logMetadata: Logger.Metadata {
+        var metadata: Logger.Metadata = [:]
+        metadata["sha256"] = self.identity.certificates.first.map { "\($0.sha256Fingerprint)" }
+        metadata["validUntil"] = self.notAfter.map { "\(UTCDate($0))" }
+        return metadata
+    }
 }
 
 // MARK: Reading
 
-extension TLSFiles {
+extension TLSFiles: WatchedFiles {
+    package static func digest(of reading: Reading) -> ContentDigest { reading.digest }
+
+    package static func event(_ report: FileReport, snapshot: Snapshot?, error: (any Error)?) -> Event {
+        Event(Event.Kind(report), snapshot: snapshot, error: error)
+    }
+
     /// The contents of all files at one time.
-    struct Reading: Sendable {
+    package struct Reading: Sendable {
         fileprivate enum Identity: Sendable {
             case pem(certificateChain: FileContent, privateKey: FileContent, password: String?)
             case pkcs12(archive: FileContent, password: String)
@@ -211,7 +223,7 @@ extension TLSFiles {
     }
 
     /// Reads all files. Blocks.
-    func read() -> Reading {
+    package func read() -> Reading {
         let identity: Reading.Identity =
             switch self.identity {
             case .pem(let certificateChain, let privateKey, let password):
@@ -229,7 +241,7 @@ extension TLSFiles {
     }
 
     /// Loads contents that were read.
-    func load(_ reading: Reading) throws(SecureSocketError) -> Snapshot {
+    package func load(_ reading: Reading) throws(SecureSocketError) -> Snapshot {
         var identity =
             switch reading.identity {
             case .pem(let certificateChain, let privateKey, let password):

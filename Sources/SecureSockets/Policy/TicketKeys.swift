@@ -172,7 +172,7 @@ extension TicketKeys {
             } catch {
                 throw SecureSocketError(error)
             }
-            try self.init(bytes, of: "the secret for ticket keys \(path.escapedForDisplay)")
+            try self.init(text: bytes, of: "the secret for ticket keys \(path.escapedForDisplay)")
         }
 
         /// Creates a secret from the value of an environment variable.
@@ -185,13 +185,17 @@ extension TicketKeys {
                     .invalidArgument, blame: .configuration, step: .configuring, "\(name) is missing",
                     advice: "Set it to the output of: openssl rand -base64 48")
             }
-            try self.init(Array(String(cString: value).utf8), of: name)
+            try self.init(text: Array(String(cString: value).utf8), of: name)
         }
 
-        private init(_ bytes: [UInt8], of name: String) throws(SecureSocketError) {
+        private init(text bytes: [UInt8], of name: String) throws(SecureSocketError) {
             var bytes = bytes
             if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
             if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
+            try self.init(bytes, of: name)
+        }
+
+        init(_ bytes: some Collection<UInt8>, of name: String) throws(SecureSocketError) {
             let fault: String? =
                 if !Self.lengths.contains(bytes.count) {
                     "has \(bytes.count) bytes; \(Self.lengths.lowerBound) to \(Self.lengths.upperBound) are possible"
@@ -205,7 +209,7 @@ extension TicketKeys {
                     .invalidArgument, blame: .configuration, step: .configuring, "\(name) \(fault)",
                     advice: "Make one with: openssl rand -base64 48")
             }
-            self.secret = TicketSecret(bytes)
+            self.secret = TicketSecret(Array(bytes))
         }
 
         /// A constant text. The secret itself is never part of a description.

@@ -21,6 +21,8 @@ package struct CredentialError: Error, Sendable, Hashable {
         case ocspResponse
         /// A secret from which ticket keys are derived.
         case ticketSecret
+        /// Keys of session tickets.
+        case ticketKeys
     }
 
     package enum Problem: Sendable, Hashable {

@@ -159,7 +159,7 @@ import Testing
         let first = try write(5000)
         let snapshot = try files.load()
         #expect(snapshot.identity.nextUpdateOfOCSPResponse == first)
-        var polling = TLSFilesPolling(of: files, startingFrom: snapshot)
+        var polling = FilesPolling(of: files, startingFrom: snapshot.digest)
         var used: [Int64?] = []
         var events: [TLSFiles.Event.Kind] = []
         func poll(_ count: Int) async {

@@ -13,7 +13,7 @@ final class PolledFiles {
     let folder: TemporaryDirectory
     let authority: CertificateAuthority
     let files: TLSFiles
-    private var polling: TLSFilesPolling
+    private var polling: FilesPolling<TLSFiles>
     private(set) var events: [TLSFiles.Event] = []
     /// The names of the certificates that were put into use.
     private(set) var used: [String] = []
@@ -29,7 +29,7 @@ final class PolledFiles {
             certificateChain: self.folder.path(of: "tls.crt"), privateKey: self.folder.path(of: "tls.key"),
             clientTrust: self.folder.path(of: "ca.crt"))
         try arrange(self.folder, self.authority)
-        self.polling = TLSFilesPolling(of: self.files, startingFrom: try self.files.load())
+        self.polling = FilesPolling(of: self.files, startingFrom: try self.files.load().digest)
     }
 
     static func writeFirst(to folder: TemporaryDirectory, _ authority: CertificateAuthority) throws {
@@ -51,7 +51,7 @@ final class PolledFiles {
         return self.events[before...].map(\.kind)
     }
 
-    func pollOnce() async -> TLSFilesPolling.NextPoll {
+    func pollOnce() async -> FilesPolling<TLSFiles>.NextPoll {
         var polling = self.polling
         defer { self.polling = polling }
         return await polling.poll { snapshot in

@@ -1,0 +1,60 @@
+internal import CNIOBoringSSL
+
+/// Bytes sealed with AES-256-GCM-SIV (RFC 8452), which tolerates a repeated nonce, and a key that is derived from a secret: the nonce (12 bytes),
+/// the sealed content, and the tag (16 bytes).
+extension TicketSecret {
+    private static let nonceLength = 12
+    private static let tagLength = 16
+    private static let keyLength = 32
+
+    /// Seals bytes; nil if memory or the random generator fails.
+    ///
+    /// - Parameters:
+    ///   - purpose: The purpose of the key (RFC 5869 §3.2).
+    ///   - context: Bytes that are authenticated with the content.
+    package func seal(_ content: [UInt8], for purpose: [UInt8], authenticating context: [UInt8]) -> [UInt8]? {
+        guard let aead = self.aead(purpose) else { return nil }
+        defer { EVP_AEAD_CTX_free(aead) }
+        var nonce = [UInt8](repeating: 0, count: Self.nonceLength)
+        var sealed = [UInt8](repeating: 0, count: content.count + Self.tagLength)
+        var length = 0
+        guard RAND_bytes(&nonce, nonce.count) == 1,
+            EVP_AEAD_CTX_seal(
+                aead, &sealed, &length, sealed.count, nonce, nonce.count, content, content.count, context, context.count) == 1
+        else { return nil }
+        return nonce + sealed
+    }
+
+    /// Returns the content of sealed bytes; nil if they were sealed with another secret, for another purpose or in another context, or were
+    /// changed.
+    package func open(_ bytes: [UInt8], for purpose: [UInt8], authenticating context: [UInt8]) -> [UInt8]? {
+        guard bytes.count >= Self.nonceLength + Self.tagLength, let aead = self.aead(purpose) else { return nil }
+        defer { EVP_AEAD_CTX_free(aead) }
+        let sealed = Array(bytes.dropFirst(Self.nonceLength))
+        var content = [UInt8](repeating: 0, count: sealed.count)
+        var length = 0
+        let result = EVP_AEAD_CTX_open(
+            aead, &content, &length, content.count, bytes, Self.nonceLength, sealed, sealed.count, context, context.count)
+        guard result == 1 else {
+            ErrorQueue.clear()
+            return nil
+        }
+        content.removeLast(content.count - length)
+        return content
+    }
+
+    private func aead(_ purpose: [UInt8]) -> UnsafeMutablePointer<EVP_AEAD_CTX>? {
+        self.derive(Self.keyLength, for: purpose) { key in
+            EVP_AEAD_CTX_new(EVP_aead_aes_256_gcm_siv(), key, key.count, Self.tagLength)
+        }
+    }
+}
+
+/// Bytes from the random generator.
+package enum RandomBytes {
+    /// nil if the generator fails.
+    package static func generate(_ count: Int) -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: count)
+        return RAND_bytes(&bytes, count) == 1 ? bytes : nil
+    }
+}
