@@ -277,55 +277,6 @@ package final class TLSContext: @unchecked Sendable {
     /// The number of sessions that a server keeps for TLS 1.2 clients without ticket support, each with its client's certificates.
     /// BoringSSL's default is 20,480.
     private static let sessionsOfServer: UInt = 1024
-
-    /// Returns a digest of everything that decides as whom this side appears, and to whom.
-    private static func digest(of settings: TLSSettings, boundTo verification: [UInt8]) -> [UInt8] {
-        var text = FieldList()
-        text.add("\(settings.role) \(settings.verification) \(settings.versions) \(settings.cipherSuites)")
-        text.add(settings.applicationProtocols.joined(separator: ","))
-        text.add(verification)
-        switch settings.role {
-        case .client: text.add(settings.identity?.chain?.digest ?? [])
-        case .server:
-            // A renewed certificate for the same names is the same identity.
-            for identity in settings.identities {
-                let certificate = identity.certificates.first
-                text.add(certificate?.subject ?? "")
-                for name in certificate?.alternativeNames ?? [] { text.add("\(name.kind) \(name.value)") }
-                text.add("")
-            }
-        }
-        return sha256(text.bytes)
-    }
-
-    /// Returns a digest of everything that decides whether a peer's certificates are accepted.
-    private static func digest(ofVerificationBy settings: TLSSettings) -> [UInt8] {
-        guard settings.verification != .none else { return sha256([]) }
-        var text = FieldList()
-        text.add("\(settings.depth) \(settings.acceptsPartialChains) \(settings.legacyCertificates.rawValue)")
-        text.add("\(settings.acceptsServerCertificatesOfClients)")
-        text.add(settings.trust?.digest ?? [])
-        text.add(settings.revocation?.digestInput ?? [])
-        return sha256(text.bytes)
-    }
-}
-
-/// Fields of a digest. Their lengths keep the end of one from being taken for the beginning of another.
-private struct FieldList {
-    private(set) var bytes: [UInt8] = []
-
-    mutating func add(_ field: [UInt8]) {
-        withUnsafeBytes(of: UInt64(field.count).bigEndian) { self.bytes.append(contentsOf: $0) }
-        self.bytes.append(contentsOf: field)
-    }
-
-    mutating func add(_ field: String) { self.add(Array(field.utf8)) }
-}
-
-private func sha256(_ bytes: [UInt8]) -> [UInt8] {
-    var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
-    SHA256(bytes, bytes.count, &digest)
-    return digest
 }
 
 extension TLSSettings {
@@ -342,7 +293,7 @@ extension TLSSettings {
 
 extension TLSSettings {
     /// The identity and the further ones.
-    fileprivate var identities: [Identity] { [self.identity].compactMap(\.self) + self.furtherIdentities }
+    var identities: [Identity] { [self.identity].compactMap(\.self) + self.furtherIdentities }
 
     /// Whether a server has an OCSP response for one of its certificates.
     fileprivate var staplesResponses: Bool { self.role == .server && self.identities.contains { $0.stapledResponse != nil } }

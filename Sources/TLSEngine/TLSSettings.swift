@@ -31,10 +31,10 @@ package enum TLSGroup: UInt16, Sendable, Hashable, CaseIterable {
 
 /// The settings that all connections of one side share, before they are checked and built into a `TLSContext`.
 package struct TLSSettings: Sendable {
-    package enum Role: Sendable, Hashable { case client, server }
+    package enum Role: String, Sendable, Hashable { case client, server }
 
     /// The requirement on the peer's certificate.
-    package enum PeerVerification: Sendable, Hashable {
+    package enum PeerVerification: String, Sendable, Hashable {
         /// None: any certificate, or no certificate, is accepted.
         case none
         /// A server requests a certificate; if the client sends one, it must verify. A client verifies the chain.
@@ -53,6 +53,16 @@ package struct TLSSettings: Sendable {
         case strict(String)
         /// A list of TLS 1.2 suites. Unknown names are skipped; it is an error if none is left.
         case lenient(String)
+
+        /// A text that is the same in all processes.
+        var textForDigest: String {
+            switch self {
+            case .forwardSecretAEAD: "forwardSecretAEAD"
+            case .library: "library"
+            case .strict(let list): "strict \(list)"
+            case .lenient(let list): "lenient \(list)"
+            }
+        }
     }
 
     package var role: Role

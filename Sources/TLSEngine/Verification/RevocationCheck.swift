@@ -6,7 +6,7 @@ internal import CNIOBoringSSL
 /// megabytes. Here a list's signature is verified once for each key of its issuer.
 package struct RevocationCheck: Sendable {
     /// The certificates of a chain that are checked.
-    package enum Extent: Sendable, Hashable {
+    package enum Extent: String, Sendable, Hashable {
         case leaf
         /// All certificates below the trusted one.
         case wholeChain
@@ -34,7 +34,7 @@ package struct RevocationCheck: Sendable {
 
     /// What decides which certificates are accepted, for the digest that sessions are bound to.
     var digestInput: [UInt8] {
-        Array("\(self.extent) \(self.acceptsOutdated) \(self.acceptsMissing) ".utf8) + self.lists.digest
+        Array("\(self.extent.rawValue) \(self.acceptsOutdated) \(self.acceptsMissing) ".utf8) + self.lists.digest
     }
 
     /// Returns the reason to refuse a verified chain; nil if there is none. The trusted end of the chain comes last and is not checked.
