@@ -51,6 +51,10 @@ package final class TLSEngine: StreamEngine {
     var offeredSession = OfferedSession.none
     /// The reason for which a server does not accept the ticket that the client offers, if it is known.
     var reasonToDecline: ReasonForFullHandshake?
+    /// The reason for which a client offers no session; nil if it offers one.
+    var reasonNotToOffer: ReasonForFullHandshake?
+    /// The version of the session that a client offers.
+    var offeredVersion: UInt16 = 0
     /// The number of session tickets that the server has sent, of which the first `ticketsPerConnection` are kept.
     package private(set) var ticketsReceived = 0
     package var ticketsKept: Int { min(self.ticketsReceived, SessionCache.ticketsPerConnection) }
@@ -71,22 +75,18 @@ package final class TLSEngine: StreamEngine {
     /// - Parameters:
     ///   - serverName: The name to send in the server name extension; nil sends none. An address is never sent (RFC 6066 §3).
     ///   - expecting: The name or address for which the certificate must be valid; nil checks none.
-    ///   - server: A text that identifies the server and the requested name, under which its sessions are kept and resumed; nil neither
-    ///     keeps nor resumes one.
+    ///   - server: A text that identifies the server, under which its sessions are kept and resumed; nil neither keeps nor resumes one.
+    ///   - name: The requested name, if sessions are bound to it. They are always bound to the expected one.
     package convenience init(
         client context: TLSContext,
         serverName: String?,
         expecting peer: PeerName?,
-        sessionsOf server: String? = nil
+        sessionsOf server: String? = nil,
+        requestedAs name: String? = nil
     ) throws(TLSFailure) {
-        try self.init(context, live: nil, serverName: serverName, expecting: peer, sessionsOf: server)
+        try self.init(context, live: nil, serverName: serverName, expecting: peer, sessionsOf: server, requestedAs: name)
         SSL_set_connect_state(self.ssl)
-        guard let key = self.sessionKey else { return }
-        if let session = context.settings.sessionCache.session(for: key, now: context.settings.now()),
-            context.settings.revocation == nil || self.accepts(session)
-        {
-            if SSL_set_session(self.ssl, session.pointer) == 1 { self.offeredSession = .ticket }
-        }
+        self.offerSession()
     }
 
     /// Creates a server's engine with a fixed context.
@@ -103,7 +103,7 @@ package final class TLSEngine: StreamEngine {
 
     private init(
         _ context: TLSContext, live: LiveServerContext?, serverName: String?, expecting peer: PeerName?,
-        sessionsOf server: String?
+        sessionsOf server: String?, requestedAs name: String? = nil
     ) throws(TLSFailure) {
         ErrorQueue.clear()
         guard let ssl = SSL_new(context.pointer) else {
@@ -114,11 +114,11 @@ package final class TLSEngine: StreamEngine {
         self.liveContext = live
         self.expectedPeer = peer
         self.sentServerName = serverName
-        self.sessionKey  // A session would be resumed without asking the program about the server again.
-        =
+        // With a decision, a session would be resumed without asking the program about the server again.
+        self.sessionKey =
             if let server, context.settings.sessionLifetime.allowsResumption, context.settings.peerDecision == nil {
                 SessionCache.Key(
-                    configuration: context.digest, server: server, expected: peer?.description)
+                    configuration: context.digest, server: server, requestedName: name, expectedName: peer?.description)
             } else {
                 nil
             }
@@ -141,7 +141,10 @@ package final class TLSEngine: StreamEngine {
         }
     }
 
-    deinit { SSL_free(self.ssl) }
+    deinit {
+        if !self.isInHandshake, self.ticketsReceived == 0 { self.noteEndWithoutTicket() }
+        SSL_free(self.ssl)
+    }
 
     /// Returns the engine of the connection that a callback is about.
     static func of(_ ssl: OpaquePointer) -> TLSEngine? { SSL_get_rbio(ssl).flatMap { EngineBIO.engine(of: $0) } }
@@ -183,6 +186,7 @@ package final class TLSEngine: StreamEngine {
             self.isInHandshake = false
             self.clientHello = []
             self.decisions = nil
+            self.noteFullHandshake()
             return .complete
         }
         switch SSL_get_error(self.ssl, result) {
@@ -261,12 +265,6 @@ package final class TLSEngine: StreamEngine {
 
     /// The keys for session tickets.
     var ticketKeys: TicketKeyRing { self.liveContext?.ticketKeys ?? self.context.ticketKeys }
-
-    /// Whether the handshake resumed a session. Valid only once the handshake is complete.
-    var resumption: ResumptionOutcome {
-        if SSL_session_reused(self.ssl) == 1 { return .resumed }
-        return self.offeredSession == .none ? .notOffered : .declined
-    }
 
     /// Decrypts what has arrived, until the input is used up, `buffer` holds `limit` bytes, or `records` records have been read. The last
     /// bound exists because a peer may send records of one byte, or records without data.

@@ -285,6 +285,7 @@ let boringSSLNames = """
     SSL_SESSION_free
     SSL_SESSION_from_bytes
     SSL_SESSION_get0_peer_certificates
+    SSL_SESSION_get_protocol_version
     SSL_SESSION_get_timeout
     SSL_SESSION_is_resumable
     SSL_SESSION_set_timeout

@@ -363,7 +363,7 @@ extension TLSEngine {
         let asked: String? = if case .dns(let name)? = name { name } else { nil }
         try self.init(
             client: settings.context, serverName: asked, expecting: settings.verification == .full ? name : nil,
-            sessionsOf: endpoint.map { "\($0) \(asked ?? "")" })
+            sessionsOf: endpoint, requestedAs: asked)
     }
 }
 

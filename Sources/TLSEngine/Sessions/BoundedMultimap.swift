@@ -29,10 +29,36 @@ package struct BoundedMultimap<Key: Hashable, Value> {
 
     package var count: Int { self.slots.count - self.freeSlots.count }
 
+    package func contains(_ key: Key) -> Bool { self.slotsOfKeys[key] != nil }
+
+    /// All values with their keys, oldest first.
+    package var all: [(key: Key, value: Value)] {
+        var all: [(key: Key, value: Value)] = []
+        all.reserveCapacity(self.count)
+        var next = self.oldest
+        while let index = next, let slot = self.slots[index] {
+            all.append((slot.key, slot.value))
+            next = slot.newer
+        }
+        return all
+    }
+
+    package mutating func removeAll() {
+        self = BoundedMultimap(capacity: self.capacity, valuesPerKey: self.valuesPerKey)
+    }
+
     /// Adds a value as the newest. If its key, or the collection, is full, the oldest value of that key, or of all, is removed.
-    package mutating func append(_ value: Value, for key: Key) {
-        if let slots = self.slotsOfKeys[key], slots.count >= self.valuesPerKey, let first = slots.first { self.remove(first) }
-        if self.count >= self.capacity, let oldest { self.remove(oldest) }
+    ///
+    /// - Parameter onRemoval: Called with the key of a value that is removed.
+    package mutating func append(_ value: Value, for key: Key, onRemoval: (Key) -> Void = { _ in }) {
+        if let slots = self.slotsOfKeys[key], slots.count >= self.valuesPerKey, let first = slots.first {
+            self.remove(first)
+            onRemoval(key)
+        }
+        if self.count >= self.capacity, let oldest, let removed = self.slots[oldest]?.key {
+            self.remove(oldest)
+            onRemoval(removed)
+        }
         let slot = Slot(key: key, value: value, older: self.newest, newer: nil)
         let index: Int
         if let free = self.freeSlots.popLast() {

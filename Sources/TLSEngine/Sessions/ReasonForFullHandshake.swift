@@ -29,8 +29,9 @@ extension TLSEngine {
         let settings = self.context.settings
         switch (settings.role, self.offeredSession) {
         case _ where !settings.sessionLifetime.allowsResumption: return .disabled
-        case (_, .none): return .noSession
-        case (.client, _): return .declinedByServer
+        case (.client, .none): return self.reasonNotToOffer ?? .noSession
+        case (.client, _): return self.offeredVersion == SSL_version(self.ssl) ? .declinedByServer : .differentVersion
+        case (.server, .none): return .noSession
         case _ where self.hasAdoptedContext: return .differentPolicy
         case (.server, .ticket) where self.isTLS13, (.server, .preSharedKey) where !self.isTLS13: return .differentVersion
         case (.server, .ticket), (.server, .preSharedKey): return self.reasonToDecline ?? .differentParameters

@@ -32,52 +32,161 @@ package enum ResumptionOutcome: Sendable, Hashable {
     case declined
 }
 
-/// The sessions that clients of this process may resume: at most `capacity` in all and 16 for each server. The oldest are dropped first.
+/// The sessions that clients may resume: at most `capacity` in all and `sessionsPerServer` under each key. The oldest are dropped first.
 ///
 /// A session is found only under a configuration that would have accepted the same peer in a full handshake, for the same server and the
 /// same expected name. Tickets of TLS 1.3 are used once (RFC 8446 §C.4).
 package final class SessionCache: Sendable {
-    struct Key: Hashable {
-        /// A digest of identity, trust and verification.
+    /// What a session is bound to.
+    package final class Key: Sendable {
+        /// The digest of identity, trust and verification (`TLSContext.digest`).
         let configuration: [UInt8]
-        /// The server's endpoint and the expected name.
+        /// The server's endpoint, or the group of servers that share sessions.
         let server: String
-        let expected: String?
+        /// The name that is sent in the server name extension.
+        let requestedName: String?
+        /// The name for which the certificate must be valid.
+        let expectedName: String?
+
+        /// Computed once, because most operations need it several times.
+        let hash: Int
+        let hashOfNames: Int
+        let hashOfServer: Int
+
+        init(configuration: [UInt8], server: String, requestedName: String?, expectedName: String?) {
+            self.configuration = configuration
+            self.server = server
+            self.requestedName = requestedName
+            self.expectedName = expectedName
+            var hasher = Hasher()
+            hasher.combine(server)
+            var names = hasher
+            names.combine(requestedName)
+            names.combine(expectedName)
+            var all = names
+            configuration.withUnsafeBytes { all.combine(bytes: $0) }
+            self.hashOfServer = hasher.finalize()
+            self.hashOfNames = names.finalize()
+            self.hash = all.finalize()
+        }
     }
 
-    private struct Entry {
+    struct Entry {
         let session: Session
+        /// In seconds since 1970.
         let expiry: UInt64
     }
 
-    /// With TLS 1.3 each session is used once (RFC 8446 §C.4), so this is the number of connections to one server that can begin before the
-    /// first of them receives new tickets.
-    private static let sessionsPerServer = 16
+    /// What a search for a session has found.
+    enum Finding {
+        case session(Session)
+        case absent(ReasonForFullHandshake)
+    }
+
+    private struct State {
+        var entries: BoundedMultimap<Key, Entry>
+        var notes: SessionNotes
+
+        mutating func append(_ entry: Entry, for key: Key) {
+            self.entries.append(entry, for: key) { removed in self.notes.dropped(removed) }
+            self.notes.stored(key)
+        }
+    }
+
+    package static let capacities = 1...65_536
+    /// The limits of the number of sessions under one key. With TLS 1.3 each session is used once (RFC 8446 §C.4), so this is the number of
+    /// connections to one server that can begin before the first of them receives new tickets.
+    package static let limitsPerServer = 1...256
 
     /// The most tickets of one connection that are kept. A server may send any number, and each would displace another server's.
     package static let ticketsPerConnection = 4
 
     package static let shared = SessionCache(capacity: 1024)
 
-    private let entries: Mutex<BoundedMultimap<Key, Entry>>
+    /// The largest number of sessions.
+    let capacity: Int
+    private let state: Mutex<State>
 
-    package init(capacity: Int) {
-        self.entries = Mutex(BoundedMultimap(capacity: capacity, valuesPerKey: Self.sessionsPerServer))
+    package init(capacity: Int, sessionsPerServer: Int = 16) {
+        self.capacity = capacity
+        self.state = Mutex(
+            State(
+                entries: BoundedMultimap(capacity: capacity, valuesPerKey: sessionsPerServer),
+                notes: SessionNotes(capacity: capacity)))
     }
 
-    package var count: Int { self.entries.withLock { $0.count } }
+    package var count: Int { self.state.withLock { $0.entries.count } }
 
-    func store(_ session: Session, for key: Key, until expiry: UInt64) {
-        self.entries.withLock { $0.append(Entry(session: session, expiry: expiry), for: key) }
-    }
-
-    /// Returns the newest session for the key if it is still valid. Removes it if it may be used only once or has expired.
-    func session(for key: Key, now: UInt64) -> Session? {
-        self.entries.withLock { entries in
-            let entry = entries.newest(for: key) { $0.expiry <= now || $0.session.isForOneUse }
-            return entry.flatMap { $0.expiry > now ? $0.session : nil }
+    package func removeAll() {
+        self.state.withLock { state in
+            state.entries.removeAll()
+            state.notes.removeAll()
         }
     }
+
+    func store(_ session: Session, for key: Key, until expiry: UInt64) {
+        self.state.withLock { $0.append(Entry(session: session, expiry: expiry), for: key) }
+    }
+
+    /// Adds sessions in this order.
+    func store(_ entries: [(key: Key, value: Entry)]) {
+        self.state.withLock { state in
+            for (key, entry) in entries { state.append(entry, for: key) }
+        }
+    }
+
+    /// Finds the newest session for the key that is still valid. Removes it if it may be used only once, and those that have expired.
+    func find(_ key: Key, now: UInt64) -> Finding {
+        self.state.withLock { state in
+            while let entry = state.entries.newest(for: key, removing: { $0.expiry <= now || $0.session.isForOneUse }) {
+                if entry.expiry <= now {
+                    state.notes.expired(key, isLast: !state.entries.contains(key))
+                } else {
+                    if entry.session.isForOneUse { state.notes.taken(key, isLast: !state.entries.contains(key)) }
+                    return .session(entry.session)
+                }
+            }
+            return .absent(state.notes.reason(for: key))
+        }
+    }
+
+    /// All sessions with their keys, oldest first.
+    ///
+    /// - Parameter removing: Whether they are removed. No other caller gets any of them then.
+    func entries(removing: Bool) -> [(key: Key, value: Entry)] {
+        self.state.withLock { state in
+            let all = state.entries.all
+            if removing {
+                state.entries.removeAll()
+                state.notes.takenAll(all.lazy.map(\.key))
+            }
+            return all
+        }
+    }
+
+    /// Notes that a full handshake under this key is complete. Its tickets may be still to come.
+    func noteFullHandshake(for key: Key) {
+        self.state.withLock { state in
+            if !state.entries.contains(key) { state.notes.completed(key) }
+        }
+    }
+
+    /// Notes that a connection that made a full handshake has ended without a ticket.
+    func noteEndWithoutTicket(for key: Key) {
+        self.state.withLock { state in
+            if !state.entries.contains(key) { state.notes.endedWithoutTicket(key) }
+        }
+    }
+}
+
+extension SessionCache.Key: Hashable {
+    package static func == (left: SessionCache.Key, right: SessionCache.Key) -> Bool {
+        left === right
+            || left.hash == right.hash && left.configuration == right.configuration && left.server == right.server
+                && left.requestedName == right.requestedName && left.expectedName == right.expectedName
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(self.hash) }
 }
 
 /// An owned reference to a session of BoringSSL.
@@ -93,6 +202,8 @@ final class Session: @unchecked Sendable {
     deinit { SSL_SESSION_free(self.pointer) }
 
     var isForOneUse: Bool { SSL_SESSION_should_be_single_use(self.pointer) == 1 }
+
+    var version: UInt16 { SSL_SESSION_get_protocol_version(self.pointer) }
 
     /// The number of seconds for which the server accepts the session.
     var lifetime: UInt64 { UInt64(SSL_SESSION_get_timeout(self.pointer)) }

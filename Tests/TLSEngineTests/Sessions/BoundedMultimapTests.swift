@@ -30,6 +30,21 @@ import Testing
         #expect(map.count == 0)
     }
 
+    @Test func `tells what it removes to make room, and has all values from the oldest to the newest`() {
+        var map = BoundedMultimap<String, Int>(capacity: 3, valuesPerKey: 2)
+        var removed: [String] = []
+        for (number, key) in ["a", "a", "a", "b", "c", "d"].enumerated() {
+            map.append(number, for: key) { removed.append($0) }
+        }
+        #expect(removed == ["a", "a", "a"])
+        #expect(map.all.map(\.key) == ["b", "c", "d"] && map.all.map(\.value) == [3, 4, 5])
+        #expect(map.contains("b") && !map.contains("a"))
+        map.removeAll()
+        #expect(map.count == 0 && map.all.isEmpty && !map.contains("b"))
+        map.append(7, for: "a") { removed.append($0) }
+        #expect(map.count == 1 && removed.count == 3)
+    }
+
     /// A key that counts how often it is compared.
     private struct Key: Hashable {
         static let comparisons = Atomic<Int>(0)

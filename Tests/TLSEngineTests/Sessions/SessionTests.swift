@@ -4,9 +4,10 @@ import NIOCore
 import SecureSockets
 import SecureSocketsTesting
 import Synchronization
-import TLSEngine
 import TestSupport
 import Testing
+
+@testable import TLSEngine
 
 // Serialized: there is one manual clock.
 @Suite(.serialized) struct `Sessions` {
@@ -96,7 +97,36 @@ import Testing
 
         #expect(try world.meet(client, server) == (.notOffered, .notOffered))
         world.pass(seconds: 101)
+        let pair = try world.shakeHands(client, server)
+        #expect(pair.client.negotiated?.resumption == .notOffered && pair.server.negotiated?.resumption == .notOffered)
+        #expect(pair.client.negotiated?.fullHandshakeReason == .expired)
+        try world.deliverTickets(pair)
+        #expect(try world.meet(client, server) == (.resumed, .resumed))
+    }
+
+    @Test(arguments: TLSVersion.allCases)
+    func `are not offered by the client if the server's certificate is not accepted any more`(version: TLSVersion) throws {
+        let world = World()
+        let authority = try CertificateAuthority.root()
+        let list = try authority.revocationList(nextUpdate: Date().addingTimeInterval(1000))
+        var settings = try world.settings(.server, .library)
+        settings.identity = try Identity(authority.issue(commonName: "server", names: ["localhost"]))
+        let server = try TLSContext(settings)
+        settings = try world.settings(.client, .library)
+        settings.versions = version...version
+        settings.trust = try TrustStore(.bytes(Array(authority.certificatePEM.utf8)))
+        settings.revocation = RevocationCheck(
+            lists: try RevocationListStore(.bytes(Array(list.pem.utf8))), extent: .leaf, acceptsOutdated: false,
+            acceptsMissing: false)
+        let client = try TLSContext(settings)
+
         #expect(try world.meet(client, server) == (.notOffered, .notOffered))
+        #expect(try world.meet(client, server) == (.resumed, .resumed))
+        world.pass(seconds: 1001)
+        // The full handshake fails for the same reason.
+        let pair = try world.shakeHands(client, server)
+        #expect(pair.client.reasonNotToOffer == .peerNotAccepted)
+        #expect(pair.client.negotiated == nil)
     }
 
     @Test(arguments: TLSVersion.allCases)
