@@ -36,6 +36,8 @@ public struct TLSClientConfiguration: Sendable {
         let context: TLSContext
         let verification: Verification
         let serverName: String?
+        /// The group of servers with which sessions are shared; nil if they are kept by endpoint.
+        let sessionGroup: String?
     }
 
     private enum Source {
@@ -58,10 +60,12 @@ public struct TLSClientConfiguration: Sendable {
     init(_ live: LiveClientConfiguration) { self.source = .live(live) }
 
     package init(
-        settings: TLSSettings, verification: Verification, serverName: String? = nil
+        settings: TLSSettings, verification: Verification, serverName: String? = nil, sessionGroup: String? = nil
     ) throws(SecureSocketError) {
         self.source = .fixed(
-            Settings(context: try TLSContext(checking: settings), verification: verification, serverName: serverName))
+            Settings(
+                context: try TLSContext(checking: settings), verification: verification, serverName: serverName,
+                sessionGroup: sessionGroup))
     }
 
     /// Creates the settings of a client.
@@ -74,6 +78,11 @@ public struct TLSClientConfiguration: Sendable {
     ///   - identity: The certificate chain and key for servers that request a client certificate. Default: none.
     ///   - serverName: The name to request and to verify, in place of the host that is connected to. Default: that host. The name is in
     ///     ASCII; an internationalized name is written with A-labels (`xn--…`).
+    ///   - sessions: The cache in which sessions are kept. Default: that of the process.
+    ///   - sessionGroup: A text of 1 to 255 bytes under which sessions are kept in place of the endpoint, so that servers at several
+    ///     addresses or ports resume each other's. Set it only for servers that share the keys of their tickets, or others would decline the
+    ///     sessions. A session is still resumed only for the same name and settings. Default: nil; a session is resumed only at the same
+    ///     host and port.
     ///   - parameters: The versions, cipher suites, groups, application protocols, chain depth and session lifetime.
     /// - Throws: ``SecureSocketError`` that names the file or setting at fault.
     public init(
@@ -82,10 +91,18 @@ public struct TLSClientConfiguration: Sendable {
         allow rule: PeerRule? = nil,
         identity: TLSIdentity? = nil,
         serverName: String? = nil,
+        sessions: TLSSessionCache = .shared,
+        sessionGroup: String? = nil,
         parameters: TLSParameters = TLSParameters()
     ) throws(SecureSocketError) {
         if let serverName { try SecureSocketError.check(serverName: serverName) }
+        if let sessionGroup {
+            try OptionError.check(
+                (1...255).contains(sessionGroup.utf8.count),
+                "sessionGroup has \(sessionGroup.utf8.count) bytes; 1 to 255 are possible")
+        }
         var settings = try parameters.settings(.client)
+        settings.sessionCache = sessions.cache
         settings.identity = identity?.identity
         settings.peerDecision = rule?.decision
         if verification == .dangerouslyNone {
@@ -94,7 +111,7 @@ public struct TLSClientConfiguration: Sendable {
             settings.verification = .required
             try settings.set(trust)
         }
-        try self.init(settings: settings, verification: verification, serverName: serverName)
+        try self.init(settings: settings, verification: verification, serverName: serverName, sessionGroup: sessionGroup)
     }
 }
 
@@ -121,7 +138,8 @@ extension TLSClientConfiguration {
     ///
     /// - Parameters:
     ///   - host: The host name or address to request and to verify, unless the configuration has another.
-    ///   - endpoint: A text that identifies the server, whose sessions are kept and resumed; nil neither keeps nor resumes one.
+    ///   - endpoint: A text that identifies the server, whose sessions are kept and resumed; nil neither keeps nor resumes one, unless the
+    ///     configuration has a group.
     /// - Throws: `invalidArgument` if the server's name is to be verified and there is none.
     package func makeEngine(for host: String?, at endpoint: String?) throws(SecureSocketError) -> TLSEngine {
         let settings = self.settings

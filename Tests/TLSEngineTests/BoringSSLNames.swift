@@ -284,12 +284,14 @@ let boringSSLNames = """
     SSL_R_WRONG_VERSION_NUMBER
     SSL_SESSION_free
     SSL_SESSION_from_bytes
+    SSL_SESSION_get0_id_context
     SSL_SESSION_get0_peer_certificates
     SSL_SESSION_get_protocol_version
     SSL_SESSION_get_timeout
     SSL_SESSION_is_resumable
     SSL_SESSION_set_timeout
     SSL_SESSION_should_be_single_use
+    SSL_SESSION_to_bytes
     SSL_SESS_CACHE_CLIENT
     SSL_SESS_CACHE_NO_INTERNAL
     SSL_SESS_CACHE_OFF

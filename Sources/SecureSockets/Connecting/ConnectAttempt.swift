@@ -355,7 +355,8 @@ extension TLSEngine {
     ///
     /// - Parameters:
     ///   - host: The host name or address; nil for a server without either, whose name is then not verified.
-    ///   - endpoint: The server's endpoint, whose sessions are kept and resumed; nil neither keeps nor resumes one.
+    ///   - endpoint: The server's endpoint, whose sessions are kept and resumed; nil neither keeps nor resumes one, unless the settings have
+    ///     a group.
     convenience init(
         client settings: TLSClientConfiguration.Settings, for host: String?, at endpoint: String?
     ) throws(TLSFailure) {
@@ -363,7 +364,8 @@ extension TLSEngine {
         let asked: String? = if case .dns(let name)? = name { name } else { nil }
         try self.init(
             client: settings.context, serverName: asked, expecting: settings.verification == .full ? name : nil,
-            sessionsOf: endpoint, requestedAs: asked)
+            // An endpoint contains no NUL character.
+            sessionsOf: settings.sessionGroup.map { "\0\($0)" } ?? endpoint, requestedAs: asked)
     }
 }
 

@@ -25,7 +25,7 @@ extension SecureSocketError {
             case .certificateChain, .archive, .ocspResponse: .certificateUnusable
             case .privateKey: .privateKeyUnusable
             case .trustedCertificates, .revocationLists: .trustUnusable
-            case .ticketSecret, .ticketKeys: .invalidConfiguration
+            case .ticketSecret, .ticketKeys, .sessions: .invalidConfiguration
             }
         let isMismatch = if case .keyMismatch = error.problem { true } else { false }
         self.init(
@@ -136,8 +136,9 @@ private struct CredentialMessage {
             case .archive: "PKCS#12 archive"
             case .revocationLists: "revocation lists"
             case .ocspResponse: "OCSP response"
-            case .ticketSecret: "secret for ticket keys"
+            case .ticketSecret: "secret for sessions"
             case .ticketKeys: "ticket key file"
+            case .sessions: "exported sessions"
             }
         let source = self.variable.map { " (from \($0))" } ?? ""
         return self.path.map { "\(noun) \($0.escapedForDisplay)\(source)" } ?? noun

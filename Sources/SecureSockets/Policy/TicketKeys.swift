@@ -145,7 +145,8 @@ extension TicketKeys {
 
 extension TicketKeys {
     /// A secret from which ticket keys are derived, the same on all machines of a service: 32 to 1024 bytes from a secure random generator, for
-    /// example the output of `openssl rand -base64 48`.
+    /// example the output of `openssl rand -base64 48`. Exports of a client's sessions are sealed with one, too (``TLSSessionCache``); the
+    /// keys derived for the two purposes are independent.
     public struct Secret: Sendable, Hashable, CustomStringConvertible, CustomReflectable {
         let secret: TicketSecret
 
@@ -156,7 +157,7 @@ extension TicketKeys {
         /// - Throws: ``SecureSocketError`` with the code `invalidArgument` if there are too few or too many bytes, or if they are evidently
         ///   not random.
         public init(_ bytes: some Collection<UInt8>) throws(SecureSocketError) {
-            try self.init(Array(bytes), of: "the secret for ticket keys")
+            try self.init(Array(bytes), of: "the secret for sessions")
         }
 
         /// Creates a secret from a file. A line break at its end is not part of the secret.
@@ -172,14 +173,14 @@ extension TicketKeys {
             } catch {
                 throw SecureSocketError(error)
             }
-            try self.init(text: bytes, of: "the secret for ticket keys \(path.escapedForDisplay)")
+            try self.init(text: bytes, of: "the secret for sessions \(path.escapedForDisplay)")
         }
 
         /// Creates a secret from the value of an environment variable.
         ///
         /// - Throws: ``SecureSocketError`` with the code `invalidArgument` if the variable is not set or its value is not a secret.
         public init(environment variable: String) throws(SecureSocketError) {
-            let name = "the secret for ticket keys in the environment variable \(variable.escapedForDisplay)"
+            let name = "the secret for sessions in the environment variable \(variable.escapedForDisplay)"
             guard let value = getenv(variable) else {
                 throw SecureSocketError(
                     .invalidArgument, blame: .configuration, step: .configuring, "\(name) is missing",

@@ -19,10 +19,12 @@ package struct CredentialError: Error, Sendable, Hashable {
         case revocationLists
         /// An OCSP response, which a server sends with its certificate.
         case ocspResponse
-        /// A secret from which ticket keys are derived.
+        /// A secret from which keys for sessions are derived.
         case ticketSecret
         /// Keys of session tickets.
         case ticketKeys
+        /// An export of a client's sessions.
+        case sessions
     }
 
     package enum Problem: Sendable, Hashable {

@@ -6,6 +6,8 @@ extension TicketSecret {
     private static let nonceLength = 12
     private static let tagLength = 16
     private static let keyLength = 32
+    /// The number of bytes by which sealed bytes are longer than their content.
+    static let overhead = nonceLength + tagLength
 
     /// Seals bytes; nil if memory or the random generator fails.
     ///
@@ -30,12 +32,15 @@ extension TicketSecret {
     package func open(_ bytes: [UInt8], for purpose: [UInt8], authenticating context: [UInt8]) -> [UInt8]? {
         guard bytes.count >= Self.nonceLength + Self.tagLength, let aead = self.aead(purpose) else { return nil }
         defer { EVP_AEAD_CTX_free(aead) }
-        let sealed = Array(bytes.dropFirst(Self.nonceLength))
-        var content = [UInt8](repeating: 0, count: sealed.count)
+        var content = [UInt8](repeating: 0, count: bytes.count - Self.nonceLength)
         var length = 0
-        let result = EVP_AEAD_CTX_open(
-            aead, &content, &length, content.count, bytes, Self.nonceLength, sealed, sealed.count, context, context.count)
-        guard result == 1 else {
+        let isAuthentic = bytes.withUnsafeBufferPointer { bytes in
+            guard let start = bytes.baseAddress else { return false }
+            return EVP_AEAD_CTX_open(
+                aead, &content, &length, content.count, start, Self.nonceLength, start + Self.nonceLength,
+                bytes.count - Self.nonceLength, context, context.count) == 1
+        }
+        guard isAuthentic else {
             ErrorQueue.clear()
             return nil
         }

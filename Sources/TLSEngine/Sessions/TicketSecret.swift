@@ -1,6 +1,7 @@
 internal import CNIOBoringSSL
 
-/// A secret from which servers of several processes derive the same keys.
+/// A secret from which several processes derive the same keys: for a server's tickets, for keys in a store, and for exports of a client's
+/// sessions.
 package struct TicketSecret: Sendable {
     /// Bytes that are overwritten when they are no longer used.
     ///
@@ -57,6 +58,6 @@ extension TicketSecret: Hashable {
 }
 
 extension TicketSecret: CustomStringConvertible, CustomReflectable {
-    package var description: String { "a secret for ticket keys" }
+    package var description: String { "a secret for sessions" }
     package var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -170,7 +170,7 @@ import Testing
             let path = try directory.write(Array((text + ending).utf8), to: "secret")
             #expect(try TicketKeys.Secret(file: path) == secret)
         }
-        await expectError(.invalidConfiguration, containing: "secret for ticket keys") {
+        await expectError(.invalidConfiguration, containing: "secret for sessions") {
             _ = try TicketKeys.Secret(file: directory.path(of: "missing"))
         }
         await expectError(.invalidArgument, containing: "SECURE_SOCKETS_MISSING") {

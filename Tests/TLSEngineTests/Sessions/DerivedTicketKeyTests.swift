@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test func `are never part of a description`() {
-        #expect("\(self.secret)" == "a secret for ticket keys")
+        #expect("\(self.secret)" == "a secret for sessions")
         #expect(Mirror(reflecting: self.secret).children.isEmpty)
         #expect("\(TicketKeyRing(derivedFrom: [self.secret]))" == "0 ticket keys")
     }
