@@ -27,6 +27,7 @@ let package = Package(
     products: [
         .library(name: "SecureSockets", targets: ["SecureSockets"]),
         .library(name: "SecureSocketsNIO", targets: ["SecureSocketsNIO"]),
+        .library(name: "SecureSocketsRedis", targets: ["SecureSocketsRedis"]),
         .library(name: "ClassicSSL", targets: ["ClassicSSL"]),
         .library(name: "SecureSocketsTesting", targets: ["SecureSocketsTesting"]),
         .executable(name: "tls", targets: ["TLSCommand"]),
@@ -101,6 +102,15 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOTLS", package: "swift-nio"),
                 nioSSL,
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "SecureSocketsRedis",
+            dependencies: [
+                "SecureSockets", "TLSEngine",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings
         ),
@@ -181,6 +191,14 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOTLS", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SecureSocketsRedisTests",
+            dependencies: [
+                "SecureSocketsRedis", "SecureSockets", "SecureSocketsTesting", "TestSupport",
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings
         ),

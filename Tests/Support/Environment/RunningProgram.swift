@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// A program that a test has started and talks to. It is killed when nobody refers to it any more, or after a minute.
+/// A program that a test has started and talks to. It is killed when no reference to it remains, or after a limit.
 package final class RunningProgram: Sendable {
     private struct State {
         var output = ""
@@ -15,8 +15,10 @@ package final class RunningProgram: Sendable {
     private let process: Mutex<Process>
     private let input: Pipe
 
-    /// - Parameter environment: What is added to this process's own.
-    package init(_ program: Program, _ arguments: [String], environment: [String: String] = [:]) throws {
+    /// - Parameters:
+    ///   - environment: What is added to this process's own.
+    ///   - limit: The time in seconds after which the program is killed.
+    package init(_ program: Program, _ arguments: [String], environment: [String: String] = [:], limit: Int = 60) throws {
         let process = Process()
         self.input = Pipe()
         let (output, errors) = (Pipe(), Pipe())
@@ -28,22 +30,48 @@ package final class RunningProgram: Sendable {
         process.standardError = errors
         self.process = Mutex(process)
         // A program that has ended is no reason to end as well.
-        _ = signal(SIGPIPE, SIG_IGN)
+        _ = Foundation.signal(SIGPIPE, SIG_IGN)
         process.terminationHandler = { [weak self] process in
             let status = process.terminationStatus
             self?.change { $0.status = status }
         }
-        try process.run()
+        try Self.withoutBlockedSignals { try process.run() }
         self.gather(output) { $0.output += $1 }
         self.gather(errors) { $0.errors += $1 }
-        DispatchQueue.global().asyncAfter(deadline: .now() + 60) { [weak self] in self?.kill() }
+        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(limit)) { [weak self] in self?.kill() }
     }
 
     deinit { self.kill() }
 
-    package func kill() {
+    /// Runs `body` with no signal blocked. A child inherits the blocked signals of the thread that starts it, and Dispatch's threads block
+    /// nearly all of them, also those that end a server.
+    private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
+        var (none, former) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &former)
+        defer { pthread_sigmask(SIG_SETMASK, &former, nil) }
+        try body()
+    }
+
+    package func kill() { self.signal(SIGKILL) }
+
+    /// Sends a signal, unless the program has ended.
+    package func signal(_ number: Int32) {
         self.process.withLock { process in
-            if process.isRunning { _ = Foundation.kill(process.processIdentifier, SIGKILL) }
+            if process.isRunning { _ = Foundation.kill(process.processIdentifier, number) }
+        }
+    }
+
+    /// Stops the program by `SIGSTOP`, until `SIGCONT`. Returns when it has stopped.
+    package func pause() async throws {
+        let identifier = self.process.withLock { $0.processIdentifier }
+        self.signal(SIGSTOP)
+        try await onThread {
+            var information = siginfo_t()
+            // Only looks at the state, so that `Process` still learns of the end.
+            while waitid(P_PID, id_t(identifier), &information, WSTOPPED | WEXITED | WNOWAIT) != 0 {
+                guard errno == EINTR else { return }
+            }
         }
     }
 

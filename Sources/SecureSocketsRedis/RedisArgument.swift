@@ -1,0 +1,39 @@
+public import NIOCore
+
+/// An argument of a ``RedisCommand``.
+///
+/// Types of a program conform by means of a type that conforms already:
+///
+/// ```swift
+/// extension Key: RedisArgument {
+///     func write(to writer: inout RESPWriter) { writer.write(self.text) }
+/// }
+/// ```
+public protocol RedisArgument {
+    /// Writes exactly one string to a command.
+    func write(to writer: inout RESPWriter)
+}
+
+extension String: RedisArgument {
+    public func write(to writer: inout RESPWriter) { writer.write(self) }
+}
+
+extension Substring: RedisArgument {
+    public func write(to writer: inout RESPWriter) { writer.write(String(self)) }
+}
+
+extension [UInt8]: RedisArgument {
+    public func write(to writer: inout RESPWriter) { writer.write(self) }
+}
+
+extension ArraySlice<UInt8>: RedisArgument {
+    public func write(to writer: inout RESPWriter) { writer.write(self) }
+}
+
+extension ByteBuffer: RedisArgument {
+    public func write(to writer: inout RESPWriter) { writer.write(self.readableBytesView) }
+}
+
+extension Int: RedisArgument {
+    public func write(to writer: inout RESPWriter) { writer.write(String(self)) }
+}
