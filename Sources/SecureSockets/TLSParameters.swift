@@ -28,8 +28,8 @@ public struct TLSParameters: Sendable, Hashable {
     /// 1.2 and two days with TLS 1.3.
     ///
     /// A resumed handshake transfers and verifies no certificates. A session is resumed only under settings that would accept the peer in a
-    /// full handshake. A client resumes a session only with the same server and name. A server applies the lifetime of its present settings
-    /// also to tickets that it issued before ``SecureListener/update(tls:)``.
+    /// full handshake. A client resumes a session only with the same server and name (``TLSSessionCache``). A server applies the lifetime of
+    /// its present settings also to tickets that it issued before ``SecureListener/update(tls:)``.
     public var sessionLifetime: Duration?
 
     /// The number of session tickets that a server issues after a handshake of TLS 1.3, 0 to 16. Default: 1. A client's settings have no

@@ -60,21 +60,29 @@ extension SessionCache {
     /// - Returns: The number of sessions that were added, of which the cache's bounds may have displaced some.
     package func restore(_ bytes: [UInt8], sealedWith secret: TicketSecret, now: UInt64) throws(SessionExportError) -> Int {
         var content = try SessionExport.open(bytes, with: secret)
-        defer { content.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) } }
-        var reader = EntryReader(content[...])
+        let entries = content.withUnsafeMutableBytes { content in
+            defer { OPENSSL_cleanse(content.baseAddress, content.count) }
+            return self.entries(in: UnsafeRawBufferPointer(content), now: now)
+        }
+        guard let entries else {
+            ErrorQueue.clear()
+            throw .malformed
+        }
+        self.store(entries)
+        return entries.count
+    }
+
+    /// Returns the newest of the entries that have not expired, as many as the cache has room for; nil if the bytes cannot be decoded.
+    private func entries(in content: UnsafeRawBufferPointer, now: UInt64) -> [(key: Key, value: Entry)]? {
+        var reader = EntryReader(content)
         var entries: [(key: Key, value: Entry)] = []
         while !reader.isAtEnd {
-            guard let entry = reader.nextEntry() else {
-                ErrorQueue.clear()
-                throw .malformed
-            }
+            guard let entry = reader.nextEntry() else { return nil }
             if entry.value.expiry > now { entries.append(entry) }
-            // What the cache has no room for need not be kept meanwhile.
             if entries.count >= 2 * self.capacity { entries.removeFirst(entries.count - self.capacity) }
         }
         entries.removeFirst(max(entries.count - self.capacity, 0))
-        self.store(entries)
-        return entries.count
+        return entries
     }
 }
 
@@ -157,9 +165,10 @@ private final class EncodedSession {
 private struct EntryReader {
     static let absent = UInt32.max
 
-    private var rest: ArraySlice<UInt8>
+    private var rest: Slice<UnsafeRawBufferPointer>
 
-    init(_ bytes: ArraySlice<UInt8>) { self.rest = bytes }
+    /// - Parameter bytes: The bytes, which are valid as long as the reader is used.
+    init(_ bytes: UnsafeRawBufferPointer) { self.rest = bytes[...] }
 
     var isAtEnd: Bool { self.rest.isEmpty }
 
@@ -172,8 +181,8 @@ private struct EntryReader {
         guard let expiry = self.number(UInt64.self), let configuration = self.field(), let server = self.field(),
             let requestedName = self.name(), let expectedName = self.name(), let encoding = self.field()
         else { return nil }
-        let pointer = encoding.withUnsafeBufferPointer { SSL_SESSION_from_bytes($0.baseAddress, $0.count, Self.context) }
-        guard let pointer else { return nil }
+        let start = encoding.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        guard let pointer = SSL_SESSION_from_bytes(start, encoding.count, Self.context) else { return nil }
         let session = Session(taking: pointer)
         // Every session has the digest of its configuration. BoringSSL ends the handshake if it is another.
         guard SSL_SESSION_is_resumable(pointer) == 1, session.isOf(configuration) else { return nil }
@@ -190,10 +199,10 @@ private struct EntryReader {
         return self.rest.prefix(count).reduce(0) { $0 << 8 | Number($1) }
     }
 
-    private mutating func field() -> ArraySlice<UInt8>? {
+    private mutating func field() -> UnsafeRawBufferPointer? {
         guard let count = self.number(UInt32.self), self.rest.count >= Int(count) else { return nil }
         defer { self.rest = self.rest.dropFirst(Int(count)) }
-        return self.rest.prefix(Int(count))
+        return UnsafeRawBufferPointer(rebasing: self.rest.prefix(Int(count)))
     }
 
     /// Returns `.some(nil)` for a name that is absent.
@@ -209,7 +218,7 @@ private struct EntryReader {
 
 extension Session {
     /// Whether the session belongs to a context with this digest.
-    fileprivate func isOf(_ configuration: ArraySlice<UInt8>) -> Bool {
+    fileprivate func isOf(_ configuration: UnsafeRawBufferPointer) -> Bool {
         var length: UInt32 = 0
         let start = SSL_SESSION_get0_id_context(self.pointer, &length)
         return UnsafeBufferPointer(start: start, count: Int(length)).elementsEqual(configuration)
