@@ -10,8 +10,8 @@ internal import Synchronization
 /// ```
 ///
 /// The client connects when the first command is sent. Commands are written in the order of their calls, without waiting for replies
-/// (pipelining), and several of them in one write where possible. Do not send commands that block the connection (BLPOP, WAIT) or change its
-/// state (SELECT, MULTI, SUBSCRIBE): it belongs to all callers.
+/// (pipelining), and several of them in one write where possible. Do not send commands that block the connection (BLPOP, WAIT) or change
+/// its state (SELECT, MULTI, SUBSCRIBE): it belongs to all callers.
 ///
 /// **A failure is reported at once.** Each command has a deadline, whether the server replies or not. While there is no connection because
 /// the last one failed, commands are refused with the last failure; the client connects again in the background, after random delays
@@ -49,6 +49,7 @@ public final class RedisClient: Sendable {
     /// - Returns: The reply.
     /// - Throws: ``RedisError``: `commandFailed` if the reply is an error, `timedOut`, `connectionFailed`, `authenticationFailed`,
     ///   `queueFull`, `protocolViolation`, `cancelled`, `closed`.
+    @discardableResult
     public func send(_ command: RedisCommand, timeout: Duration? = nil) async throws(RedisError) -> RedisValue {
         let core = self.core
         let timeout = min(timeout ?? core.configuration.commandTimeout, RedisConfiguration.longestTime)
@@ -63,7 +64,7 @@ public final class RedisClient: Sendable {
         } onCancel: {
             core.cancel(id)
         }
-        // The continuation must not outlive the client: `deinit` resumes it.
+        // Keeps the client until the reply has arrived, because `deinit` closes it.
         defer { withExtendedLifetime(self) {} }
         switch outcome {
         case .reply(.error(let text)): throw .commandFailed(command.name, reply: text, server: core.server)
@@ -76,9 +77,10 @@ public final class RedisClient: Sendable {
 
     /// Subscribes to channels, over a second connection.
     ///
-    /// Each iteration has its own connection, which is made when the iteration begins and again, after delays that grow, whenever it is lost,
-    /// until the iteration ends, its task is cancelled, or the client is closed. The sequence has the messages that arrive while it is
-    /// connected; ``RedisMessage`` says where some may be missing. At most 64 messages wait for the iteration; older ones are dropped.
+    /// Each iteration has its own connection, which is made when the iteration begins. When it is lost, it is made again, after delays that
+    /// grow, until the iteration ends, its task is cancelled, or the client is closed. The sequence has the messages that arrive while
+    /// there is a connection; ``RedisMessage`` says where some may be missing. At most 64 messages wait for the iteration; older ones are
+    /// dropped.
     ///
     /// - Parameter channels: The names of the channels. Without any, the sequence is empty.
     public func subscribe(to channels: [String]) -> RedisSubscription {
@@ -91,7 +93,7 @@ public final class RedisClient: Sendable {
         await self.core.close()?.value
     }
 
-    /// Begins to feed a subscription; false if the client is closed.
+    /// Records a subscription, which ends when the client is closed. Returns false if that has happened already.
     func begin(_ feed: SubscriptionFeed) -> Bool { self.core.begin(feed) }
 
     func end(_ feed: SubscriptionFeed) { self.core.end(feed) }

@@ -8,7 +8,7 @@ internal import TLSEngine
 public enum RedisValue: Sendable, Hashable {
     /// A short text, for example `OK`.
     case simpleString(String)
-    /// An error, for example `WRONGTYPE Operation against …`. As the whole reply to a command it is thrown, so that it appears only inside
+    /// An error, for example `WRONGTYPE Operation against …`. As the whole reply to a command it is thrown; it appears here only inside
     /// other values, such as the reply to EXEC.
     case error(String)
     case integer(Int)
@@ -35,6 +35,7 @@ public enum RedisValue: Sendable, Hashable {
         public let key: RedisValue
         public let value: RedisValue
 
+        /// Creates a pair.
         public init(_ key: RedisValue, _ value: RedisValue) {
             self.key = key
             self.value = value

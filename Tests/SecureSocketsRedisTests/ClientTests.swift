@@ -62,11 +62,14 @@ import Testing
         let client = try RedisClient(server.configuration)
         async let late = failure(of: client, RedisCommand("GET", "late"), timeout: .milliseconds(100))
         let connection = try await server.ready()
-        #expect(try await connection.command() == ["GET", "late"])
         #expect(await late?.code == .timedOut)
         async let next = client.send(RedisCommand("GET", "next"))
-        #expect(try await connection.command() == ["GET", "next"])
-        try await connection.reply("$4\r\nlate\r\n$4\r\nnext\r\n")
+        // On a busy machine, the first command may have missed its deadline before it was written.
+        if try await connection.command() == ["GET", "late"] {
+            #expect(try await connection.command() == ["GET", "next"])
+            try await connection.reply("$4\r\nlate\r\n")
+        }
+        try await connection.reply("$4\r\nnext\r\n")
         #expect(try await next.string == "next")
     }
 
@@ -102,17 +105,12 @@ import Testing
         var configuration = server.configuration
         configuration.commandTimeout = .milliseconds(50)
         let client = try RedisClient(configuration)
-        async let greeting = client.send(RedisCommand("PING"), timeout: Encounter.patience)
+        async let first = failure(of: client, RedisCommand("GET", "overdue"))
         let connection = try await server.ready()
-        _ = try await connection.command()
-        try await connection.reply("+PONG\r\n")
-        #expect(try await greeting.string == "PONG")
-        async let overdue = failure(of: client, RedisCommand("GET", "overdue"), timeout: .milliseconds(500))
-        #expect(try await connection.command() == ["GET", "overdue"])
-        async let waiting = failure(of: client, RedisCommand("GET", "waiting"), timeout: Encounter.patience)
-        #expect(try await connection.command() == ["GET", "waiting"])
-        #expect(await overdue?.code == .timedOut)
-        #expect(await waiting?.code == .connectionFailed)
+        #expect(await first?.code == .timedOut)
+        var code: RedisError.Code?
+        repeat { code = await failure(of: client, RedisCommand("GET", "overdue"))?.code } while code == .timedOut
+        #expect(code == .connectionFailed)
         await connection.waitForEnd()
         _ = try await server.ready()
     }

@@ -102,6 +102,10 @@ import Testing
         #expect(violation?.message == "a reply of more than 4096 bytes")
     }
 
+    @Test func `counts an element at least as large as it is in memory`() {
+        #expect(MemoryLayout<RedisValue>.stride <= RESPParser.elementCost)
+    }
+
     @Test func `refuses empty attributes without end`() throws {
         var parser = RESPParser(maximumSize: 4096)
         parser.append(ByteBuffer(string: String(repeating: "|0\r\n", count: 200)))

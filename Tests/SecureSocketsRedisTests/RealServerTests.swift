@@ -43,6 +43,33 @@ struct `A client of Redis` {
         #expect(try await client.send(RedisCommand("GET", "large")).bytes == large)
     }
 
+    @Test func `never mixes up replies, while deadlines pass, tasks are cancelled and connections are lost`() async throws {
+        let redis = try await RunningRedis()
+        let client = try RedisClient(.patient(port: redis.port))
+        let killer = try RedisClient(.patient(port: redis.port))
+        await withTaskGroup(of: Void.self) { group in
+            for caller in 1...16 {
+                group.addTask {
+                    var random = SeededGenerator(seed: UInt64(caller))
+                    for round in 1...40 {
+                        let command = RedisCommand("ECHO", "\(caller).\(round)")
+                        let timeout: Duration =
+                            random.next() % 3 == 0 ? .microseconds(Int(random.next() % 2_000)) : Encounter.patience
+                        let task = Task { await outcome(of: client, command, timeout: timeout) }
+                        if random.next() % 4 == 0 { task.cancel() }
+                        switch await task.value {
+                        case .success(let reply): #expect(reply.string == "\(caller).\(round)")
+                        case .failure(let error):
+                            #expect([.timedOut, .cancelled, .connectionFailed].contains(error.code), "\(error)")
+                        }
+                    }
+                }
+            }
+            for _ in 1...10 { _ = await failure(of: killer, RedisCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")) }
+        }
+        #expect(try await reply(of: client, RedisCommand("ECHO", "end")).string == "end")
+    }
+
     @Test func `authenticates with a password and selects a database`() async throws {
         var options = RunningRedis.Options()
         options.password = "s3cret/@"
@@ -107,6 +134,16 @@ struct `A client of Redis` {
         #expect(untrusted?.cause?.code == .certificateVerificationFailed)
     }
 
+    @Test func `connects to a Unix domain socket`() async throws {
+        let folder = try TemporaryDirectory()
+        var options = RunningRedis.Options()
+        options.settings = ["unixsocket \(folder.path(of: "redis.sock"))"]
+        let redis = try await RunningRedis(options)
+        let client = try RedisClient(RedisConfiguration(url: "redis+unix://\(folder.path(of: "redis.sock"))"))
+        #expect(try await client.send(RedisCommand("PING"), timeout: Encounter.patience).string == "PONG")
+        await redis.stop()
+    }
+
     @Test func `fails while the server is down, and connects when it is back`() async throws {
         let redis = try await RunningRedis()
         let client = try RedisClient(.patient(port: redis.port))
@@ -132,7 +169,7 @@ struct `A client of Redis` {
             #expect(await failure(of: client, RedisCommand("GET", "a"), timeout: .milliseconds(50))?.code == .timedOut)
         }
         // A connection that is accepted by the operating system only.
-        configuration.connectTimeout = .milliseconds(100)
+        configuration.connectTimeout = .seconds(1)
         let other = try RedisClient(configuration)
         #expect(await failure(of: other, RedisCommand("GET", "a"), timeout: .milliseconds(50))?.code == .timedOut)
         #expect(await failure(of: other, RedisCommand("GET", "a"))?.code == .connectionFailed)

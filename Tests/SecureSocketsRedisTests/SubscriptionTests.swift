@@ -43,7 +43,7 @@ import Testing
     @Test func `notices a server that does not answer`() async throws {
         let server = try await ScriptedServer()
         var configuration = server.configuration
-        configuration.commandTimeout = .milliseconds(500)
+        configuration.commandTimeout = .seconds(1)
         configuration.pingInterval = .milliseconds(10)
         let client = try RedisClient(configuration)
         var messages = client.subscribe(to: ["keys"]).makeAsyncIterator()
@@ -55,6 +55,21 @@ import Testing
         #expect(try await connection.command() == ["PING"])
         #expect(self.isDisconnected(await messages.next()))
         await connection.waitForEnd()
+    }
+
+    @Test(arguments: ["HTTP/1.1 400 Bad Request\r\n", "*9999999999\r\n", "-NOPERM no access\r\n"])
+    func `gives up a connection over which garbage or an error arrives, and makes a new one`(reply: String) async throws {
+        let server = try await ScriptedServer()
+        let client = try RedisClient(server.configuration)
+        var messages = client.subscribe(to: ["keys"]).makeAsyncIterator()
+        let first = try await server.ready()
+        _ = try await first.command()
+        try await first.reply(reply)
+        #expect(self.isDisconnected(await messages.next()))
+        await first.waitForEnd()
+        let second = try await server.ready()
+        try await self.confirm(second, "keys")
+        #expect(await messages.next() == .subscribed)
     }
 
     @Test func `ends when its task is cancelled`() async throws {

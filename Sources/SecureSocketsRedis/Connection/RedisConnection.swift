@@ -36,7 +36,7 @@ struct RedisConnection {
         var options = SocketOptions()
         options.keepAlive = true
         // A server that does not read keeps no socket of this side.
-        options.lingerTimeout = configuration.commandTimeout
+        options.lingerTimeout = min(configuration.commandTimeout, options.lingerTimeout)
         let (endpoint, timeout) = (configuration.endpoint, configuration.connectTimeout)
         if let path = endpoint.unixPath {
             return try await PlainSocket.connect(toUnixSocket: path, socketOptions: options, timeout: timeout, on: group)

@@ -7,7 +7,11 @@ struct ErrorReply {
     /// The escaped and bounded text, without arguments of the command.
     let text: String
 
+    /// The number of bytes of an error that are looked at. An error may be as large as any reply.
+    private static let longestText = 1024
+
     init(_ reply: String) {
+        let reply = String(decoding: reply.utf8.prefix(Self.longestText), as: UTF8.self)
         let word = reply.prefix { $0 != " " }
         let isCode =
             !word.isEmpty && word.utf8.count <= 64

@@ -8,5 +8,4 @@ public enum RedisMessage: Sendable, Equatable {
     case message(channel: String, [UInt8])
     /// The connection could not be made, or was lost. It is made again after a delay, and `subscribed` follows.
     case disconnected(RedisError)
-
 }

@@ -106,7 +106,8 @@ func reply(of client: RedisClient, _ command: RedisCommand) async throws -> Redi
     }
 }
 
-private func outcome(
+/// Sends a command, and returns its reply or the error with which it fails.
+func outcome(
     of client: RedisClient, _ command: RedisCommand, timeout: Duration?
 ) async -> Result<RedisValue, RedisError> {
     do {
