@@ -111,6 +111,7 @@ let package = Package(
                 "SecureSockets", "TLSEngine",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
         ),
@@ -136,7 +137,7 @@ let package = Package(
         .executableTarget(
             name: "TLSCommand",
             dependencies: [
-                "SecureSockets", "SecureSocketsTesting", "DevelopmentCertificates", "TLSEngine",
+                "SecureSockets", "SecureSocketsRedis", "SecureSocketsTesting", "DevelopmentCertificates", "TLSEngine",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -197,7 +198,8 @@ let package = Package(
         .testTarget(
             name: "SecureSocketsRedisTests",
             dependencies: [
-                "SecureSocketsRedis", "SecureSockets", "SecureSocketsTesting", "TestSupport",
+                "SecureSocketsRedis", "SecureSockets", "SecureSocketsTesting", "TestSupport", "TLSEngine",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings

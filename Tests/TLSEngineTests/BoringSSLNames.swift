@@ -286,6 +286,7 @@ let boringSSLNames = """
     SSL_SESSION_from_bytes
     SSL_SESSION_get0_id_context
     SSL_SESSION_get0_peer_certificates
+    SSL_SESSION_get0_ticket
     SSL_SESSION_get_protocol_version
     SSL_SESSION_get_timeout
     SSL_SESSION_is_resumable

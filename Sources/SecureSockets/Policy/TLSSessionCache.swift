@@ -101,3 +101,12 @@ extension TLSSessionCache: CustomStringConvertible, CustomReflectable {
     public var description: String { "\(self.count) sessions" }
     public var customMirror: Mirror { Mirror(self, children: []) }
 }
+
+extension TLSSessionCache {
+    /// The first eight bytes of the newest session's ticket, in hexadecimal digits: with most servers, the name of its key.
+    package var newestTicketName: String? {
+        self.cache.newestTicketPrefix.map { prefix in
+            prefix.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        }
+    }
+}

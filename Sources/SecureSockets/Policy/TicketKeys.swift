@@ -148,7 +148,7 @@ extension TicketKeys {
     /// example the output of `openssl rand -base64 48`. Exports of a client's sessions are sealed with one, too (``TLSSessionCache``); the
     /// keys derived for the two purposes are independent.
     public struct Secret: Sendable, Hashable, CustomStringConvertible, CustomReflectable {
-        let secret: TicketSecret
+        package let secret: TicketSecret
 
         private static let lengths = 32...1024
 

@@ -115,6 +115,9 @@ package final class SessionCache: Sendable {
                 notes: SessionNotes(capacity: capacity)))
     }
 
+    /// The first eight bytes of the newest session's ticket; nil if there is no session.
+    package var newestTicketPrefix: [UInt8]? { self.entries(removing: false).last?.value.session.ticketPrefix(8) }
+
     package var count: Int { self.state.withLock { $0.entries.count } }
 
     package func removeAll() {
@@ -204,6 +207,14 @@ final class Session: @unchecked Sendable {
     var isForOneUse: Bool { SSL_SESSION_should_be_single_use(self.pointer) == 1 }
 
     var version: UInt16 { SSL_SESSION_get_protocol_version(self.pointer) }
+
+    /// The first bytes of the ticket, at most this many. Most servers put the name of its key there (RFC 5077 §4).
+    func ticketPrefix(_ count: Int) -> [UInt8] {
+        var start: UnsafePointer<UInt8>?
+        var length = 0
+        SSL_SESSION_get0_ticket(self.pointer, &start, &length)
+        return Array(UnsafeBufferPointer(start: start, count: min(length, count)))
+    }
 
     /// The number of seconds for which the server accepts the session.
     var lifetime: UInt64 { UInt64(SSL_SESSION_get_timeout(self.pointer)) }

@@ -1,8 +1,8 @@
-import SecureSockets
+package import SecureSockets
 
 extension TLSParameters {
     /// Creates the default parameters for one version only, if one is given.
-    init(_ version: TLSProtocolVersion? = nil, depth: Int = 10) {
+    package init(_ version: TLSProtocolVersion? = nil, depth: Int = 10) {
         self.init()
         if let version { self.versions = version...version }
         self.maximumChainDepth = depth
@@ -11,7 +11,7 @@ extension TLSParameters {
 
 extension TLSParameters {
     /// The default parameters, without resumption.
-    static var withoutSessions: TLSParameters {
+    package static var withoutSessions: TLSParameters {
         var parameters = TLSParameters()
         parameters.sessionLifetime = .zero
         return parameters

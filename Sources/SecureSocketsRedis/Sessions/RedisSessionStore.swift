@@ -1,0 +1,49 @@
+public import SecureSockets
+
+/// The store of a fleet's single-use tickets in Redis or Valkey.
+///
+/// ```swift
+/// let redis = try RedisClient(RedisConfiguration(url: "rediss://tls:password@redis.internal"))
+/// let keys = TicketKeys(singleUse: SingleUseTickets(store: RedisSessionStore(redis)))
+/// ```
+///
+/// Each ticket is one key of the database, with the prefix and 16 random bytes, and a value of 32 bytes. It is written with `SET` and an expiry,
+/// and taken with `GETDEL` (Redis 6.2 or later), so that one server gets it. If the database's memory is limited, set its `maxmemory-policy`
+/// to `allkeys-lru` or `volatile-ttl`: with `noeviction` no tickets can be issued when it is full.
+///
+/// The user of Redis needs the commands `SET` and `GETDEL` for the keys with the prefix, and those with which a client connects:
+///
+///     ACL SETUSER tls on >password ~tls:ticket:* +set +getdel +hello +ping +client|setname
+public struct RedisSessionStore: SessionStore {
+    private let client: RedisClient
+    private let prefix: [UInt8]
+    private let timeout: Duration
+
+    /// Creates a store.
+    ///
+    /// - Parameters:
+    ///   - client: The client. Its connection is shared by all commands.
+    ///   - prefix: The beginning of the names of all keys. Default: `tls:ticket:`.
+    ///   - timeout: The time after which a command is given up. Default: 50 milliseconds, the default deadline of ``SingleUseTickets``.
+    public init(_ client: RedisClient, prefix: String = "tls:ticket:", timeout: Duration = .milliseconds(50)) {
+        self.client = client
+        self.prefix = Array(prefix.utf8)
+        self.timeout = timeout
+    }
+
+    /// Keeps a value until it is taken or has expired.
+    ///
+    /// - Throws: ``RedisError``.
+    public func insert(_ value: [UInt8], for key: [UInt8], lifetime: Duration) async throws {
+        let seconds = max(Int(clamping: lifetime.components.seconds), 1)
+        _ = try await self.client.send(RedisCommand("SET", self.prefix + key, value, "EX", seconds), timeout: self.timeout)
+    }
+
+    /// Takes a value.
+    ///
+    /// - Throws: ``RedisError``.
+    public func take(_ key: [UInt8]) async throws -> [UInt8]? {
+        let reply = try await self.client.send(RedisCommand("GETDEL", self.prefix + key), timeout: self.timeout)
+        return reply.isNull ? nil : reply.bytes
+    }
+}

@@ -1,0 +1,89 @@
+import SecureSockets
+import TLSEngine
+import Testing
+
+@testable import SecureSocketsRedis
+
+@Suite struct `A ring of ticket keys in a store` {
+    private let schedule = StoredRing.Schedule(rotation: 100, lifetime: 400)
+    private let secret = TicketSecret(Array(0..<48))
+    private let other = TicketSecret(Array(50..<98))
+
+    private func ring(at now: Int64 = 1000) throws -> StoredRing {
+        try #require(StoredRing.new(at: now, after: 0, self.schedule))
+    }
+
+    /// The keys that may seal at a time.
+    private func sealing(_ ring: StoredRing, at now: Int64) -> [[UInt8]] {
+        ring.keys.filter { $0.sealsFrom <= now && now < $0.sealsUntil }.map(\.name)
+    }
+
+    @Test func `begins with a key that seals and one that seals next`() throws {
+        let ring = try self.ring()
+        #expect(ring.generation == 1000)
+        #expect(ring.keys.map(\.sealsFrom) == [1000, 1100])
+        #expect(ring.keys.map(\.sealsUntil) == [1100, 1200])
+        #expect(ring.keys.map(\.opensUntil) == [1500, 1600])
+        #expect(!ring.isDue(at: 1099) && ring.isDue(at: 1100))
+    }
+
+    @Test func `has one key that seals at any time, which all servers know for a whole period before`() throws {
+        var ring = try self.ring()
+        var known: [Int64: Set<[UInt8]>] = [:]
+        for now in stride(from: Int64(1000), through: 3000, by: 10) {
+            if ring.isDue(at: now) { ring = try #require(ring.rotated(at: now, self.schedule)) }
+            known[now] = Set(ring.keys.map(\.name))
+            let sealing = self.sealing(ring, at: now)
+            #expect(sealing.count == 1)
+            // Also one that has not read the store for a period could open.
+            if let earlier = known[now - 90], let name = sealing.first { #expect(earlier.contains(name)) }
+            #expect(ring.keys.count <= 7)
+            // Each key opens for as long as the last session that it has sealed lives.
+            for key in ring.keys { #expect(key.opensUntil - key.sealsUntil == 400) }
+        }
+    }
+
+    @Test func `seals again at once after a time in which there was no server`() throws {
+        let ring = try #require(self.ring().rotated(at: 9000, self.schedule))
+        #expect(self.sealing(ring, at: 9000).count == 1)
+        #expect(ring.keys.count == 2)
+        #expect(ring.generation == 9000)
+    }
+
+    @Test func `lets the next key seal early, and keeps the former one for its sessions`() throws {
+        let ring = try self.ring()
+        let advanced = try #require(ring.advanced(at: 1010, delay: 20, self.schedule))
+        #expect(self.sealing(advanced, at: 1029) == [ring.keys[0].name])
+        #expect(self.sealing(advanced, at: 1030) == [ring.keys[1].name])
+        #expect(advanced.keys.count == 3)
+        #expect(advanced.keys[2].sealsFrom == 1130)
+        #expect(advanced.keys[0].opensUntil == 1500)
+        #expect(advanced.generation > ring.generation)
+    }
+
+    @Test func `is opened with the secret, name and generation with which it was sealed, and no others`() throws {
+        let ring = try self.ring()
+        let sealed = try #require(ring.sealed(with: self.secret, as: "keys"))
+        func open(_ bytes: [UInt8], _ secrets: [TicketSecret], generation: Int64 = 1000, name: String = "keys") -> StoredRing? {
+            StoredRing(bytes, generation: generation, sealedWith: secrets, as: name)
+        }
+        #expect(open(sealed, [self.secret]) == ring)
+        #expect(open(sealed, [self.other, self.secret]) == ring)
+        #expect(open(sealed, [self.other]) == nil)
+        #expect(open(sealed, [self.secret], generation: 1001) == nil)
+        #expect(open(sealed, [self.secret], name: "others") == nil)
+        for index in sealed.indices {
+            var changed = sealed
+            changed[index] ^= 1
+            #expect(open(changed, [self.secret]) == nil)
+        }
+        for count in [0, 1, 27, 28, sealed.count - 1] { #expect(open(Array(sealed.prefix(count)), [self.secret]) == nil) }
+    }
+
+    @Test func `is what servers use`() throws {
+        let ring = try self.ring()
+        let keys = try ring.ring().keys
+        #expect(keys.map(\.sealsFrom) == [1000, 1100])
+        #expect(Set(keys.map(\.name)).count == 2)
+    }
+}
