@@ -1,5 +1,6 @@
 import DevelopmentCertificates
 import SecureSockets
+import SecureSocketsRedis
 import TLSEngine
 
 /// The report on an error: the message, the advice, and the exit status.
@@ -38,6 +39,10 @@ struct ErrorReport: Report {
             self.init(code: error.code, error.message, error.advice, error.status)
         case let error as DevelopmentCertificateError:
             self.init(code: "certificatesNotMade", error.description, nil, .configuration)
+        case let error as RedisError:
+            self.init(
+                code: error.code.description, error.message, error.advice,
+                error.code == .invalidConfiguration ? .configuration : .failure)
         case let error as UsageError:
             self.init(code: "usage", error.message, nil, .usage)
         default: return nil

@@ -9,6 +9,7 @@ struct Serve: Command, SpeaksJSON {
     var requireClientCertificate = false
     var leniency = LeniencyOptions()
     var stream = StreamOptions()
+    var tickets = TicketOptions()
     var grace = Seconds(.seconds(5))
     var json = false
 
@@ -44,6 +45,7 @@ struct Serve: Command, SpeaksJSON {
             "Refuse clients that send no certificate. Needs --client-ca."),
         .group(\.leniency),
         .group(\.stream),
+        .group(\.tickets),
         .option("--grace", \.grace, .seconds, "The time that open connections may take to end after Ctrl-C."),
         .flag("--json", \.json, "Print JSON, one object per line, on the same streams."),
     ]
@@ -60,9 +62,14 @@ struct Serve: Command, SpeaksJSON {
         let log = EventLog(Reporter(style: self.style, output: .standardError))
         try await log.flushed {
             try await Advice.given(by: Advice.forServing) {
+                var options = ListenerOptions()
+                let tickets = try self.tickets.shared()
+                options.ticketKeys = tickets?.keys
                 let listener = try await SecureListener.bind(
                     host: self.host, port: self.port, tls: try self.configuration(), socketOptions: self.stream.socketOptions,
-                    logger: EventLogHandler.logger(for: log))
+                    options: options, logger: EventLogHandler.logger(for: log))
+                let following = tickets.map { tickets in Task { await tickets.follow() } }
+                defer { following?.cancel() }
                 let stop = await StopSignals()
                 let service = Service(
                     listener: listener, echo: EchoService(answersHTTP: self.stream.packet == .none), grace: self.grace.duration,

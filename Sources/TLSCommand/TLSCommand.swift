@@ -21,7 +21,7 @@ enum TLSCommand {
                 by the usage. A second Ctrl-C ends serve at once, with status 130. With --json, each line that a command prints \
                 about itself, on either stream, is one JSON object, whose "event" names its kind.
                 """),
-        [.command(Demo.self), .command(Connect.self), .command(Serve.self), Certs.group])
+        [.command(Demo.self), .command(Connect.self), .command(Serve.self), Certs.group, Tickets.group, Fleet.group])
 
     static func main() async {
         // Writing to a closed pipe is then an error of `write` and does not end the process.

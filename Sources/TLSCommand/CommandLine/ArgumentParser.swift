@@ -35,7 +35,7 @@ struct ArgumentParser<Root: Command> {
         }
         // The words after "--".
         while let word = self.rest.popFirst() { try self.takePositional(word) }
-        if let missing = self.positionals.first?.form, missing.kind == .requiredPositional {
+        if let missing = self.positionals.first?.form, missing.kind == .requiredPositional || self.lacksFirst(missing) {
             throw UsageError("argument <\(missing.placeholder)> is missing: \(missing.help)")
         }
         for check in Root.arguments.checks { try check.validate(self.root) }
@@ -114,7 +114,16 @@ struct ArgumentParser<Root: Command> {
 
     // MARK: Positional arguments
 
+    /// Whether a positional argument is one of several, of which none was given.
+    private func lacksFirst(_ form: ArgumentForm) -> Bool {
+        form.kind == .repeatedPositional && !self.given.contains(form.name)
+    }
+
     private mutating func takePositional(_ word: String) throws(UsageError) {
+        if let last = self.positionals.first, last.form.kind == .repeatedPositional {
+            self.given.insert(last.form.name)
+            return try self.assign(word, to: last, labelled: "<\(last.form.placeholder)>")
+        }
         guard let argument = self.positionals.popFirst() else {
             let names = Root.forms.filter(\.isPositional).map { "<\($0.placeholder)>" }
             let takes = names.isEmpty ? "takes none" : "takes only \(names.listed(with: "and"))"

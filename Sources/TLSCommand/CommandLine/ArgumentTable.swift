@@ -1,6 +1,6 @@
 /// The description of an argument for the parser and for help.
 struct ArgumentForm: Sendable {
-    enum Kind: Sendable { case flag, option, repeatableOption, requiredPositional, optionalPositional }
+    enum Kind: Sendable { case flag, option, repeatableOption, requiredPositional, optionalPositional, repeatedPositional }
 
     var kind: Kind
     /// The name, with its hyphens if it is an option.
@@ -13,7 +13,7 @@ struct ArgumentForm: Sendable {
     var possibleValues: [String] = []
     var defaultValue: String?
 
-    var isPositional: Bool { [.requiredPositional, .optionalPositional].contains(self.kind) }
+    var isPositional: Bool { [.requiredPositional, .optionalPositional, .repeatedPositional].contains(self.kind) }
     var takesValue: Bool { self.kind != .flag }
 }
 
@@ -94,6 +94,13 @@ struct ArgumentTable<Root: ArgumentGroup>: Sendable, ExpressibleByArrayLiteral {
     /// An optional positional argument.
     static func optional<Value>(_ name: String, _ path: any Path<Value?>, _ format: ValueFormat<Value>, _ help: String) -> Self {
         Self(.optionalPositional, name, nil, format, help) { $0[keyPath: path] = $1 }
+    }
+
+    /// The positional arguments after all others, at least one; its values are collected.
+    static func repeated<Value>(
+        positional name: String, _ path: any Path<[Value]>, _ format: ValueFormat<Value>, _ help: String
+    ) -> Self {
+        Self(.repeatedPositional, name, nil, format, help) { $0[keyPath: path].append($1) }
     }
 
     /// The arguments of a group that several commands share.

@@ -79,7 +79,13 @@ struct HelpText {
 }
 
 extension ArgumentForm {
-    fileprivate var usage: String { self.kind == .requiredPositional ? "<\(self.placeholder)>" : "[<\(self.placeholder)>]" }
+    fileprivate var usage: String {
+        switch self.kind {
+        case .requiredPositional: "<\(self.placeholder)>"
+        case .repeatedPositional: "<\(self.placeholder)> ..."
+        default: "[<\(self.placeholder)>]"
+        }
+    }
 
     /// An option, for example `-n, --name <name>`.
     fileprivate var label: String {

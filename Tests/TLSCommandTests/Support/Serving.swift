@@ -35,6 +35,10 @@ struct Serving: Sendable {
     var address: String { "127.0.0.1:\(self.port)" }
 
     init(_ certificates: CertificateFiles? = nil, _ options: String...) async throws {
+        try await self.init(certificates, options: options)
+    }
+
+    init(_ certificates: CertificateFiles? = nil, options: [String]) async throws {
         let certificates = try certificates ?? CertificateFiles()
         self.certificates = certificates
         self.tool = try Tool(["serve", "0", "--host", "127.0.0.1", "--json"] + certificates.server + options)

@@ -94,6 +94,10 @@ final class Tool: Sendable {
 
     /// Runs `tls` to its end.
     static func run(_ arguments: String..., input: String = "") async throws -> Outcome {
+        try await Self.run(arguments: arguments, input: input)
+    }
+
+    static func run(arguments: [String], input: String = "") async throws -> Outcome {
         let tool = try Tool(arguments)
         try tool.send(input)
         try tool.endInput()
