@@ -64,7 +64,7 @@ public struct FullHandshakeReason: Sendable, Hashable {
 
 extension FullHandshakeReason: CustomStringConvertible {
     /// The name of the value, such as `unknownKey`.
-    public var description: String { self.reason.rawValue }
+    public var description: String { "\(self.reason)" }
 
     /// A sentence for people, such as `the ticket's key is not known to this server`.
     public var explanation: String {

@@ -8,6 +8,7 @@ struct TicketOptions: ArgumentGroup {
     var redis: String?
     var redisCA: String?
     var singleUse = false
+    var deadline = Seconds(SingleUseTickets.Options().deadline)
     var poll = Seconds(.seconds(10))
 
     static let arguments: ArgumentTable<TicketOptions> = [
@@ -19,6 +20,7 @@ struct TicketOptions: ArgumentGroup {
         .option("--redis", \.redis, .text("url"), "Share the keys of session tickets through Redis. Needs --ticket-secret."),
         .option("--redis-ca", \.redisCA, .text("file"), "Trust the certificates of this PEM file for Redis."),
         .flag("--single-use-tickets", \.singleUse, "Let each ticket be used once in the whole fleet. Needs --redis."),
+        .option("--ticket-deadline", \.deadline, .seconds, "The time for which a handshake waits for Redis."),
         .option("--poll", \.poll, .seconds, "The time after which --ticket-keys or --redis is read again."),
     ]
 
@@ -49,8 +51,14 @@ struct TicketOptions: ArgumentGroup {
         var options = RedisTicketKeys.Options()
         options.interval = self.poll.duration
         let source = RedisTicketKeys(client, sealedWith: key, options: options)
-        let keys = TicketKeys(singleUse: self.singleUse ? SingleUseTickets(store: RedisSessionStore(client)) : nil)
+        let keys = TicketKeys(singleUse: self.singleUse ? self.singleUseTickets(client) : nil)
         return Shared(keys: keys) { await keys.follow(source.rings()) }
+    }
+
+    private func singleUseTickets(_ client: RedisClient) -> SingleUseTickets {
+        var options = SingleUseTickets.Options()
+        options.deadline = self.deadline.duration
+        return SingleUseTickets(store: RedisSessionStore(client, timeout: options.deadline), options: options)
     }
 
     private func shared(files: TicketKeyFiles) throws -> Shared {

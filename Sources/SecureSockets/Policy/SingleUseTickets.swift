@@ -140,7 +140,7 @@ extension SingleUseTickets: SingleUseTicketStore {
         return true
     }
 
-    package func take(_ ticket: [UInt8]) async -> Result<[UInt8], NoTicketShare> {
+    package func take(_ ticket: [UInt8], isRecent: Bool) async -> Result<[UInt8], NoTicketShare> {
         await withCheckedContinuation { continuation in
             let number = self.state.withLock { state -> UInt64? in
                 guard state.lookups < self.maximumRequests, state.deadlines.count < 4 * self.maximumRequests,
@@ -158,13 +158,25 @@ extension SingleUseTickets: SingleUseTicketStore {
             guard let number else { return continuation.resume(returning: .failure(NoTicketShare(.storeUnavailable))) }
             Task {
                 do {
-                    self.ended(number, .success(try await self.store.take(ticket)))
+                    self.ended(number, .success(try await self.lookUp(ticket, isRecent: isRecent)))
                 } catch {
                     self.ended(number, .failure(error))
                 }
             }
             self.watchDeadlines()
         }
+    }
+
+    /// Takes a share. If the ticket is recent and has none, the server that issued it may still be putting it into the store: it is looked
+    /// for again, twice. (Servers begin to store shares when they seal tickets, which is before a client has them.)
+    private func lookUp(_ ticket: [UInt8], isRecent: Bool) async throws -> [UInt8]? {
+        let share = try await self.store.take(ticket)
+        guard share == nil, isRecent else { return share }
+        for pause in [self.deadline / 10, self.deadline * 2 / 5] {
+            try await Task.sleep(for: pause)
+            if let share = try await self.store.take(ticket) { return share }
+        }
+        return nil
     }
 
     private func ended(_ number: UInt64, _ outcome: Result<[UInt8]?, any Error>) {

@@ -145,10 +145,10 @@ extension TLSEngine {
         self.makeDecisions().identity = .pending(PendingDecision(.identity) { await select(hello, $0) })
     }
 
-    func askForShare(of ticket: [UInt8], from store: any SingleUseTicketStore) {
+    func askForShare(of ticket: [UInt8], isRecent: Bool, from store: any SingleUseTicketStore) {
         self.makeDecisions().ticket = .pending(
             PendingDecision(.ticket) { _ in
-                switch await store.take(ticket) {
+                switch await store.take(ticket, isRecent: isRecent) {
                 case .success(let share): .useTicket(share: share)
                 case .failure(let failure): .declineTicket(failure.reason)
                 }

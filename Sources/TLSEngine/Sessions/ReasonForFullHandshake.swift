@@ -1,7 +1,7 @@
 internal import CNIOBoringSSL
 
 /// The reason for which a handshake was a full one, as far as this side can know it.
-package enum ReasonForFullHandshake: String, Sendable, Hashable, CaseIterable {
+package enum ReasonForFullHandshake: Sendable, Hashable, CaseIterable {
     // At both sides
     case noSession, disabled, expired, differentName, differentPolicy, differentVersion, refusedByDecision, peerNotAccepted
     // At a server

@@ -109,7 +109,8 @@ enum SessionExport {
         guard bytes.count <= SessionCache.largestExport else { throw .tooLarge(limit: SessionCache.largestExport) }
         guard bytes[self.name.count] == self.version else { throw .unknownVersion(bytes[self.name.count]) }
         let header = Array(bytes.prefix(self.headerLength))
-        guard let content = secret.open(Array(bytes.dropFirst(self.headerLength)), for: self.purpose, authenticating: header) else {
+        guard let content = secret.open(Array(bytes.dropFirst(self.headerLength)), for: self.purpose, authenticating: header)
+        else {
             throw .notAuthentic
         }
         return content

@@ -13,8 +13,9 @@ package protocol SingleUseTicketStore: Sendable {
 
     /// Takes a share out. Of several callers in all processes, at most one gets it.
     ///
+    /// - Parameter isRecent: Whether the ticket was issued so recently that its share may still be on the way to the store.
     /// - Returns: The share, or the reason for which there is none: `alreadyUsed`, `storeTimedOut` or `storeUnavailable`.
-    func take(_ ticket: [UInt8]) async -> Result<[UInt8], NoTicketShare>
+    func take(_ ticket: [UInt8], isRecent: Bool) async -> Result<[UInt8], NoTicketShare>
 }
 
 /// The reason for which a store has no share.

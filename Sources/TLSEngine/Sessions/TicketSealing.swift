@@ -106,7 +106,9 @@ extension TLSEngine {
         case (nil, true): return .declined(.storeUnavailable)
         case (_?, false): return .declined(.differentPolicy)
         case (let store?, true):
-            switch self.takeShare(of: UnsafeMutableBufferPointer(rebasing: target.prefix(count)), from: store) {
+            let isRecent = now <= header.issued + 1
+            switch self.takeShare(of: UnsafeMutableBufferPointer(rebasing: target.prefix(count)), isRecent: isRecent, from: store)
+            {
             case .session(let length): count = length
             case let outcome: return outcome
             }
@@ -120,12 +122,13 @@ extension TLSEngine {
 
     /// Opens the inner part of a single-use ticket as soon as its share is there.
     private func takeShare(
-        of ticket: UnsafeMutableBufferPointer<UInt8>, from store: any SingleUseTicketStore
+        of ticket: UnsafeMutableBufferPointer<UInt8>, isRecent: Bool, from store: any SingleUseTicketStore
     ) -> TicketOpening {
         switch self.ticketDecision {
         case .open:
             guard ticket.count >= SingleUseTicket.overhead else { return .declined(.invalidTicket) }
-            self.askForShare(of: Array(ticket.prefix(SingleUseTicket.identifierLength)), from: store)
+            self.askForShare(
+                of: Array(ticket.prefix(SingleUseTicket.identifierLength)), isRecent: isRecent, from: store)
             return .waiting
         case .pending: return .waiting
         case .made(.useTicket(let share)):

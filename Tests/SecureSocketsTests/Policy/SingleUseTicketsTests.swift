@@ -70,17 +70,38 @@ import Testing
     private let share = [UInt8](repeating: 3, count: 32)
 
     private func reason(_ tickets: SingleUseTickets, _ ticket: [UInt8] = [1]) async -> FullHandshakeReason? {
-        if case .failure(let failure) = await tickets.take(ticket) { FullHandshakeReason(failure.reason) } else { nil }
+        if case .failure(let failure) = await tickets.take(ticket, isRecent: false) {
+            FullHandshakeReason(failure.reason)
+        } else {
+            nil
+        }
     }
 
     @Test func `are opened once`() async throws {
         let tickets = SingleUseTickets(store: self.store)
         #expect(tickets.keep(self.share, of: [1], lifetime: 60))
         await until { self.store.count == 1 }
-        #expect(await tickets.take([1]) == .success(self.share))
+        #expect(await tickets.take([1], isRecent: false) == .success(self.share))
         #expect(await self.reason(tickets) == .alreadyUsed)
         await until { tickets.statistics.inserted == 1 }
         #expect(tickets.statistics.taken == 1 && tickets.statistics.missing == 1)
+    }
+
+    /// The client may be quicker than the server that has issued its ticket.
+    @Test func `that are recent are looked for again, and others are not`() async throws {
+        var options = SingleUseTickets.Options()
+        options.deadline = .seconds(60)
+        let tickets = SingleUseTickets(store: self.store, options: options)
+        async let share = tickets.take([1], isRecent: true)
+        await until { self.store.requests >= 1 }
+        #expect(tickets.keep(self.share, of: [1], lifetime: 60))
+        _ = await share
+        await until { tickets.statistics.inserted == 1 }
+        let before = self.store.requests
+        #expect(await self.reason(tickets, [2]) == .alreadyUsed)
+        #expect(self.store.requests == before + 1)
+        if case .success = await tickets.take([3], isRecent: true) { Issue.record("a share that was never kept") }
+        #expect(self.store.requests == before + 4)
     }
 
     @Test func `are declined at the deadline of a silent store, whose late answer is discarded`() async throws {

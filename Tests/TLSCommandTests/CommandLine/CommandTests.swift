@@ -35,7 +35,11 @@ import Testing
     }
 
     @Test func `are those that are documented`() {
-        #expect(Self.commands.map { $0.path.joined(separator: " ") } == ["demo", "connect", "serve", "certs dev", "tickets new", "tickets rotate", "tickets show", "tickets forget", "fleet check"])
+        #expect(
+            Self.commands.map { $0.path.joined(separator: " ") } == [
+                "demo", "connect", "serve", "certs dev", "tickets new", "tickets rotate", "tickets show", "tickets forget",
+                "fleet check",
+            ])
     }
 
     @Test(arguments: words) func `have help of 80 columns, the same by help and --help`(words: [String]) throws {

@@ -57,7 +57,8 @@ import Testing
                 let url = "rediss://tls:secret@localhost:\(redis.port)"
                 let ca = try certificates.folder.write(authority.certificatePEM.utf8, to: "redis-ca.pem")
                 options = ["--redis", url, "--redis-ca", ca, "--ticket-secret", secret, "--poll", "0.2"]
-                if source == .singleUse { options.append("--single-use-tickets") }
+                // The machine that runs the tests may be busy; what a store that is too slow costs is tested elsewhere.
+                if source == .singleUse { options += ["--single-use-tickets", "--ticket-deadline", "10"] }
                 self.place = ["--redis", url, "--ca", ca, "--secret", secret]
             }
             var servers: [Serving] = []
@@ -96,6 +97,20 @@ import Testing
         }
     }
 
+    /// Ends the servers, and returns how often each reason for a full handshake occurred in their logs.
+    private func reasons(of fleet: Fleet) async -> [String: Int] {
+        struct Line: Decodable { var fullHandshakeReason: String? }
+        var counts: [String: Int] = [:]
+        for server in fleet.servers {
+            server.tool.send(signal: SIGTERM)
+            for line in await server.tool.outcome().errors.split(separator: "\n") {
+                let reason = (try? JSONDecoder().decode(Line.self, from: Data(line.utf8)))?.fullHandshakeReason
+                if let reason { counts[reason, default: 0] += 1 }
+            }
+        }
+        return counts
+    }
+
     /// Returns how many of the returning connections resumed, of clients that visit the servers in turn.
     private func resumptions(
         of fleet: Fleet, clients: Int, visits: Int, _ version: TLSProtocolVersion
@@ -120,7 +135,8 @@ import Testing
         let fleet = try await Fleet(source)
         try await fleet.ready(.tls13)
         let count = try await self.resumptions(of: fleet, clients: 8, visits: 625, .tls13)
-        #expect(count >= 4995, "\(count) of 5000")
+        let reasons = await self.reasons(of: fleet)
+        #expect(count >= 4995, "\(count) of 5000: \(reasons)")
     }
 
     @Test(arguments: [Source.secret, .file, .redis]) func `resume sessions of TLS 1.2, too`(source: Source) async throws {
@@ -137,7 +153,7 @@ import Testing
         try await fleet.ready(.tls13)
         let isOver = Flag()
         async let load: (resumed: Int, all: Int) = withThrowingTaskGroup(of: (Int, Int).self) { group in
-            for first in 0..<4 {
+            for first in 0..<2 {
                 group.addTask {
                     let client = try fleet.client(.tls13)
                     _ = try await fleet.visit(first, client)
@@ -167,7 +183,8 @@ import Testing
         }
         isOver.set()
         let (resumed, all) = try await load
-        #expect(Double(resumed) >= 0.999 * Double(all), "\(resumed) of \(all)")
+        let reasons = await self.reasons(of: fleet)
+        #expect(Double(resumed) >= 0.999 * Double(all), "\(resumed) of \(all): \(reasons)")
     }
 
     /// The name of the key that seals, as the tool shows it.

@@ -30,7 +30,7 @@ final class ShareStore: SingleUseTicketStore {
         }
     }
 
-    func take(_ ticket: [UInt8]) async -> Result<[UInt8], NoTicketShare> {
+    func take(_ ticket: [UInt8], isRecent: Bool) async -> Result<[UInt8], NoTicketShare> {
         self.state.withLock { state in
             state.lookups += 1
             if let failure = state.failure { return .failure(NoTicketShare(failure)) }
