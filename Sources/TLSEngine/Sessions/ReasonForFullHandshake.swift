@@ -50,17 +50,17 @@ extension TLSEngine {
         guard let bindings = SessionBindings(of: session) else { return }
         if bindings.version != UInt16(truncatingIfNeeded: SSL_version(self.ssl)) {
             self.reasonToDecline = .differentVersion
-        } else if !bindings.context.elementsEqual(self.context.digest) {
-            let isOfOtherName = self.liveContext?.current.identitiesInclude(bindings.context) ?? false
+        } else if !bindings.isOf(self.context) {
+            let isOfOtherName = self.liveContext?.current.hasIdentity(of: bindings) ?? false
             self.reasonToDecline = isOfOtherName ? .differentName : .differentPolicy
         }
     }
 }
 
 extension TLSContext {
-    /// Whether this context, or that of one of its names, has a digest.
-    fileprivate func identitiesInclude(_ digest: UnsafeBufferPointer<UInt8>) -> Bool {
-        digest.elementsEqual(self.digest) || self.serverNames?.contexts.contains { digest.elementsEqual($0.digest) } ?? false
+    /// Whether a session is of this context, or of that of one of its names.
+    fileprivate func hasIdentity(of session: SessionBindings) -> Bool {
+        session.isOf(self) || self.serverNames?.contexts.contains { session.isOf($0) } ?? false
     }
 }
 
@@ -69,7 +69,12 @@ extension TLSContext {
 private struct SessionBindings {
     let version: UInt16
     /// The digest of the context that issued it.
-    let context: UnsafeBufferPointer<UInt8>
+    private let context: UnsafeBufferPointer<UInt8>
+
+    /// Whether the session was issued with the settings of a context.
+    func isOf(_ context: TLSContext) -> Bool {
+        context.digest.count == self.context.count && CRYPTO_memcmp(context.digest, self.context.baseAddress, self.context.count) == 0
+    }
 
     /// nil if the encoding begins in another way.
     init?(of encoded: UnsafeBufferPointer<UInt8>) {
