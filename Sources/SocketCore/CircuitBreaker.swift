@@ -38,9 +38,6 @@ package struct CircuitBreaker: Sendable {
         }
     }
 
-    /// Whether requests are admitted without being the one that finds out about a recovery.
-    package var isClosed: Bool { if case .closed = self.state { true } else { false } }
-
     package mutating func succeeded() {
         switch self.state {
         case .closed, .probing:

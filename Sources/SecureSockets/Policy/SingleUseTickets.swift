@@ -33,8 +33,8 @@ public final class SingleUseTickets: Sendable {
         public var deadline: Duration = .milliseconds(50)
 
         /// The maximum number of lookups under way, and of insertions. Further handshakes do not resume a session or issue no ticket.
-        /// Values below 1 count as 1. Default: 4096.
-        public var maximumRequests: Int = 4096
+        /// Values below 1 count as 1. Default: 400, with which those of a server fit into the queue of a `RedisClient`.
+        public var maximumRequests: Int = 400
 
         /// Creates the default limits.
         public init() {}
@@ -64,21 +64,40 @@ public final class SingleUseTickets: Sendable {
         init() {}
     }
 
-    private struct Lookup {
-        let number: UInt64
-        let deadline: ContinuousClock.Instant
+    fileprivate typealias Caller = CheckedContinuation<Result<[UInt8], NoTicketShare>, Never>
+
+    /// A request to the store.
+    ///
+    ///     event ↓           state →   asked            answered ¹      late
+    ///     first answer      answered                   -               -
+    ///     outcome           reported, removed          the same        removed
+    ///     deadline          late: timed out            late: missing   -
+    ///
+    /// ¹ Of a lookup that is repeated: the store works, but has not had the share.
+    fileprivate struct Request {
+        let isLookup: Bool
+        /// The caller that waits for a lookup; nil once it has been resumed, and for insertions.
+        var waiting: Caller?
+        var task: Task<Void, Never>?
+        var isAnswered = false
+        var isLate = false
     }
 
-    private struct State {
+    fileprivate struct Deadline {
+        let request: UInt64
+        let time: ContinuousClock.Instant
+    }
+
+    fileprivate struct State {
         var statistics = Statistics()
         var insertions = 0
         var lookups = 0
         var insertionBreaker = CircuitBreaker()
         var lookupBreaker = CircuitBreaker()
-        /// The lookups whose callers wait, by number.
-        var waiting: [UInt64: CheckedContinuation<Result<[UInt8], NoTicketShare>, Never>] = [:]
-        /// The same in order of their deadlines, and some that have ended: at most those of one deadline's length.
-        var deadlines = Deque<Lookup>()
+        /// Those under way, late ones included: at most `maximumRequests` of each kind.
+        var requests: [UInt64: Request] = [:]
+        /// In order of time. Some requests may have ended: at most those of one deadline's length.
+        var deadlines = Deque<Deadline>()
         var lastNumber: UInt64 = 0
         var isWatching = false
     }
@@ -113,65 +132,33 @@ public final class SingleUseTickets: Sendable {
 
 extension SingleUseTickets: SingleUseTicketStore {
     package func keep(_ share: [UInt8], of ticket: [UInt8], lifetime: UInt64) -> Bool {
-        let isAdmitted = self.state.withLock { state in
-            guard state.insertions < self.maximumRequests, state.insertionBreaker.admits(at: .now()) else {
-                state.statistics.omittedTickets += 1
-                return false
-            }
-            state.insertions += 1
-            return true
-        }
-        guard isAdmitted else { return false }
-        Task {
-            let began = NIODeadline.now()
-            var isKept = true
-            do {
-                try await self.store.insert(share, for: ticket, lifetime: .seconds(Int64(clamping: lifetime)))
-            } catch {
-                isKept = false
-            }
-            let isInTime = NIODeadline.now() - began <= TimeAmount(self.deadline)
-            self.state.withLock { state in
-                state.insertions -= 1
-                if isKept { state.statistics.inserted += 1 } else { state.statistics.failedInsertions += 1 }
-                if isKept && isInTime { state.insertionBreaker.succeeded() } else { state.insertionBreaker.failed(at: .now()) }
-            }
+        guard let number = self.admit(nil) else { return false }
+        self.run(number) {
+            try await self.store.insert(share, for: ticket, lifetime: .seconds(Int64(clamping: lifetime)))
+            return nil
         }
         return true
     }
 
     package func take(_ ticket: [UInt8], isRecent: Bool) async -> Result<[UInt8], NoTicketShare> {
         await withCheckedContinuation { continuation in
-            let number = self.state.withLock { state -> UInt64? in
-                guard state.lookups < self.maximumRequests, state.deadlines.count < 4 * self.maximumRequests,
-                    state.lookupBreaker.admits(at: .now())
-                else {
-                    state.statistics.omittedLookups += 1
-                    return nil
-                }
-                state.lookups += 1
-                state.lastNumber += 1
-                state.waiting[state.lastNumber] = continuation
-                state.deadlines.append(Lookup(number: state.lastNumber, deadline: .now + self.deadline))
-                return state.lastNumber
+            guard let number = self.admit(continuation) else {
+                return continuation.resume(returning: .failure(NoTicketShare(.storeUnavailable)))
             }
-            guard let number else { return continuation.resume(returning: .failure(NoTicketShare(.storeUnavailable))) }
-            Task {
-                do {
-                    self.ended(number, .success(try await self.lookUp(ticket, isRecent: isRecent)))
-                } catch {
-                    self.ended(number, .failure(error))
-                }
-            }
-            self.watchDeadlines()
+            self.run(number) { try await self.lookUp(ticket, isRecent: isRecent, number) }
         }
     }
 
     /// Takes a share. If the ticket is recent and has none, the server that issued it may still be putting it into the store: it is looked
-    /// for again, twice. (Servers begin to store shares when they seal tickets, which is before a client has them.)
-    private func lookUp(_ ticket: [UInt8], isRecent: Bool) async throws -> [UInt8]? {
+    /// for again, twice, within the deadline. (Servers begin to store shares when they seal tickets, which is before a client has them.)
+    private func lookUp(_ ticket: [UInt8], isRecent: Bool, _ number: UInt64) async throws -> [UInt8]? {
         let share = try await self.store.take(ticket)
         guard share == nil, isRecent else { return share }
+        self.state.withLock { state in
+            guard state.requests[number]?.isLate == false else { return }
+            state.requests[number]?.isAnswered = true
+            state.lookupBreaker.succeeded()
+        }
         for pause in [self.deadline / 10, self.deadline * 2 / 5] {
             try await Task.sleep(for: pause)
             if let share = try await self.store.take(ticket) { return share }
@@ -179,33 +166,62 @@ extension SingleUseTickets: SingleUseTicketStore {
         return nil
     }
 
-    private func ended(_ number: UInt64, _ outcome: Result<[UInt8]?, any Error>) {
-        let (waiting, result) = self.state.withLock { state in
-            state.lookups -= 1
-            let waiting = state.waiting.removeValue(forKey: number)
-            while let first = state.deadlines.first, state.waiting[first.number] == nil { state.deadlines.removeFirst() }
-            // A lookup whose deadline is over was counted then.
-            guard waiting != nil else { return (waiting, Result<[UInt8], NoTicketShare>.failure(NoTicketShare(.storeTimedOut))) }
-            switch outcome {
-            case .success(let share?):
-                state.statistics.taken += 1
-                state.lookupBreaker.succeeded()
-                return (waiting, .success(share))
-            case .success(nil):
-                state.statistics.missing += 1
-                state.lookupBreaker.succeeded()
-                return (waiting, .failure(NoTicketShare(.alreadyUsed)))
-            case .failure:
-                state.statistics.failed += 1
-                state.lookupBreaker.failed(at: .now())
-                return (waiting, .failure(NoTicketShare(.storeUnavailable)))
+    // MARK: Requests
+
+    /// Begins a request, unless too many are under way or the store fails.
+    ///
+    /// - Parameter waiting: The caller of a lookup; nil for an insertion.
+    private func admit(_ waiting: Caller?) -> UInt64? {
+        let isLookup = waiting != nil
+        return self.state.withLock { state in
+            let count = isLookup ? state.lookups : state.insertions
+            guard count < self.maximumRequests, state.deadlines.count < 8 * self.maximumRequests,
+                isLookup ? state.lookupBreaker.admits(at: .now()) : state.insertionBreaker.admits(at: .now())
+            else {
+                if isLookup { state.statistics.omittedLookups += 1 } else { state.statistics.omittedTickets += 1 }
+                return nil
             }
+            if isLookup { state.lookups += 1 } else { state.insertions += 1 }
+            state.lastNumber += 1
+            state.requests[state.lastNumber] = Request(isLookup: isLookup, waiting: waiting)
+            state.deadlines.append(Deadline(request: state.lastNumber, time: .now + self.deadline))
+            return state.lastNumber
+        }
+    }
+
+    private func run(_ number: UInt64, _ body: @escaping @Sendable () async throws -> [UInt8]?) {
+        let task = Task {
+            do {
+                self.ended(number, .success(try await body()))
+            } catch {
+                self.ended(number, .failure(error))
+            }
+        }
+        let isLate = self.state.withLock { state in
+            state.requests[number]?.task = task
+            return state.requests[number]?.isLate ?? false
+        }
+        if isLate { task.cancel() }
+        self.watchDeadlines()
+    }
+
+    private func ended(_ number: UInt64, _ outcome: Result<[UInt8]?, any Error>) {
+        let (waiting, result) = self.state.withLock { state -> (Caller?, Result<[UInt8], NoTicketShare>) in
+            let request = state.requests.removeValue(forKey: number)
+            while let first = state.deadlines.first, state.requests[first.request] == nil { state.deadlines.removeFirst() }
+            guard let request else { return (nil, Self.timedOut) }
+            if request.isLookup { state.lookups -= 1 } else { state.insertions -= 1 }
+            // What became of a late request was decided at its deadline.
+            if request.isLate { return (nil, Self.timedOut) }
+            return (request.waiting, state.record(outcome, of: request))
         }
         waiting?.resume(returning: result)
     }
 
-    /// Starts the task that ends lookups at their deadline, if it is not running. It ends when none is left, so that there is one task for many
-    /// lookups, and none at rest.
+    private static let timedOut = Result<[UInt8], NoTicketShare>.failure(NoTicketShare(.storeTimedOut))
+
+    /// Starts the task that ends requests at their deadline, if it is not running. It ends when none is left, so that there is one task for
+    /// many requests, and none at rest.
     private func watchDeadlines() {
         let starts = self.state.withLock { state in
             defer { state.isWatching = true }
@@ -217,25 +233,70 @@ extension SingleUseTickets: SingleUseTicketStore {
         }
     }
 
-    /// Ends the lookups whose deadline is over. Returns the next deadline; nil if no lookup is left.
+    /// Ends the requests whose deadline is over: resumes their callers, and cancels the tasks that ask the store. Returns the next deadline;
+    /// nil if no request is left.
     private func nextDeadline() -> ContinuousClock.Instant? {
         let now = ContinuousClock.now
         let (late, next) = self.state.withLock { state in
-            var late: [CheckedContinuation<Result<[UInt8], NoTicketShare>, Never>] = []
+            var late: [Request] = []
+            var failed = (insertions: false, lookups: false)
             while let first = state.deadlines.first {
-                let waits = state.waiting[first.number] != nil
-                if waits, first.deadline > now { break }
+                let request = state.requests[first.request]
+                if request != nil, first.time > now { break }
                 state.deadlines.removeFirst()
-                guard let waiting = state.waiting.removeValue(forKey: first.number) else { continue }
-                state.statistics.timedOut += 1
-                state.lookupBreaker.failed(at: .now())
-                late.append(waiting)
+                guard let request else { continue }
+                late.append(request)
+                state.requests[first.request]?.isLate = true
+                state.requests[first.request]?.waiting = nil
+                switch (request.isLookup, request.isAnswered) {
+                case (true, true): state.statistics.missing += 1
+                case (true, false):
+                    state.statistics.timedOut += 1
+                    failed.lookups = true
+                case (false, _):
+                    state.statistics.failedInsertions += 1
+                    failed.insertions = true
+                }
             }
+            // Those that are late together are one failure: they may have one reason, such as a pause of this process.
+            if failed.lookups { state.lookupBreaker.failed(at: .now()) }
+            if failed.insertions { state.insertionBreaker.failed(at: .now()) }
             state.isWatching = !state.deadlines.isEmpty
-            return (late, state.deadlines.first?.deadline)
+            return (late, state.deadlines.first?.time)
         }
-        for waiting in late { waiting.resume(returning: .failure(NoTicketShare(.storeTimedOut))) }
+        for request in late {
+            request.waiting?.resume(returning: request.isAnswered ? .failure(NoTicketShare(.alreadyUsed)) : Self.timedOut)
+            request.task?.cancel()
+        }
         return next
+    }
+}
+
+extension SingleUseTickets.State {
+    /// Counts the outcome of a request within its deadline.
+    fileprivate mutating func record(
+        _ outcome: Result<[UInt8]?, any Error>, of request: SingleUseTickets.Request
+    ) -> Result<[UInt8], NoTicketShare> {
+        switch (request.isLookup, outcome) {
+        case (true, .success(let share?)):
+            self.statistics.taken += 1
+            self.lookupBreaker.succeeded()
+            return .success(share)
+        case (true, .success(nil)):
+            self.statistics.missing += 1
+            self.lookupBreaker.succeeded()
+            return .failure(NoTicketShare(.alreadyUsed))
+        case (true, .failure):
+            self.statistics.failed += 1
+            self.lookupBreaker.failed(at: .now())
+        case (false, .success):
+            self.statistics.inserted += 1
+            self.insertionBreaker.succeeded()
+        case (false, .failure):
+            self.statistics.failedInsertions += 1
+            self.insertionBreaker.failed(at: .now())
+        }
+        return .failure(NoTicketShare(.storeUnavailable))
     }
 }
 

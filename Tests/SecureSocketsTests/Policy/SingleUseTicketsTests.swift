@@ -17,6 +17,7 @@ import Testing
             var behaviour = Behaviour.works
             var requests = 0
             var silent: [CheckedContinuation<Void, Never>] = []
+            var cancelled = 0
         }
 
         struct Failure: Error {}
@@ -25,6 +26,8 @@ import Testing
 
         var requests: Int { self.state.withLock { $0.requests } }
         var count: Int { self.state.withLock { $0.values.count } }
+        /// The number of silent requests whose task was cancelled.
+        var cancelled: Int { self.state.withLock { $0.cancelled } }
 
         func behave(_ behaviour: Behaviour) {
             let silent = self.state.withLock { state in
@@ -52,6 +55,7 @@ import Testing
                     }
                     if isOver { continuation.resume() }
                 }
+                if Task.isCancelled { self.state.withLock { $0.cancelled += 1 } }
             }
         }
 
@@ -117,6 +121,24 @@ import Testing
         await until { tickets.statistics.requestsInProgress == 0 }
         #expect(tickets.statistics.timedOut == 2 && tickets.statistics.missing == 0)
         #expect(await self.reason(tickets) == .alreadyUsed)
+    }
+
+    /// A breaker that has let one request through to find out must learn what became of it, and slots must come back.
+    @Test func `whose shares are never confirmed are not issued any more, and the store is asked to give up`() async throws {
+        self.store.behave(.isSilent)
+        var options = SingleUseTickets.Options()
+        options.deadline = .milliseconds(2)
+        let tickets = SingleUseTickets(store: self.store, options: options)
+        for number in 1...5 {
+            #expect(tickets.keep(self.share, of: [1], lifetime: 60))
+            await until { tickets.statistics.failedInsertions == number }
+        }
+        #expect(!tickets.keep(self.share, of: [1], lifetime: 60))
+        self.store.behave(.works)
+        await until { tickets.statistics.requestsInProgress == 0 }
+        #expect(self.store.cancelled == 5)
+        await until { tickets.keep(self.share, of: [2], lifetime: 60) }
+        await until { tickets.statistics.inserted == 1 }
     }
 
     @Test func `do not ask a store that has failed five times, until it has recovered`() async throws {
