@@ -23,7 +23,7 @@ package struct DecodedCertificate: Sendable, Hashable {
 
     /// One of the subject's alternative names (RFC 5280 §4.2.1.6).
     package struct AlternativeName: Sendable, Hashable {
-        package enum Kind: Sendable, Hashable { case dns, ipAddress, email, uri }
+        package enum Kind: String, Sendable, Hashable { case dns, ipAddress, email, uri }
 
         package let kind: Kind
         package let value: String

@@ -17,7 +17,7 @@ extension TLSContext {
             for identity in settings.identities {
                 let certificate = identity.certificates.first
                 text.add(certificate?.subject ?? "")
-                for name in certificate?.alternativeNames ?? [] { text.add("\(name.kind) \(name.value)") }
+                for name in certificate?.alternativeNames ?? [] { text.add("\(name.kind.rawValue) \(name.value)") }
                 text.add("")
             }
         }

@@ -52,6 +52,7 @@ let boringSSLNames = """
     CBS_get_asn1_uint64
     CBS_get_optional_asn1
     CBS_get_optional_asn1_octet_string
+    CBS_get_optional_asn1_uint64
     CBS_init
     CBS_len
     CRL_REASON_REMOVE_FROM_CRL
@@ -59,6 +60,7 @@ let boringSSLNames = """
     CRYPTO_BUFFER_free
     CRYPTO_BUFFER_len
     CRYPTO_BUFFER_new
+    CRYPTO_memcmp
     EC_KEY_free
     EC_KEY_generate_key
     EC_KEY_new_by_curve_name

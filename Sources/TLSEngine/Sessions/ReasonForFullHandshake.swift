@@ -50,6 +50,8 @@ extension TLSEngine {
         guard let bindings = SessionBindings(of: session) else { return }
         if bindings.version != UInt16(truncatingIfNeeded: SSL_version(self.ssl)) {
             self.reasonToDecline = .differentVersion
+        } else if bindings.end <= self.context.settings.now() {
+            self.reasonToDecline = .expired
         } else if !bindings.isOf(self.context) {
             let isOfOtherName = self.liveContext?.current.hasIdentity(of: bindings) ?? false
             self.reasonToDecline = isOfOtherName ? .differentName : .differentPolicy
@@ -68,12 +70,15 @@ extension TLSContext {
 /// decides nothing: without them, the reason for a full handshake is less exact.
 private struct SessionBindings {
     let version: UInt16
+    /// The end of its lifetime, which the validity of certificates may have shortened, in seconds since 1970.
+    let end: UInt64
     /// The digest of the context that issued it.
     private let context: UnsafeBufferPointer<UInt8>
 
     /// Whether the session was issued with the settings of a context.
     func isOf(_ context: TLSContext) -> Bool {
-        context.digest.count == self.context.count && CRYPTO_memcmp(context.digest, self.context.baseAddress, self.context.count) == 0
+        context.digest.count == self.context.count
+            && CRYPTO_memcmp(context.digest, self.context.baseAddress, self.context.count) == 0
     }
 
     /// nil if the encoding begins in another way.
@@ -84,6 +89,7 @@ private struct SessionBindings {
         var version: UInt64 = 0
         var context = CBS()
         var present: Int32 = 0
+        var (time, timeout): (UInt64, UInt64) = (0, 0)
         CBS_init(&input, encoded.baseAddress, encoded.count)
         // structure version, protocol version, cipher suite, identifier, secret, [1] time, [2] timeout, [3] certificate, [4] context
         guard CBS_get_asn1(&input, &session, Tag.sequence) == 1,
@@ -92,8 +98,8 @@ private struct SessionBindings {
             CBS_get_asn1(&session, &skipped, Tag.octetString) == 1,
             CBS_get_asn1(&session, &skipped, Tag.octetString) == 1,
             CBS_get_asn1(&session, &skipped, Tag.octetString) == 1,
-            CBS_get_optional_asn1(&session, &skipped, &present, Tag.explicit(1)) == 1,
-            CBS_get_optional_asn1(&session, &skipped, &present, Tag.explicit(2)) == 1,
+            CBS_get_optional_asn1_uint64(&session, &time, Tag.explicit(1), 0) == 1,
+            CBS_get_optional_asn1_uint64(&session, &timeout, Tag.explicit(2), 0) == 1,
             CBS_get_optional_asn1(&session, &skipped, &present, Tag.explicit(3)) == 1,
             CBS_get_optional_asn1_octet_string(&session, &context, &present, Tag.explicit(4)) == 1
         else {
@@ -101,6 +107,7 @@ private struct SessionBindings {
             return nil
         }
         self.version = UInt16(truncatingIfNeeded: version)
+        self.end = time.addingReportingOverflow(timeout).overflow ? .max : time + timeout
         self.context = UnsafeBufferPointer(start: CBS_data(&context), count: CBS_len(&context))
     }
 

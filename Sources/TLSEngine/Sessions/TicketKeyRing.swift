@@ -82,17 +82,23 @@ package final class TicketKeyRing: Sendable {
         }
     }
 
-    /// Replaces all keys by given ones. Those that are no longer among them do not open their tickets any more.
+    /// Replaces all keys by given ones. Those that are no longer among them do not open their tickets any more. If none of the
+    /// former given keys is among them, all sessions are forgotten.
     ///
     /// - Parameter keys: At most `mostGivenKeys`, with different identifiers. Further ones are ignored.
     package func replaceKeys(with keys: [GivenTicketKey]) {
         let keys = keys.prefix(Self.mostGivenKeys)
-        self.state.withLock { state in
+        let forgetsAll = self.state.withLock { state in
+            let wasGiven = if case .given = state.origin { true } else { false }
             state.origin = .given
             let ids = Set(keys.map(\.id))
-            state.keep { ids.contains($0.id) }
+            let forgetsAll = wasGiven && !state.keys.isEmpty && !state.keys.contains { ids.contains($0.id) }
+            state.keep(otherwise: forgetsAll ? .forgotten : .retiredKey) { ids.contains($0.id) }
             state.keys = keys.compactMap { TicketKey($0) }
+            return forgetsAll
         }
+        // As for `removeAll`: no ticket is opened any more, so sessions without tickets are not to be resumed either.
+        if forgetsAll { self.removals.wrappingAdd(1, ordering: .sequentiallyConsistent) }
     }
 
     /// Makes a new key the one that seals. Tickets of the former keys remain valid.

@@ -91,9 +91,11 @@ extension TLSEngine {
         guard let header = TicketKey.Header(of: ticket) else { return .declined(.invalidTicket) }
         let (settings, keys) = (self.context.settings, self.ticketKeys)
         let now = settings.now()
-        guard now - min(header.issued, now) < settings.sessionLifetime.seconds(isTLS13: self.isTLS13) else {
+        guard now < header.issued || now - header.issued < settings.sessionLifetime.seconds(isTLS13: self.isTLS13) else {
             return .declined(.expired)
         }
+        // BoringSSL ignores sessions of the future. The share of a single-use ticket stays in the store.
+        guard header.issued <= now else { return .declined(.issuedInFuture) }
         let key: TicketKey
         switch keys.openingKey(header.key, issued: header.issued, now: now) {
         case .success(let found): key = found
@@ -114,8 +116,7 @@ extension TLSEngine {
             }
         }
         self.bindingOfOpenedTicket = header.binding
-        // BoringSSL ignores sessions of the future.
-        self.reasonToDecline = header.issued > now ? .issuedInFuture : nil
+        self.reasonToDecline = nil
         self.noteDifferences(of: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(target).prefix(count)))
         return .session(count)
     }
