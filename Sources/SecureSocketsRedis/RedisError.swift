@@ -31,6 +31,8 @@ public struct RedisError: Error, Sendable {
         public static let commandFailed = Code("commandFailed")
         /// The server sent bytes that are not RESP, a reply to no command, or a reply larger than permitted. The connection was given up.
         public static let protocolViolation = Code("protocolViolation")
+        /// The ticket keys in the store cannot be opened, are missing, or cannot be changed now (``RedisTicketKeys``).
+        public static let ticketKeysUnusable = Code("ticketKeysUnusable")
         /// The task was cancelled while it waited. The server may have executed the command, or may still do so.
         public static let cancelled = Code("cancelled")
     }

@@ -152,6 +152,9 @@ extension TicketKeys {
 
         private static let lengths = 32...1024
 
+        /// Creates a secret that is known to be one.
+        package init(_ secret: TicketSecret) { self.secret = secret }
+
         /// Creates a secret from its bytes.
         ///
         /// - Throws: ``SecureSocketError`` with the code `invalidArgument` if there are too few or too many bytes, or if they are evidently

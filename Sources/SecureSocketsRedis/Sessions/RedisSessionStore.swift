@@ -11,21 +11,26 @@ public import SecureSockets
 /// and taken with `GETDEL` (Redis 6.2 or later), so that one server gets it. If the database's memory is limited, set its `maxmemory-policy`
 /// to `allkeys-lru` or `volatile-ttl`: with `noeviction` no tickets can be issued when it is full.
 ///
+/// A share that was taken must not come back. Run the database without persistence (`save ""`, `appendonly no`) and without failover to a
+/// replica that may lack the latest commands: after a restart from a snapshot, or such a failover, tickets that were used before can be used
+/// once more. Anyone who can read snapshots can keep shares.
+///
 /// The user of Redis needs the commands `SET` and `GETDEL` for the keys with the prefix, and those with which a client connects:
 ///
 ///     ACL SETUSER tls on >password ~tls:ticket:* +set +getdel +hello +ping +client|setname
 public struct RedisSessionStore: SessionStore {
     private let client: RedisClient
     private let prefix: [UInt8]
-    private let timeout: Duration
+    private let timeout: Duration?
 
     /// Creates a store.
     ///
     /// - Parameters:
     ///   - client: The client. Its connection is shared by all commands.
     ///   - prefix: The beginning of the names of all keys. Default: `tls:ticket:`.
-    ///   - timeout: The time after which a command is given up. Default: 50 milliseconds, the default deadline of ``SingleUseTickets``.
-    public init(_ client: RedisClient, prefix: String = "tls:ticket:", timeout: Duration = .milliseconds(50)) {
+    ///   - timeout: The time after which a command is given up. Default: nil; ``RedisConfiguration/commandTimeout``. ``SingleUseTickets`` waits
+    ///     for its own deadline only.
+    public init(_ client: RedisClient, prefix: String = "tls:ticket:", timeout: Duration? = nil) {
         self.client = client
         self.prefix = Array(prefix.utf8)
         self.timeout = timeout
@@ -44,6 +49,10 @@ public struct RedisSessionStore: SessionStore {
     /// - Throws: ``RedisError``.
     public func take(_ key: [UInt8]) async throws -> [UInt8]? {
         let reply = try await self.client.send(RedisCommand("GETDEL", self.prefix + key), timeout: self.timeout)
-        return reply.isNull ? nil : reply.bytes
+        if reply.isNull { return nil }
+        guard let value = reply.bytes else {
+            throw RedisError(.protocolViolation, "the reply to GETDEL is not a string", advice: "Check what listens there")
+        }
+        return value
     }
 }

@@ -9,7 +9,7 @@ package struct TicketSecret: Sendable {
     private final class Storage: @unchecked Sendable {
         let bytes: UnsafeRawBufferPointer
 
-        init(_ bytes: [UInt8]) {
+        init(_ bytes: borrowing [UInt8]) {
             let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
             copy.copyBytes(from: bytes)
             self.bytes = UnsafeRawBufferPointer(copy)
@@ -25,6 +25,16 @@ package struct TicketSecret: Sendable {
     private let storage: Storage
 
     package init(_ bytes: [UInt8]) { self.storage = Storage(bytes) }
+
+    /// Takes bytes over, which are overwritten.
+    package init(erasing bytes: consuming [UInt8]) {
+        var own = consume bytes
+        self.storage = Storage(own)
+        RandomBytes.erase(&own)
+    }
+
+    /// Appends the secret to bytes.
+    package func append(to bytes: inout [UInt8]) { bytes.append(contentsOf: self.storage.bytes) }
 
     /// The purpose of the derived bytes, their format, and the epoch's number (RFC 5869 §3.2).
     private static let purpose = Array("secure-sockets session ticket key, version 1".utf8)

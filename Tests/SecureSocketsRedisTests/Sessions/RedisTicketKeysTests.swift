@@ -20,14 +20,15 @@ struct `Ticket keys in Redis` {
 
     /// A server that shares its keys.
     private func server(
-        _ redis: RunningRedis, _ secret: TicketKeys.Secret? = nil, now: Int64? = nil, interval: Duration = .milliseconds(100)
+        _ redis: RunningRedis, _ secret: TicketKeys.Secret? = nil, now: Int64? = nil, interval: Duration = .milliseconds(100),
+        tolerance: Int = .max
     ) throws -> RedisTicketKeys {
         var options = RedisTicketKeys.Options()
         options.interval = interval
         let time = now ?? Int64(Date().timeIntervalSince1970)
-        return RedisTicketKeys(
+        return try RedisTicketKeys(
             try RedisClient(.patient(port: redis.port)), [secret ?? self.secret], options,
-            Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, tolerance: tolerance
         ) { time }
     }
 
@@ -38,13 +39,8 @@ struct `Ticket keys in Redis` {
         let servers = try (1...8).map { _ in try self.server(redis) }
         let rings = try await withThrowingTaskGroup(of: [String].self) { group in
             for server in servers {
-                group.addTask {
-                    // All but one find that another one is making them.
-                    while true {
-                        if let names = try? await self.names(server) { return names }
-                        await Task.yield()
-                    }
-                }
+                // All but one find that another one is making them, and wait.
+                group.addTask { try await self.names(server) }
             }
             return try await group.reduce(into: Set<[String]>()) { $0.insert($1) }
         }
@@ -61,7 +57,7 @@ struct `Ticket keys in Redis` {
         await until { keys.keys.count == 2 }
         let before = keys.keys.map(\.name)
         #expect(try await self.names(one) == before)
-        try await one.rotate()
+        try await one.rotate(after: .seconds(1))
         await until { keys.keys.count == 3 }
         #expect(keys.keys.map(\.name).contains(before[0]) && keys.keys.map(\.name).contains(before[1]))
         try await one.forgetAll()
@@ -118,27 +114,92 @@ struct `Ticket keys in Redis` {
             await #expect(throws: RedisError.self) { _ = try await self.server(redis).current() }
         }
         #expect(ring.keys.map(\.name) == before)
-        // Another secret neither opens nor replaces them.
-        try await keys.forgetAll()
+        // Another secret neither opens nor replaces them, unless that is asked for.
+        await #expect(throws: RedisError.self) { try await keys.forgetAll() }
+        try await keys.forgetAll(replacingUnusable: true)
         let after = try await self.names(keys)
-        await #expect(throws: RedisError.self) { _ = try await self.server(redis, self.other).current() }
+        let stranger = try self.server(redis, self.other)
+        await #expect(throws: RedisError.self) { _ = try await stranger.current() }
+        await #expect(throws: RedisError.self) { try await stranger.forgetAll() }
         #expect(try await self.names(keys) == after)
         await until { Set(ring.keys.map(\.name)).isDisjoint(with: before) }
         following.cancel()
         await following.value
     }
 
-    @Test func `are not changed by a server that was suspended while another one changed them`() async throws {
+    @Test func `are not changed by one who has read a generation that another one has replaced`() async throws {
         let redis = try await RunningRedis()
         let (one, two) = try (self.server(redis), self.server(redis))
         _ = try await (one.current(), two.current())
-        // What `one` knows is outdated from here on.
-        try await two.forgetAll()
-        let after = try await self.names(two)
         let client = try RedisClient(.patient(port: redis.port))
-        let generation = try #require(try await client.send(RedisCommand("HGET", "tls:keys", "generation")).string)
-        #expect(try await self.names(one) == after)
-        #expect(try await client.send(RedisCommand("HGET", "tls:keys", "generation")).string == generation)
+        func generation() async throws -> String? {
+            try await client.send(RedisCommand("HGET", "tls:keys", "generation")).string
+        }
+        let first = try #require(try await generation())
+        try await two.forgetAll()
+        let second = try await generation()
+        let ring = try #require(StoredRing.new(at: 4_000_000_000, StoredRing.Schedule(rotation: 60, lifetime: 60)))
+        #expect(try await !one.write(ring, over: first))
+        #expect(try await generation() == second)
+        #expect(try await self.names(one) == self.names(two))
+    }
+
+    @Test func `that are forgotten do not come back by a rotation with a later generation`() async throws {
+        let redis = try await RunningRedis()
+        let ahead = try self.server(redis, now: 3_000_000_000)
+        let before = try await self.names(ahead)
+        let operators = try self.server(redis, now: 2_999_999_000)
+        // The one that is ahead rotates once more, before it learns of the forgetting.
+        try await ahead.rotate(after: .seconds(1))
+        try await operators.forgetAll()
+        let client = try RedisClient(.patient(port: redis.port))
+        _ = try await client.send(RedisCommand("DEL", "tls:keys"))
+        // The store has lost everything. Whoever comes first restores what it knows; in the end the forgetting counts.
+        _ = try await ahead.current()
+        await until { (try? await self.names(operators))?.contains { before.contains($0) } == false }
+        await until { (try? await self.names(ahead))?.contains { before.contains($0) } == false }
+    }
+
+    @Test func `are not made by a server whose clock is wrong`() async throws {
+        let redis = try await RunningRedis()
+        let wrong = try self.server(redis, now: 4_000_000_000, tolerance: 3600)
+        let error = await #expect(throws: RedisError.self) { _ = try await wrong.current() }
+        #expect(error?.message.contains("the clock differs") == true)
+        #expect(try await self.server(redis, tolerance: 3600).current().keys.count == 2)
+    }
+
+    @Test func `are read without a change by an operator`() async throws {
+        let redis = try await RunningRedis()
+        let keys = try self.server(redis)
+        #expect(try await keys.stored() == nil)
+        await #expect(throws: RedisError.self) { try await keys.rotate() }
+        let ring = try await keys.current()
+        #expect(try await keys.stored() == ring)
+    }
+
+    @Test func `have limits, which are checked`() async throws {
+        let client = try RedisClient(.patient(port: 1))
+        func fails(_ change: (inout RedisTicketKeys.Options) -> Void) -> Bool {
+            var options = RedisTicketKeys.Options()
+            change(&options)
+            do {
+                _ = try RedisTicketKeys(client, sealedWith: self.secret, options: options)
+                return false
+            } catch {
+                return error.code == .invalidConfiguration
+            }
+        }
+        #expect(!fails { _ in })
+        #expect(fails { $0.rotation = .seconds(59) })
+        #expect(fails { $0.rotation = .seconds(Int64.max) })
+        #expect(fails { $0.rotation = .seconds(3600) })
+        #expect(fails { $0.lifetime = .seconds(-1) })
+        #expect(fails { $0.lifetime = .seconds(Int64.max) })
+        #expect(fails { $0.interval = .zero })
+        #expect(fails { $0.name = "" })
+        #expect(throws: RedisError.self) {
+            _ = try RedisTicketKeys(client, sealedWith: self.secret, alsoOpening: Array(repeating: self.secret, count: 4))
+        }
     }
 
     @Test func `stay in use while the store is away, and are read again when it is back`() async throws {
@@ -167,7 +228,7 @@ struct `Ticket keys in Redis` {
         options.authority = authority
         options.users = [
             "default off",
-            "keys on >secret ~tls:keys* &tls:keys* +hmget +hget +hset +get +set +del +eval +publish +subscribe +hello +ping +client|setname",
+            "keys on >secret ~tls:keys* &tls:keys* +hmget +hget +hset +get +set +del +eval +time +publish +subscribe +hello +ping +client|setname",
             "tickets on >secret ~tls:ticket:* +set +getdel +hello +ping +client|setname",
         ]
         let redis = try await RunningRedis(options)
@@ -177,12 +238,12 @@ struct `Ticket keys in Redis` {
             configuration.commandTimeout = Encounter.patience
             return try RedisClient(configuration)
         }
-        let keys = RedisTicketKeys(try client("keys"), sealedWith: self.secret)
+        let keys = try RedisTicketKeys(try client("keys"), sealedWith: self.secret)
         let ring = TicketKeys()
         let following = Task { await ring.follow(keys.rings()) }
         await until { ring.keys.count == 2 }
         try await keys.forgetAll()
-        try await keys.rotate()
+        try await keys.rotate(after: .seconds(1))
         await until { ring.keys.count == 3 }
         following.cancel()
         await following.value

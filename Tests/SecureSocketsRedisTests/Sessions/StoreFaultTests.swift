@@ -28,7 +28,8 @@ struct `A server whose store of tickets` {
         /// The reasons for full handshakes that are possible then.
         var reasons: Set<FullHandshakeReason> {
             switch self {
-            case .stopped, .killed: [.noSession, .storeUnavailable, .storeTimedOut]
+            // The breaker has opened after five.
+            case .stopped, .killed: [.noSession, .storeUnavailable]
             case .paused, .slow: [.noSession, .storeTimedOut, .storeUnavailable]
             case .full: [.noSession, .alreadyUsed]
             case .garbage: [.noSession, .invalidTicket, .alreadyUsed]

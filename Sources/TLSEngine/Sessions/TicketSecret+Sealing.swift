@@ -7,7 +7,7 @@ extension TicketSecret {
     private static let tagLength = 16
     private static let keyLength = 32
     /// The number of bytes by which sealed bytes are longer than their content.
-    static let overhead = nonceLength + tagLength
+    package static let overhead = nonceLength + tagLength
 
     /// Seals bytes; nil if memory or the random generator fails.
     ///
@@ -52,14 +52,5 @@ extension TicketSecret {
         self.derive(Self.keyLength, for: purpose) { key in
             EVP_AEAD_CTX_new(EVP_aead_aes_256_gcm_siv(), key, key.count, Self.tagLength)
         }
-    }
-}
-
-/// Bytes from the random generator.
-package enum RandomBytes {
-    /// nil if the generator fails.
-    package static func generate(_ count: Int) -> [UInt8]? {
-        var bytes = [UInt8](repeating: 0, count: count)
-        return RAND_bytes(&bytes, count) == 1 ? bytes : nil
     }
 }
