@@ -1,7 +1,7 @@
 import Foundation
 import TLSEngine
 
-/// Files that only their owner can read.
+/// Files that only their owner can read, unless a file that is replaced could be read by others: servers run as other users.
 enum PrivateFile {
     static func read(_ path: String) throws -> [UInt8] {
         do {
@@ -27,6 +27,7 @@ enum PrivateFile {
             throw failure(errno)
         }
         do {
+            if replacing { try Self.takeOver(descriptor, target, failure) }
             try BlockingIO.write(bytes, to: descriptor)
             guard fsync(descriptor) == 0 else { throw failure(errno) }
         } catch {
@@ -40,6 +41,15 @@ enum PrivateFile {
             let code = errno
             unlink(created)
             throw failure(code)
+        }
+    }
+
+    /// Gives a new file the owner, the group and the permissions of the one that it replaces, if there is one.
+    private static func takeOver(_ descriptor: CInt, _ target: String, _ failure: (CInt) -> ToolError) throws {
+        var status = stat()
+        guard stat(target, &status) == 0 else { return }
+        guard fchown(descriptor, status.st_uid, status.st_gid) == 0, fchmod(descriptor, status.st_mode & 0o777) == 0 else {
+            throw failure(errno)
         }
     }
 }

@@ -21,8 +21,8 @@ struct Serve: Command, SpeaksJSON {
             parameters, or the reason for a failed handshake. A client that sends an HTTP/1 request gets a response that describes \
             its connection, so that curl and browsers can be used; not with --packet.
 
-            On SIGHUP, the files of certificates and keys are read again. New clients get the new ones; if they cannot be used, the old \
-            ones stay.
+            On SIGHUP, the files of certificates, keys and ticket secrets are read again. New clients get the new ones; if they cannot \
+            be used, the old ones stay.
 
             On Ctrl-C or SIGTERM, the command stops accepting, lets open connections end, and exits with 0. A second Ctrl-C ends it \
             at once.
@@ -76,7 +76,7 @@ struct Serve: Command, SpeaksJSON {
                     log: { log.add($0) })
                 try await service.run {
                     try Reporter(style: self.style, output: .standardOutput).report(ListeningReport(listener))
-                    ReloadSignal.watch { log.add(await self.reload(listener)) }
+                    ReloadSignal.watch { log.add(await self.reload(listener, tickets?.keys)) }
                     await stop.first()
                     log.add(StoppingReport(self.grace))
                 }
@@ -85,8 +85,9 @@ struct Serve: Command, SpeaksJSON {
     }
 
     /// Reads the files again, and replaces the listener's configuration if they can be used.
-    private func reload(_ listener: SecureListener) async -> ReloadReport {
+    private func reload(_ listener: SecureListener, _ ticketKeys: TicketKeys?) async -> ReloadReport {
         do {
+            if let ticketKeys { try self.tickets.reload(ticketKeys) }
             try await listener.update(tls: try self.configuration())
             return ReloadReport(certificates: listener.statistics.certificates)
         } catch {

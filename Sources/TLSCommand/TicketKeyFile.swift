@@ -8,6 +8,8 @@ struct TicketKeyFile {
 
     let path: String
 
+    var exists: Bool { FileManager.default.fileExists(atPath: self.path) }
+
     /// The keys, as bytes.
     func keys() throws -> [[UInt8]] {
         // With the errors that servers would have.

@@ -4,8 +4,9 @@ import SecureSocketsRedis
 /// The options of a server for session tickets that other servers can open.
 struct TicketOptions: ArgumentGroup {
     var keys: String?
-    var secret: String?
+    var secrets: [String] = []
     var redis: String?
+    var redisPassword: String?
     var redisCA: String?
     var singleUse = false
     var deadline = Seconds(SingleUseTickets.Options().deadline)
@@ -14,10 +15,14 @@ struct TicketOptions: ArgumentGroup {
     static let arguments: ArgumentTable<TicketOptions> = [
         .option(
             "--ticket-keys", \.keys, .text("file"), "The keys of session tickets: a file that several servers share and watch."),
-        .option(
-            "--ticket-secret", \.secret, .text("file"),
-            "Derive the keys of session tickets from this secret; with --redis, the secret that seals the keys there."),
+        .repeated(
+            "--ticket-secret", \.secrets, .text("file"),
+            "Derive the keys of session tickets from this secret, which seals the keys in Redis with --redis. Repeat it for secrets that only open."
+        ),
         .option("--redis", \.redis, .text("url"), "Share the keys of session tickets through Redis. Needs --ticket-secret."),
+        .option(
+            "--redis-password", \.redisPassword, .text("file"),
+            "The file with the password of Redis, for a URL such as rediss://user:@host: others can see one in the URL."),
         .option("--redis-ca", \.redisCA, .text("file"), "Trust the certificates of this PEM file for Redis."),
         .flag("--single-use-tickets", \.singleUse, "Let each ticket be used once in the whole fleet. Needs --redis."),
         .option("--ticket-deadline", \.deadline, .seconds, "The time for which a handshake waits for Redis."),
@@ -25,14 +30,17 @@ struct TicketOptions: ArgumentGroup {
     ]
 
     func validate() throws(UsageError) {
-        if self.keys != nil, self.secret != nil { throw UsageError("--ticket-keys and --ticket-secret exclude each other.") }
-        if self.redis != nil, self.secret == nil {
+        if self.keys != nil, !self.secrets.isEmpty { throw UsageError("--ticket-keys and --ticket-secret exclude each other.") }
+        if self.redis != nil, self.secrets.isEmpty {
             throw UsageError("--redis needs --ticket-secret FILE; make one with: tls tickets new --as-secret FILE")
         }
         if self.redis == nil, self.singleUse {
             throw UsageError("--single-use-tickets needs --redis URL, which keeps the tickets.")
         }
-        if self.redis == nil, self.redisCA != nil { throw UsageError("--redis-ca is for --redis; pass that as well.") }
+        if self.secrets.count > 4 { throw UsageError("There are \(self.secrets.count) secrets; 4 are possible.") }
+        if self.redis == nil, self.redisCA != nil || self.redisPassword != nil {
+            throw UsageError("--redis-ca and --redis-password are for --redis; pass that as well.")
+        }
     }
 
     /// The keys of a server, and what keeps them up to date.
@@ -44,13 +52,14 @@ struct TicketOptions: ArgumentGroup {
     /// nil if no option was given.
     func shared() throws -> Shared? {
         if let keys { return try self.shared(files: TicketKeyFiles([keys])) }
-        guard let secret else { return nil }
-        let key = try TicketKeys.Secret(file: secret)
-        guard let redis else { return Shared(keys: try TicketKeys(derivedFrom: key), follow: {}) }
-        let client = try RedisClient(try Self.configuration(redis, ca: self.redisCA))
+        let secrets = try self.secrets.map { try TicketKeys.Secret(file: $0) }
+        guard let secret = secrets.first else { return nil }
+        let others = Array(secrets.dropFirst())
+        guard let redis else { return Shared(keys: try TicketKeys(derivedFrom: secret, alsoOpening: others), follow: {}) }
+        let client = try RedisClient(try Self.configuration(redis, password: self.redisPassword, ca: self.redisCA))
         var options = RedisTicketKeys.Options()
         options.interval = self.poll.duration
-        let source = RedisTicketKeys(client, sealedWith: key, options: options)
+        let source = try RedisTicketKeys(client, sealedWith: secret, alsoOpening: others, options: options)
         let keys = TicketKeys(singleUse: self.singleUse ? self.singleUseTickets(client) : nil)
         return Shared(keys: keys) { await keys.follow(source.rings()) }
     }
@@ -58,7 +67,14 @@ struct TicketOptions: ArgumentGroup {
     private func singleUseTickets(_ client: RedisClient) -> SingleUseTickets {
         var options = SingleUseTickets.Options()
         options.deadline = self.deadline.duration
-        return SingleUseTickets(store: RedisSessionStore(client, timeout: options.deadline), options: options)
+        return SingleUseTickets(store: RedisSessionStore(client), options: options)
+    }
+
+    /// Reads the secrets again, of which keys are derived. Without Redis, other sources watch themselves.
+    func reload(_ keys: TicketKeys) throws {
+        let secrets = try self.secrets.map { try TicketKeys.Secret(file: $0) }
+        guard self.redis == nil, let secret = secrets.first else { return }
+        try keys.replaceSecret(with: secret, alsoOpening: Array(secrets.dropFirst()))
     }
 
     private func shared(files: TicketKeyFiles) throws -> Shared {
@@ -68,8 +84,12 @@ struct TicketOptions: ArgumentGroup {
     }
 
     /// The configuration of a client of Redis.
-    static func configuration(_ url: String, ca: String?) throws -> RedisConfiguration {
+    static func configuration(_ url: String, password: String?, ca: String?) throws -> RedisConfiguration {
         var configuration = try RedisConfiguration(url: url)
+        if let password {
+            let text = String(decoding: try PrivateFile.read(password), as: UTF8.self)
+            configuration.password = String(text.prefix { !$0.isNewline })
+        }
         guard let ca else { return configuration }
         guard configuration.tls != nil else {
             throw UsageError("certificates for Redis are of use with a URL that begins with rediss: only")

@@ -25,6 +25,7 @@ struct TicketKeyPlace: ArgumentGroup {
     var redis: String?
     var secret: String?
     var name = RedisTicketKeys.Options().name
+    var password: String?
     var ca: String?
 
     static let arguments: ArgumentTable<TicketKeyPlace> = [
@@ -32,6 +33,9 @@ struct TicketKeyPlace: ArgumentGroup {
         .option("--redis", \.redis, .text("url"), "The URL of Redis, in place of a file: redis://... or rediss://... with TLS."),
         .option("--secret", \.secret, .text("file"), "The file with the secret that seals the keys in Redis."),
         .option("--name", \.name, .text("name"), "The name of the keys in Redis."),
+        .option(
+            "--redis-password", \.password, .text("file"),
+            "The file with the password of Redis, for a URL such as rediss://user:@host."),
         .option("--ca", \.ca, .text("file"), "Trust the certificates of this PEM file for Redis, instead of the system's."),
     ]
 
@@ -50,13 +54,13 @@ struct TicketKeyPlace: ArgumentGroup {
     func withRedis<Value: Sendable>(_ body: (RedisTicketKeys) async throws -> Value) async throws -> Value? {
         guard let redis, let secret else { return nil }
         let key = try TicketKeys.Secret(file: secret)
-        let configuration = try TicketOptions.configuration(redis, ca: self.ca)
+        let configuration = try TicketOptions.configuration(redis, password: self.password, ca: self.ca)
         var options = RedisTicketKeys.Options()
         options.name = self.name
         let client = try RedisClient(configuration)
         let result: Value
         do {
-            result = try await body(RedisTicketKeys(client, sealedWith: key, options: options))
+            result = try await body(try RedisTicketKeys(client, sealedWith: key, options: options))
         } catch {
             await client.close()
             throw error
@@ -112,6 +116,7 @@ extension Tickets {
     struct Rotate: Command, SpeaksJSON {
         var place = TicketKeyPlace()
         var keep = 6
+        var after = Seconds(.seconds(20))
         var json = false
 
         static let title = CommandTitle(
@@ -127,15 +132,19 @@ extension Tickets {
         static let arguments: ArgumentTable<Rotate> = [
             .group(\.place),
             .option("--keep", \.keep, .number(2...32), "The number of keys that a file has at most."),
+            .option(
+                "--after", \.after, .seconds, "The time until the next key in Redis seals, in which all servers read the change."),
             .flag("--json", \.json, "Print the result as JSON."),
         ]
 
         func run() async throws {
             let ring = try await self.place.withRedis { keys in
-                try await keys.rotate()
-                return try await keys.current()
+                try await keys.rotate(after: self.after.duration)
+                return try await keys.stored()
             }
-            if let ring { return try self.reporter.report(TicketKeysReport(place: self.place, keys: ring, action: .rotated)) }
+            if let ring, let ring {
+                return try self.reporter.report(TicketKeysReport(place: self.place, keys: ring, action: .rotated))
+            }
             let file = TicketKeyFile(path: self.place.file ?? "")
             var keys = try file.keys()
             // The next one seals, and the new one is next.
@@ -161,10 +170,12 @@ extension Tickets {
 
         func run() async throws {
             let ring: TicketKeys.Ring
-            if let found = try await self.place.withRedis({ try await $0.current() }) {
+            if self.place.redis == nil {
+                ring = try TicketKeyFile(path: self.place.file ?? "").load()
+            } else if let found = try await self.place.withRedis({ try await $0.stored() }), let found {
                 ring = found
             } else {
-                ring = try TicketKeyFile(path: self.place.file ?? "").load()
+                throw ToolError.inputUnusable("there are no ticket keys \(self.place.name.escapedForDisplay) in Redis")
             }
             try self.reporter.report(TicketKeysReport(place: self.place, keys: ring, action: .shown))
         }
@@ -173,6 +184,7 @@ extension Tickets {
     /// `tls tickets forget FILE` or `tls tickets forget --redis URL`.
     struct Forget: Command, SpeaksJSON {
         var place = TicketKeyPlace()
+        var force = false
         var json = false
 
         static let title = CommandTitle(
@@ -184,18 +196,23 @@ extension Tickets {
                 """)
 
         static let arguments: ArgumentTable<Forget> = [
-            .group(\.place), .flag("--json", \.json, "Print the result as JSON."),
+            .group(\.place),
+            .flag("--force", \.force, "Replace keys in Redis that cannot be opened with the secret, too."),
+            .flag("--json", \.json, "Print the result as JSON."),
         ]
 
         func run() async throws {
             let ring = try await self.place.withRedis { keys in
-                try await keys.forgetAll()
-                return try await keys.current()
+                try await keys.forgetAll(replacingUnusable: self.force)
+                return try await keys.stored()
             }
-            if let ring { return try self.reporter.report(TicketKeysReport(place: self.place, keys: ring, action: .replaced)) }
+            if let ring, let ring {
+                return try self.reporter.report(TicketKeysReport(place: self.place, keys: ring, action: .replaced))
+            }
             let file = TicketKeyFile(path: self.place.file ?? "")
-            let count = max(try file.keys().count, 2)
-            try file.write(try (0..<min(count, 2)).flatMap { _ in try TicketKeyFile.newKey() }, replacing: true)
+            // Whatever the file contains: a damaged one is no reason to keep keys.
+            guard file.exists else { throw ToolError.inputUnusable("\(file.path.escapedForDisplay) does not exist") }
+            try file.write(try (1...2).flatMap { _ in try TicketKeyFile.newKey() }, replacing: true)
             try self.reporter.report(TicketKeysReport(place: file.path, keys: try file.load(), action: .replaced))
         }
     }
