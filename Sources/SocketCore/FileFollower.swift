@@ -1,3 +1,8 @@
+/// What is reported about files that are followed.
+package enum FileReport: Sendable, Equatable {
+    case loaded, refused, retrying, failed, recovered
+}
+
 /// Decides what is done about files whose content changes while a program runs: when they are read again, when a problem is reported, and
 /// which content is offered to the program.
 ///
@@ -47,10 +52,6 @@ package struct FileFollower<Content: Equatable & Sendable>: Sendable {
         case load
     }
 
-    package enum Report: Equatable {
-        case loaded, refused, retrying, failed, recovered
-    }
-
     /// The number of failures to load, in succession, of which the last is reported.
     package static var failuresUntilReport: Int { 3 }
     /// The number of different contents in succession that are read without being loaded.
@@ -87,7 +88,7 @@ package struct FileFollower<Content: Equatable & Sendable>: Sendable {
     }
 
     /// Records that the content that was found last cannot be loaded.
-    package mutating func failedToLoad() -> Report? {
+    package mutating func failedToLoad() -> FileReport? {
         guard let latest = self.latest else { return nil }
         switch self.state {
         case .settled, .refused, .failing:
@@ -104,7 +105,7 @@ package struct FileFollower<Content: Equatable & Sendable>: Sendable {
     }
 
     /// Records that the program uses the content that was found last.
-    package mutating func accepted() -> [Report] {
+    package mutating func accepted() -> [FileReport] {
         self.inUse = self.latest
         self.latest = nil
         defer { self.state = .settled }
@@ -113,7 +114,7 @@ package struct FileFollower<Content: Equatable & Sendable>: Sendable {
     }
 
     /// Records that the program did not accept the content that was found last.
-    package mutating func refused() -> Report? {
+    package mutating func refused() -> FileReport? {
         guard let latest = self.latest else { return nil }
         if case .refused(latest) = self.state { return nil }
         self.state = .refused(latest)

@@ -1,4 +1,4 @@
-import SocketCore
+package import SocketCore
 package import TLSEngine
 
 /// Files whose content a program uses and may be replaced while it runs.
@@ -15,11 +15,6 @@ package protocol WatchedFiles: Sendable {
     func load(_ reading: Reading) throws(SecureSocketError) -> Snapshot
     static func digest(of reading: Reading) -> ContentDigest
     static func event(_ report: FileReport, snapshot: Snapshot?, error: (any Error)?) -> Event
-}
-
-/// What is reported about followed files.
-package enum FileReport: Sendable {
-    case loaded, refused, retrying, failed, recovered
 }
 
 /// Performs the decisions of a `FileFollower`: reads and loads the files, passes snapshots to the program, and reports events.
@@ -60,7 +55,7 @@ package struct FilesPolling<Files: WatchedFiles> {
             case nil: break
             case .failure(let error)?:
                 if let failure = self.follower.failedToLoad() {
-                    report(Files.event(FileReport(failure), snapshot: nil, error: error))
+                    report(Files.event(failure, snapshot: nil, error: error))
                 }
             case .success(let snapshot)?: await self.offer(snapshot, to: update, report: report)
             }
@@ -77,26 +72,13 @@ package struct FilesPolling<Files: WatchedFiles> {
             // The task is ending, which may be the reason for the error.
             if Task.isCancelled { return }
             if let refusal = self.follower.refused() {
-                report(Files.event(FileReport(refusal), snapshot: snapshot, error: error))
+                report(Files.event(refusal, snapshot: snapshot, error: error))
             }
             return
         }
         for event in self.follower.accepted() {
-            report(Files.event(FileReport(event), snapshot: event == .loaded ? snapshot : nil, error: nil))
+            report(Files.event(event, snapshot: event == .loaded ? snapshot : nil, error: nil))
         }
-    }
-}
-
-extension FileReport {
-    fileprivate init(_ report: FileFollower<ContentDigest>.Report) {
-        self =
-            switch report {
-            case .loaded: .loaded
-            case .refused: .refused
-            case .retrying: .retrying
-            case .failed: .failed
-            case .recovered: .recovered
-            }
     }
 }
 

@@ -1,4 +1,5 @@
 public import Logging
+package import SocketCore
 package import TLSEngine
 
 /// The files of a certificate chain, its private key, trusted certificates and an OCSP response, which may be replaced while the program runs.

@@ -1,4 +1,5 @@
 public import Logging
+package import SocketCore
 package import TLSEngine
 
 /// Files with the keys of session tickets, which several servers have in common and which may be replaced while they run.
@@ -37,8 +38,8 @@ public struct TicketKeyFiles: Sendable, Hashable {
 
     /// Loads the files once. Blocks while they are read, so call it when the program starts, or outside event loops.
     ///
-    /// - Throws: ``SecureSocketError`` that names the file at fault, with the code `invalidConfiguration` if a file cannot be read, and
-    ///   `invalidArgument` if one does not have keys, or if they are too many for a ring.
+    /// - Throws: ``SecureSocketError``, with the code `invalidConfiguration` if a file cannot be read, and `invalidArgument` if one does not
+    ///   have keys, if there is no key or there are too many in all, or if two keys have the same name.
     public func load() throws(SecureSocketError) -> TicketKeys.Ring { try self.load(self.read()) }
 
     /// Returns the sequence of rings that the files contain: the present one, and a new one after each change.

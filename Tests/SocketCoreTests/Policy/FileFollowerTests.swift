@@ -138,7 +138,7 @@ import Testing
         var follower = Follower(inUse: "a")
         self.settle(&follower, on: content)
         #expect(follower.failedToLoad() == .retrying)
-        for expected in [nil, Follower.Report.failed] {
+        for expected in [nil, FileReport.failed] {
             #expect(follower.found(content) == .load)
             #expect(follower.failedToLoad() == expected)
         }
