@@ -56,6 +56,10 @@ struct RedisConnection {
         try await self.send(handshake.first, until: deadline, configuration)
         while true {
             let reply = try await self.receive(until: deadline, configuration)
+            // Pushes that have arrived are received without waiting, at any time.
+            guard ContinuousClock.now < deadline else {
+                throw .timedOut("HELLO", within: configuration.connectTimeout, server: configuration.server)
+            }
             if case .push = reply { continue }
             switch handshake.received(reply) {
             case .ready: return

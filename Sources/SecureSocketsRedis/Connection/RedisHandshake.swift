@@ -78,11 +78,8 @@ struct RedisHandshake {
     }
 
     private func failure(_ code: RedisError.Code, _ command: String, _ reply: ErrorReply) -> RedisError {
-        var text = reply.text
-        // A server that repeats the arguments must not reveal the password.
-        if let password = self.configuration.password, !password.isEmpty, text.contains(password) {
-            text = "(an error with the password)"
-        }
+        // A server may repeat the arguments, of which a password is one.
+        let text = self.configuration.password == nil ? reply.text : reply.code ?? "an error"
         let database = command == "SELECT" ? " \(self.configuration.database)" : ""
         return RedisError(
             code, "Redis at \(self.configuration.server) refused \(command)\(database): \(text)", advice: reply.advice,
