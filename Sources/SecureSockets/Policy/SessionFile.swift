@@ -61,9 +61,13 @@ struct SessionFile {
             _ = unlink(claimed)
             return value
         } catch {
-            // A newer file has taken its place if this fails with EEXIST. Some file systems have no links.
+            // A newer file has taken its place if this fails with EEXIST. Some file systems have no links, and folders have none.
             let isLinked = linkat(AT_FDCWD, claimed, AT_FDCWD, self.path, 0) == 0
-            if isLinked || errno == EEXIST { _ = unlink(claimed) } else { _ = rename(claimed, self.path) }
+            if isLinked || errno == EEXIST {
+                _ = unlink(claimed)
+            } else if access(self.path, F_OK) != 0 {
+                _ = rename(claimed, self.path)
+            }
             throw error
         }
     }
