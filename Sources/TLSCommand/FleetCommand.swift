@@ -18,6 +18,7 @@ extension Fleet {
         var leniency = LeniencyOptions()
         var insecure = false
         var alpn: [String]?
+        var version: FleetVersion?
         var noRequest = false
         var timeout = Seconds(.seconds(5))
         var json = false
@@ -26,9 +27,9 @@ extension Fleet {
             name: "check",
             abstract: "Check whether a session of each server can be resumed at each other.",
             discussion: """
-                Connects to each server, and with the session to each server of the list, with TLS 1.2 and 1.3. The sessions of \
+                Connects to each server, then offers the session to every server in the list, with TLS 1.2 and 1.3. Sessions of \
                 servers behind one address are of use only if all of them share the keys of their tickets, and have the same \
-                certificate and settings.
+                certificate and settings. The command reports differences in these, too.
 
                 Servers of TLS 1.3 may issue sessions with their first bytes only. The command therefore sends an HTTP request; \
                 with --no-request it waits for what the server sends.
@@ -47,6 +48,7 @@ extension Fleet {
             .group(\.leniency),
             .flag("--insecure", \.insecure, "Verify nothing."),
             .option("--alpn", \.alpn, .applicationProtocols, "Application protocols (ALPN) in order of preference."),
+            .option("--tls", \.version, .choice("version"), "Check one version only. (default: 1.2 and 1.3)"),
             .flag("--no-request", \.noRequest, "Send nothing."),
             .option("--timeout", \.timeout, .seconds, "The time limit for each connection, and for waiting for a session."),
             .flag("--json", \.json, "Print the result as JSON."),
@@ -63,7 +65,7 @@ extension Fleet {
 
         func run() async throws {
             var results: [FleetReport.Result] = []
-            for version in [TLSProtocolVersion.tls12, .tls13] {
+            for version in self.version.map({ [$0.version] }) ?? [.tls12, .tls13] {
                 for first in self.servers {
                     for second in self.servers { results.append(try await self.check(version, from: first, at: second)) }
                 }
@@ -80,56 +82,47 @@ extension Fleet {
             var result = FleetReport.Result(version: version.description, issuer: first.text, server: second.text)
             let sessions = TLSSessionCache()
             let tls = try self.configuration(version, sessions, first)
-            do {
-                let issuer = try await self.visit(first, tls, until: { sessions.count > 0 })
-                result.issuerCertificate = issuer.certificate
-                result.ticketKey = sessions.newestTicketName
+            do throws(SecureSocketError) {
+                let issuer = try await self.visit(first, tls, sessions)
+                result.issuerState = FleetReport.ServerState(issuer, sessions)
                 guard sessions.count > 0 else {
-                    result.reason = "\(FullHandshakeReason.notIssued)"
-                    result.explanation = FullHandshakeReason.notIssued.explanation
+                    result.explain(.notIssued)
                     return result
                 }
-            } catch let error as SecureSocketError {
+            } catch {
                 result.error = "\(first.text): \(error.message)"
                 return result
             }
-            do {
-                let other = try await self.visit(second, tls, until: { sessions.count > 0 })
+            do throws(SecureSocketError) {
+                let other = try await self.visit(second, tls, sessions)
                 result.isResumed = other.isResumed
-                result.serverCertificate = other.certificate
-                result.serverTicketKey = sessions.newestTicketName
-                result.reason = other.reason.map { "\($0)" }
-                result.explanation = other.reason?.explanation
-            } catch let error as SecureSocketError {
+                result.serverState = FleetReport.ServerState(other, sessions)
+                if let reason = other.fullHandshakeReason { result.explain(reason) }
+            } catch {
                 result.error = "\(second.text): \(error.message)"
             }
             return result
         }
 
-        private struct Visit {
-            var isResumed: Bool
-            var reason: FullHandshakeReason?
-            var certificate: String?
-        }
-
         /// Connects to a server, and waits for a session.
         private func visit(
-            _ server: HostAndPort, _ tls: TLSClientConfiguration, until hasSession: () -> Bool
-        ) async throws -> Visit {
+            _ server: HostAndPort, _ tls: TLSClientConfiguration, _ sessions: TLSSessionCache
+        ) async throws(SecureSocketError) -> ConnectionInformation {
             let socket = try await SecureSocket.connect(
                 to: server.host, port: server.port, tls: tls, timeout: self.timeout.duration)
-            let information = socket.information
-            let visit = Visit(
-                isResumed: information.isResumed, reason: information.fullHandshakeReason,
-                certificate: information.peerCertificate?.sha256Fingerprint)
+            let before = sessions.count
             if !self.noRequest {
                 let name = self.serverName ?? server.host
                 try? await socket.send("HEAD / HTTP/1.1\r\nHost: \(name)\r\nConnection: close\r\n\r\n")
             }
-            // The session comes before the data.
-            while !hasSession(), (try? await socket.receive(timeout: self.timeout.duration)) != nil {}
+            // The session comes before the data. A session of TLS 1.2 came in the handshake.
+            let deadline = ContinuousClock.now + self.timeout.duration
+            while sessions.count <= before, sessions.count == 0 || !socket.information.isResumed {
+                let left = deadline - .now
+                guard left > .zero, (try? await socket.receive(timeout: left)) != nil else { break }
+            }
             socket.close()
-            return visit
+            return socket.information
         }
 
         private func configuration(
@@ -156,4 +149,12 @@ extension ToolError {
         code: "notResumed", message: "not every session was resumed",
         advice: "Give all servers the same ticket keys, certificate names and settings; 'tls tickets show' has the names of keys",
         status: .failure)
+}
+
+/// A version of TLS that `tls fleet check` can be restricted to.
+enum FleetVersion: String, Sendable, CaseIterable {
+    case tls12 = "1.2"
+    case tls13 = "1.3"
+
+    var version: TLSProtocolVersion { self == .tls12 ? .tls12 : .tls13 }
 }

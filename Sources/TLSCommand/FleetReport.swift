@@ -1,8 +1,31 @@
+import SecureSockets
 import TLSEngine
 
-/// The matrix of `tls fleet check`.
+/// The matrix of `tls fleet check`, and the differences between the servers.
 struct FleetReport: Report {
     static let event = "fleet"
+
+    /// What a connection showed of a server.
+    struct ServerState: Encodable, Sendable, Equatable {
+        /// The SHA-256 fingerprint of the certificate.
+        var certificate: String?
+        /// The names for which the certificate is valid.
+        var names: [String]
+        var cipherSuite: String
+        var group: String?
+        var applicationProtocol: String?
+        /// The beginning of a ticket, by which most servers name its key.
+        var ticketKey: String?
+
+        init(_ information: ConnectionInformation, _ sessions: TLSSessionCache) {
+            self.certificate = information.peerCertificate?.sha256Fingerprint
+            self.names = (information.peerCertificate.map { $0.dnsNames + $0.ipAddresses } ?? []).sorted()
+            self.cipherSuite = information.cipherSuite.description
+            self.group = information.group?.description
+            self.applicationProtocol = information.applicationProtocol
+            self.ticketKey = sessions.newestTicketName
+        }
+    }
 
     /// What became of a session of one server at another.
     struct Result: Encodable, Sendable {
@@ -15,24 +38,22 @@ struct FleetReport: Report {
         var explanation: String?
         /// The message of the error, if a connection failed.
         var error: String?
-        /// SHA-256 fingerprints.
-        var issuerCertificate: String?
-        var serverCertificate: String?
-        /// The beginnings of the tickets, by which most servers name their keys.
-        var ticketKey: String?
-        var serverTicketKey: String?
+        var issuerState: ServerState?
+        var serverState: ServerState?
 
-        /// What explains that a session was declined, as far as it can be seen from outside.
-        var differences: [String] {
-            guard !self.isResumed, self.error == nil else { return [] }
+        mutating func explain(_ reason: FullHandshakeReason) {
+            self.reason = "\(reason)"
+            self.explanation = reason.explanation
+        }
+
+        /// What may explain that a session was declined, as far as it can be seen from outside.
+        fileprivate var differences: [String] {
+            guard !self.isResumed, let issuerState, let serverState else { return [] }
             var differences: [String] = []
-            if let ticketKey, let serverTicketKey, ticketKey != serverTicketKey {
-                differences.append("their tickets begin with \(ticketKey) and \(serverTicketKey): the keys may differ")
+            if let key = issuerState.ticketKey, let other = serverState.ticketKey, key != other {
+                differences.append("their tickets begin with \(key) and \(other): the keys may differ")
             }
-            if let issuerCertificate, let serverCertificate, issuerCertificate != serverCertificate {
-                differences.append("their certificates differ")
-            }
-            return differences
+            return differences + issuerState.differences(from: serverState)
         }
     }
 
@@ -41,21 +62,43 @@ struct FleetReport: Report {
 
     var isGood: Bool { self.results.allSatisfy(\.isResumed) }
 
+    /// The differences of the servers from the first one, for each version: those that matter to sessions, and those that a client sees.
+    var differences: [String] {
+        var lines: [String] = []
+        for version in self.versions {
+            let states = self.servers.map { server in
+                self.results.first { $0.version == version && $0.issuer == server && $0.issuerState != nil }?.issuerState
+            }
+            guard let first = self.servers.first, let expected = states.first ?? nil else { continue }
+            for (server, state) in zip(self.servers, states).dropFirst() {
+                for difference in state.map({ expected.differences(from: $0) }) ?? [] {
+                    lines.append("\(version), \(first) and \(server): \(difference)")
+                }
+            }
+        }
+        return lines
+    }
+
+    private var versions: [String] {
+        var versions: [String] = []
+        for result in self.results where versions.last != result.version { versions.append(result.version) }
+        return versions
+    }
+
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(self.isGood, forKey: .isGood)
         try container.encode(self.servers, forKey: .servers)
         try container.encode(self.results, forKey: .results)
+        try container.encode(self.differences, forKey: .differences)
     }
 
-    private enum Key: CodingKey { case isGood, servers, results }
+    private enum Key: CodingKey { case isGood, servers, results, differences }
 
     var text: String {
         var lines: [String] = []
-        var versions: [String] = []
-        for result in self.results where versions.last != result.version { versions.append(result.version) }
         let width = (self.servers.map(\.count).max() ?? 0) + 2
-        for version in versions {
+        for version in self.versions {
             if !lines.isEmpty { lines.append("") }
             lines.append("\(version): sessions of each line's server, at each column's")
             lines.append(Self.row([""] + self.servers, width))
@@ -67,19 +110,23 @@ struct FleetReport: Report {
                 lines.append(Self.row([issuer] + cells, width))
             }
         }
-        var notes: [String] = []
-        for result in self.results where !result.isResumed {
+        let reasons = self.results.filter { !$0.isResumed }.map { result in
             let why = [result.error ?? result.explanation].compactMap(\.self) + result.differences
-            let note = "  \(result.version), \(result.issuer) to \(result.server): \(why.joined(separator: "; "))"
-                .escapedForDisplay
-            if notes.count < Self.mostNotes { notes.append(note) }
+            return "\(result.version), \(result.issuer) to \(result.server): \(why.joined(separator: "; "))"
         }
-        if !notes.isEmpty { lines += ["", "Not resumed:"] + notes }
+        lines += Self.notes("Not resumed:", reasons) + Self.notes("Differences:", self.differences)
         return lines.joined(separator: "\n")
     }
 
-    /// The most explanations in the text; `--json` has all.
+    /// The most notes of a kind in the text; `--json` has all.
     private static let mostNotes = 20
+
+    private static func notes(_ title: String, _ notes: [String]) -> [String] {
+        guard !notes.isEmpty else { return [] }
+        let more = notes.count - Self.mostNotes
+        return ["", title] + notes.prefix(Self.mostNotes).map { "  \($0.escapedForDisplay)" }
+            + (more > 0 ? ["  and \(more) more; see --json"] : [])
+    }
 
     private static func cell(_ result: Result) -> String {
         if result.isResumed { return "resumed" }
@@ -87,11 +134,26 @@ struct FleetReport: Report {
     }
 
     private static func row(_ cells: [String], _ width: Int) -> String {
-        let row = cells.map { $0.padded(to: width) }.joined()
+        let row = cells.map { $0 + String(repeating: " ", count: max(width - $0.count, 1)) }.joined()
         return String(row.reversed().drop { $0 == " " }.reversed())
     }
 }
 
-extension String {
-    fileprivate func padded(to width: Int) -> String { self + String(repeating: " ", count: max(width - self.count, 1)) }
+extension FleetReport.ServerState {
+    /// What differs, without the keys of tickets, which change.
+    fileprivate func differences(from other: Self) -> [String] {
+        var differences: [String] = []
+        if self.names != other.names {
+            differences.append("certificates for other names")
+        } else if self.certificate != other.certificate {
+            differences.append("other certificates for the same names")
+        }
+        func compare(_ name: String, _ one: String?, _ two: String?) {
+            if one != two { differences.append("\(name) \(one ?? "none") and \(two ?? "none")") }
+        }
+        compare("cipher suite", self.cipherSuite, other.cipherSuite)
+        compare("group", self.group, other.group)
+        compare("application protocol", self.applicationProtocol, other.applicationProtocol)
+        return differences
+    }
 }
