@@ -23,7 +23,7 @@ struct Benchmark: AsyncParsableCommand {
             Options such as --quick, --rounds, --only, --peer and --json: benchmark run --help.
             """,
         subcommands: [
-            Run.self, Clients.self, Sizes.self, Latency.self, Scale.self, Loops.self, Interfaces.self, All.self,
+            Run.self, Clients.self, Sizes.self, Latency.self, Scale.self, Loops.self, Interfaces.self, Sessions.self, All.self,
             Instructions.self, IdleMemory.self, Serve.self, ServeInterface.self, Client.self,
         ],
         defaultSubcommand: Run.self)
@@ -114,6 +114,13 @@ struct Loops: AsyncParsableCommand {
     func run() async throws { try await Runner(self.options).run([.loops]) }
 }
 
+struct Sessions: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Compares resumed handshakes with keys of tickets of this process, derived ones, and single-use tickets. Needs redis-server.")
+    @OptionGroup var options: MeasuringOptions
+    func run() async throws { try await BenchmarkRedis.run { try await Runner(self.options).run([.sessions]) } }
+}
+
 struct Interfaces: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Compares the ways to get messages: echoes through each.")
     @OptionGroup var options: MeasuringOptions
@@ -123,5 +130,5 @@ struct Interfaces: AsyncParsableCommand {
 struct All: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Everything above, into one file.")
     @OptionGroup var options: MeasuringOptions
-    func run() async throws { try await Runner(self.options).run(Suite.allCases) }
+    func run() async throws { try await BenchmarkRedis.run { try await Runner(self.options).run(Suite.allCases) } }
 }

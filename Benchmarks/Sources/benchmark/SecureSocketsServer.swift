@@ -10,6 +10,7 @@ enum SecureSocketsServer {
         let identity = try TLSIdentity(certificateChain: .file(settings.certificate), privateKey: .file(settings.key))
         var options = ListenerOptions()
         options.backlog = 4096
+        options.ticketKeys = try settings.tickets.keys
         if settings.sharesPort { Self.sharePort?(&options) }
         var port = settings.port
         var listeners: [SecureListener] = []

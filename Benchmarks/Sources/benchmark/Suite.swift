@@ -1,6 +1,6 @@
 /// A set of cases that answers one question.
 enum Suite: String, CaseIterable, Codable, Sendable {
-    case main, clients, sizes, latency, scale, loops, interfaces
+    case main, clients, sizes, latency, scale, loops, interfaces, sessions
 
     var title: String {
         switch self {
@@ -11,6 +11,7 @@ enum Suite: String, CaseIterable, Codable, Sendable {
         case .scale: "Costs as open connections grow"
         case .loops: "More than one core"
         case .interfaces: "Ways to get messages"
+        case .sessions: "Sessions across machines"
         }
     }
 
@@ -19,6 +20,7 @@ enum Suite: String, CaseIterable, Codable, Sendable {
         if self == .clients {
             return ClientStack.allCases.filter { $0 != .secureSockets }.map(\.contender) + options.clientPeers.map(\.contender)
         }
+        if self == .sessions { return TicketSource.allCases.dropFirst().map(\.contender) }
         return Stack.allCases.filter { $0 != .secureSockets }.map(\.contender) + options.peers.map(\.contender)
     }
 
@@ -31,6 +33,7 @@ enum Suite: String, CaseIterable, Codable, Sendable {
         case .scale: Self.scaleCases(options)
         case .loops: Self.loopCases(options)
         case .interfaces: Self.interfaceCases(options)
+        case .sessions: Self.sessionCases(options)
         }
     }
 }
