@@ -35,6 +35,7 @@ let package = Package(
                 .product(name: "SecureSockets", package: "secure-sockets"),
                 .product(name: "ClassicSSL", package: "secure-sockets"),
                 .product(name: "SecureSocketsNIO", package: "secure-sockets"),
+                .product(name: "SecureSocketsRedis", package: "secure-sockets"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),

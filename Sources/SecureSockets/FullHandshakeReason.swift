@@ -18,7 +18,8 @@ public struct FullHandshakeReason: Sendable, Hashable {
     /// are expected.
     public static let differentName = Self(.differentName)
     /// The session belongs to other settings: identity, client authentication, versions, cipher suites or application protocols. Also if the
-    /// settings were replaced between the beginning of the connection and its ClientHello.
+    /// settings were replaced between the beginning of the connection and its ClientHello, and if the server accepts single-use tickets
+    /// only and this is none.
     public static let differentPolicy = Self(.differentPolicy)
     /// The session belongs to another version of TLS than the negotiated one.
     public static let differentVersion = Self(.differentVersion)
@@ -30,13 +31,13 @@ public struct FullHandshakeReason: Sendable, Hashable {
 
     // MARK: At servers
 
-    /// The ticket is not one of this library, or not authentic.
+    /// The ticket is too short, or its content was changed. (Tickets of other programs usually appear as ``unknownKey``.)
     public static let invalidTicket = Self(.invalidTicket)
     /// No key with the ticket's name is known: it was issued by a server with other keys.
     public static let unknownKey = Self(.unknownKey)
-    /// The ticket's key is too old, or was displaced by newer ones.
+    /// The ticket's key is too old, was displaced by newer ones, or is no longer given by its source.
     public static let retiredKey = Self(.retiredKey)
-    /// The session was made worthless with ``TicketKeys/removeAll()``.
+    /// The session was made worthless: with ``TicketKeys/removeAll()``, or by a ring in which all keys are new.
     public static let forgotten = Self(.forgotten)
     /// The client identified a TLS 1.2 session, without a ticket, that this server does not keep.
     public static let unknownSession = Self(.unknownSession)
@@ -45,11 +46,12 @@ public struct FullHandshakeReason: Sendable, Hashable {
     /// Another parameter is not that of the session: the cipher suite, the extended master secret (RFC 7627 §5.3), or the key exchange
     /// mode (RFC 8446 §4.2.9).
     public static let differentParameters = Self(.differentParameters)
-    /// A single-use ticket was used before, was never stored, or was removed from the store.
+    /// A single-use ticket has no share in the store: it was used before, the store has dropped the share, or it never had it.
     public static let alreadyUsed = Self(.alreadyUsed)
     /// The store of single-use tickets did not answer in time.
     public static let storeTimedOut = Self(.storeTimedOut)
-    /// The store of single-use tickets failed, or is not asked because it failed before.
+    /// The store of single-use tickets failed, or is not asked because it failed before or too many requests are under way. Also for a
+    /// single-use ticket at a server without a store.
     public static let storeUnavailable = Self(.storeUnavailable)
 
     // MARK: At clients

@@ -1,12 +1,12 @@
 public import NIOCore
 
-/// An argument of a ``RedisCommand``.
-///
-/// Types of a program conform by means of a type that conforms already:
+/// An argument of a ``RedisCommand``. A custom type conforms by writing one string or byte sequence:
 ///
 /// ```swift
-/// extension Key: RedisArgument {
-///     func write(to writer: inout RESPWriter) { writer.write(self.text) }
+/// struct SessionName: RedisArgument {
+///     let number: Int
+///
+///     func write(to writer: inout RESPWriter) { writer.write("session:\(self.number)") }
 /// }
 /// ```
 public protocol RedisArgument {

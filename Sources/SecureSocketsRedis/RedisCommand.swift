@@ -3,7 +3,7 @@ internal import NIOCore
 /// A command for a Redis server: a name and arguments, which are strings of bytes.
 ///
 /// ```swift
-/// RedisCommand("SET", "token", bytes, "PX", 500)
+/// let command = RedisCommand("SET", "token", [1, 2, 3] as [UInt8], "PX", 500)
 /// ```
 ///
 /// A command is encoded when it is created, and may be sent any number of times. Its description contains the name and the number of

@@ -3,8 +3,9 @@
 /// `RedisSessionStore` of the product SecureSocketsRedis is one. Others can be built over any service that can remove a value and return it
 /// in one step.
 ///
-/// The functions are called during handshakes and may be called by many tasks at the same time. They should give up when their task is
-/// **cancelled**. ``SingleUseTickets`` does not wait for a store beyond its deadline, and does not ask one that fails.
+/// The functions are called by many tasks at the same time: `take` while a handshake waits, `insert` beside it. When the deadline of
+/// ``SingleUseTickets`` is over, the task is **cancelled**, and the function should give up: until it returns, the request counts as one under
+/// way.
 public protocol SessionStore: Sendable {
     /// Keeps a value under a key until it is taken or its lifetime is over.
     ///

@@ -7,20 +7,29 @@ package import TLSEngine
 /// Session tickets that can be used once in the whole fleet.
 ///
 /// ```swift
-/// let keys = try TicketKeys(derivedFrom: secret, singleUse: SingleUseTickets(store: store))
+/// func ticketKeys(with store: some SessionStore) throws -> TicketKeys {
+///     try TicketKeys(derivedFrom: .init(file: "/run/secrets/ticket-secret"), singleUse: SingleUseTickets(store: store))
+/// }
 /// ```
 ///
 /// Each ticket needs a share to be opened, 32 random bytes that the server which issues the ticket puts into a ``SessionStore``. A server to
-/// which the ticket is presented takes the share out, in the middle of the handshake. A ticket that was used before, or that an attacker
-/// has recorded and presents first, costs a full handshake and nothing else. Once the share has been taken, the ticket cannot be opened by
-/// anyone, not even with the ticket keys: sessions that were resumed or have expired have forward secrecy. The store alone is worthless
-/// as well.
+/// which the ticket is presented takes the share out, in the middle of the handshake. A ticket that was used before results in a full
+/// handshake; so does one that an attacker has recorded and presented first. Once the share has been taken, nothing opens the ticket, not
+/// even the ticket keys: earlier sessions have forward secrecy. The store alone does not allow an attacker to open a ticket.
+///
+/// A share is written when its ticket is sealed, while the client receives the ticket. If the client is quicker, at another server, the share of
+/// a ticket of the last second is looked for again, twice, within the deadline.
+///
+/// Each full handshake, and each resumed one of TLS 1.3, stores as many shares as the server issues tickets
+/// (``TLSParameters/sessionTickets``), which stay for the lifetime of the session (``TLSParameters/sessionLifetime``) unless they are taken:
+/// choose a lifetime for which the store has room, and a store that drops the oldest values when it has none.
 ///
 /// ## When the store fails
 ///
 /// The handshake waits for the store until ``Options/deadline`` at most, and is then a full one. Its ``ConnectionInformation/fullHandshakeReason``
-/// is `storeTimedOut` or `storeUnavailable`. After five failures in succession the store is not asked for some time (0.1 to 10 seconds),
-/// and while it cannot keep shares no tickets are issued. It is used again as soon as a request has succeeded.
+/// is `storeTimedOut` or `storeUnavailable`. The task that asks the store is then cancelled. After five failures in succession the store is
+/// not asked for some time (0.1 to 10 seconds), and while it cannot keep shares no tickets are issued. It is used again as soon as a request
+/// has succeeded.
 ///
 /// ## TLS 1.2
 ///

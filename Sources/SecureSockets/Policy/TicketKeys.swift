@@ -13,14 +13,16 @@ package import TLSEngine
 
 /// The keys that protect the session tickets of servers (RFC 8446 §4.6.1, RFC 5077).
 ///
-/// The newest key seals tickets; the newest eight open them. A new key is generated every 12 hours, when a ticket is to be sealed, and a key
-/// is removed 60 hours after it was generated. Keys are never written anywhere, and overwritten when they are removed.
+/// One key seals tickets, and all open them. The keys of ``init(singleUse:)`` are generated, and are of use to this process only: a new key is
+/// generated every 12 hours, when a ticket is to be sealed, the newest eight open tickets, and a key is removed 60 hours after it was
+/// generated. They are never written anywhere. Several servers can have the same keys, derived from a ``Secret`` or given by a source as a
+/// ``Ring``; <doc:ResumptionAcrossMachines> compares the sources. All keys are overwritten in memory when they are removed.
 ///
 /// A listener keeps its keys when its configuration is replaced (``SecureListener/update(tls:)``). Two listeners can share them
 /// (``ListenerOptions/ticketKeys``). A ticket is bound to the identity and the settings of the server that issued it, and to the rules by
 /// which it verifies its clients: if those differ, the client's certificates are verified again before its session is resumed.
 ///
-/// Servers on several machines can derive the same keys from a ``Secret``:
+/// Derived keys need nothing but the secret:
 ///
 /// ```swift
 /// var options = ListenerOptions()
@@ -65,16 +67,21 @@ public final class TicketKeys: Sendable {
         self.replace(with: ring)
     }
 
-    /// Replaces all keys. Tickets of keys that are not in the new ring are not opened any more; to lose no session, a ring keeps each key until
-    /// the sessions of its last tickets have expired.
+    /// Replaces all keys, whether they were generated, derived or given. Tickets of keys that are not in the new ring are not opened any more; to
+    /// lose no session, a ring keeps each key until the sessions of its last tickets have expired. A ring without any of the former given keys
+    /// makes all sessions worthless (``removeAll()``).
     public func replace(with ring: Ring) { self.ring.replaceKeys(with: ring.keys.map(\.given)) }
 
     /// Replaces the keys with each ring of a sequence, until the sequence ends.
     ///
+    /// Until the first ring has come, the keys are those with which they were created: generated ones seal tickets that only this process
+    /// opens, and only until then.
+    ///
     /// ``TicketKeyFiles`` and `RedisTicketKeys` of the product SecureSocketsRedis have such sequences. Any other source of keys can be one.
     ///
-    /// - Parameter rings: The rings. The keys remain as they are until the first one has come, and when the sequence has ended.
-    /// - Throws: The error with which the sequence ends. **Cancelling** the task ends most sequences.
+    /// - Parameter rings: The rings. When the sequence has ended, the keys remain as they are.
+    /// - Throws: The error with which the sequence ends. If the task is **cancelled**, the function returns when the sequence ends; those of
+    ///   this package end at once.
     public func follow<Rings: AsyncSequence>(_ rings: Rings) async throws(Rings.Failure) where Rings.Element == Ring {
         var iterator = rings.makeAsyncIterator()
         while let ring = try await iterator.next(isolation: #isolation) { self.replace(with: ring) }
@@ -99,7 +106,7 @@ public final class TicketKeys: Sendable {
     private static var now: UInt64 { UInt64(max(time(nil), 0)) }
 
     /// Makes a new key the one that seals tickets. Tickets of the former keys remain valid. Has no effect on derived keys, which depend on
-    /// the time.
+    /// the time, and on given ones, which their source rotates.
     public func rotate() {
         self.ring.rotate(now: Self.now)
     }
@@ -107,29 +114,32 @@ public final class TicketKeys: Sendable {
     /// Makes all sessions established so far worthless: none can be resumed by listeners with these keys. That includes the sessions that
     /// they keep for TLS 1.2 clients without ticket support. Use it if keys or a session may have been disclosed.
     ///
-    /// Generated keys are removed. Derived ones do not open tickets that were issued until now; other servers with the same secret are not
-    /// affected. If the secret may have been disclosed, replace it on all of them.
+    /// Generated keys are removed. Derived and given ones do not open tickets that were issued until now, by the clocks of the servers that
+    /// issued them. This concerns the present process only: other servers with the same keys still resume the sessions, and so does this one
+    /// after a restart. To forget the sessions of a fleet, replace the secret or the ring (<doc:ResumptionAcrossMachines>).
     public func removeAll() {
         self.ring.removeAll(now: Self.now)
     }
 
-    /// What may be known of one key.
+    /// The public properties of a key.
     public struct Key: Sendable, Hashable {
         /// The key's name: 16 hexadecimal digits, with which each of its tickets begins.
         public let name: String
-        /// The beginning of the time in which the key seals tickets, in seconds since 1970-01-01 UTC.
-        public let created: Int64
-        /// The end of the time in which the key seals tickets, in seconds since 1970-01-01 UTC.
+        /// The beginning of the time in which the key seals tickets, in seconds since 1970-01-01 UTC; 0 if it has none. A generated key was
+        /// created then.
+        public let sealsFrom: Int64
+        /// The end of the time in which the key seals tickets, in seconds since 1970-01-01 UTC; `Int64.max` if it has none.
         public let sealsUntil: Int64
-        /// The end of the time in which the key opens tickets, in seconds since 1970-01-01 UTC.
+        /// The end of the time in which the key opens tickets, in seconds since 1970-01-01 UTC; `Int64.max` if it has none.
         public let opensUntil: Int64
     }
 
-    /// The keys that open tickets at present, the one that seals first. Those of ``init()`` are empty until the first ticket is sealed.
+    /// The keys that open tickets at present. If one of them seals, it is the first. Generated keys are empty until the first ticket is
+    /// sealed.
     public var keys: [Key] {
         self.ring.information(now: Self.now).map { key in
             Key(
-                name: Self.name(of: key.id), created: Int64(clamping: key.times.sealsFrom),
+                name: Self.name(of: key.id), sealsFrom: Int64(clamping: key.times.sealsFrom),
                 sealsUntil: Int64(clamping: key.times.sealsUntil), opensUntil: Int64(clamping: key.times.opensUntil))
         }
     }

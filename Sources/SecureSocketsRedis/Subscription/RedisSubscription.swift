@@ -3,9 +3,9 @@
 /// ```swift
 /// for await message in redis.subscribe(to: ["keys"]) {
 ///     switch message {
-///     case .subscribed, .missed: try await readKeys()
-///     case .message(_, let bytes): use(bytes)
-///     case .disconnected: break
+///     case .subscribed, .missed: print("read what may have been missed")
+///     case .message(let channel, let bytes): print("\(bytes.count) bytes on \(channel)")
+///     case .disconnected(let error): print(error)
 ///     }
 /// }
 /// ```

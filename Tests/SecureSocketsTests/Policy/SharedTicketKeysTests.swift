@@ -107,7 +107,7 @@ import Testing
         #expect(one.keys.count == 6)
         let sealing = try #require(one.keys.first)
         let now = Int64(Date().timeIntervalSince1970)
-        #expect(sealing.created <= now && now <= sealing.sealsUntil)
+        #expect(sealing.sealsFrom <= now && now <= sealing.sealsUntil)
         #expect(sealing.opensUntil - sealing.sealsUntil == 48 * 3600)
         #expect(one.keys.allSatisfy { $0.name.utf8.count == 16 })
         #expect("\(one)" == "6 ticket keys")
