@@ -116,7 +116,9 @@ struct Loops: AsyncParsableCommand {
 
 struct Sessions: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Compares resumed handshakes with keys of tickets of this process, derived ones, and single-use tickets. Needs redis-server.")
+        abstract:
+            "Compares resumed handshakes with keys of tickets of this process, derived ones, and single-use tickets. Needs redis-server."
+    )
     @OptionGroup var options: MeasuringOptions
     func run() async throws { try await BenchmarkRedis.run { try await Runner(self.options).run([.sessions]) } }
 }

@@ -9,7 +9,8 @@ struct ServerSettings: ParsableArguments {
     @Option(help: "Event loops, of each listener.") var loops = 1
     @Option(help: "Listeners on one port, each with loops of its own: of secure-sockets, with --shares-port.") var listeners = 1
     @Flag(help: "Lets other processes listen on the same port.") var sharesPort = false
-    @Option(help: "Where the keys of tickets are, of secure-sockets: local, derived or single-use.") var tickets = TicketSource.local
+    @Option(help: "Where the keys of tickets are, of secure-sockets: local, derived or single-use.") var tickets = TicketSource
+        .local
     @Flag(help: .hidden) var controlled = false
 
     func validate() throws {

@@ -17,7 +17,8 @@ enum TicketSource: String, CaseIterable, ExpressibleByArgument {
 
     var contender: Contender {
         Contender(
-            id: self == .local ? Stack.secureSockets.rawValue : self.rawValue, title: self.title, server: .ours(["serve", Stack.secureSockets.rawValue, "--tickets", self.rawValue]))
+            id: self == .local ? Stack.secureSockets.rawValue : self.rawValue, title: self.title,
+            server: .ours(["serve", Stack.secureSockets.rawValue, "--tickets", self.rawValue]))
     }
 
     /// The server's keys; nil for its own.
@@ -68,8 +69,10 @@ enum BenchmarkRedis {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["redis-server", "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
         try process.run()
-        defer { process.terminate() }
+        // Threads of Dispatch block SIGTERM, and so does what they start.
+        defer { kill(process.processIdentifier, SIGKILL) }
         setenv(self.variable, "\(port)", 1)
         let client = try self.client()
         for _ in 1...100 where (try? await client.send(RedisCommand("PING"))) == nil {
@@ -124,7 +127,8 @@ extension Load {
                 group.addTask {
                     var times: [Double] = []
                     for _ in stride(from: worker, to: count, by: concurrency) {
-                        times.append(try await Self.timed(units: 1) { _ = try await self.handshakes(1, concurrency: 1) }.seconds * 1e6)
+                        times.append(
+                            try await Self.timed(units: 1) { _ = try await self.handshakes(1, concurrency: 1) }.seconds * 1e6)
                     }
                     return times
                 }
