@@ -168,7 +168,7 @@ extension SingleUseTickets: SingleUseTicketStore {
             state.requests[number]?.isAnswered = true
             state.lookupBreaker.succeeded()
         }
-        for pause in [self.deadline / 10, self.deadline * 2 / 5] {
+        for pause in [min(self.deadline / 10, .milliseconds(100)), min(self.deadline * 2 / 5, .milliseconds(400))] {
             try await Task.sleep(for: pause)
             if let share = try await self.store.take(ticket) { return share }
         }
