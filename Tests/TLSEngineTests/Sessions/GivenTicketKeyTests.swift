@@ -57,6 +57,20 @@ import Testing
         #expect(self.absence(ring, 4, now: 1) == .unknownKey)
     }
 
+    @Test func `that are all new forget every session, also those that a server keeps for clients without tickets`() {
+        let ring = TicketKeyRing()
+        _ = ring.sealingKey(now: 1)
+        // The first ring of a source is not a forgetting.
+        ring.replaceKeys(with: [self.key(1), self.key(2)])
+        #expect(ring.removalCount == 0)
+        ring.replaceKeys(with: [self.key(2), self.key(3)])
+        #expect(ring.removalCount == 0)
+        ring.replaceKeys(with: [self.key(4), self.key(5)])
+        #expect(ring.removalCount == 1)
+        #expect(self.absence(ring, 2, now: 1) == .forgotten && self.absence(ring, 3, now: 1) == .forgotten)
+        #expect(self.absence(ring, 4, now: 1) == nil)
+    }
+
     @Test func `of the same secret and identifier open each other's tickets`() throws {
         func ticket(_ key: GivenTicketKey) throws -> [UInt8] {
             var ticket = [UInt8](repeating: 0, count: 5 + TicketKey.overhead)
