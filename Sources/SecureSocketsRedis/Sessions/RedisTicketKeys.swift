@@ -39,7 +39,7 @@ internal import TLSEngine
 ///
 /// Servers keep the keys that they have. These suffice for 12 to 24 hours; later no tickets are issued until the store is there again. A store
 /// that has lost its data, or has older ones, gets the latest from the first server that notices. Data that cannot be opened is logged and
-/// ignored.
+/// ignored; a server that has found such data writes none, since its own secret may be the wrong one.
 ///
 /// The user of Redis needs these commands for the keys and the channel with the name:
 ///
@@ -68,7 +68,11 @@ public final class RedisTicketKeys: Sendable {
         var ring: StoredRing?
         /// The bytes of the last ring that was read.
         var sealed: [UInt8] = []
-        var isFailing = false
+        /// The last failure that was logged and when; nil if the last reading succeeded.
+        var failure: (message: String, time: ContinuousClock.Instant)?
+        /// Whether the store had data that cannot be opened when it was last read. When such data is gone, another server's should take its
+        /// place: that of this one may be sealed with a wrong secret.
+        var isStranger = false
         /// The time since which a change has been due that another server should have made.
         var dueSince: Int64?
     }
@@ -285,22 +289,28 @@ public final class RedisTicketKeys: Sendable {
     }
 
     private static let pauseBetweenReadings = Duration.milliseconds(100)
+    /// The time after which a failure that has not changed is logged again.
+    private static let pauseBetweenWarnings = Duration.seconds(600)
 
     private func refreshOrReport() async {
         do {
             try await self.refresh()
             let hasRecovered = self.state.withLock { state in
-                defer { state.isFailing = false }
-                return state.isFailing
+                defer { state.failure = nil }
+                return state.failure != nil
             }
             if hasRecovered { self.logger.notice("the store of ticket keys can be used again") }
         } catch {
             if Task.isCancelled { return }
-            let isNew = self.state.withLock { state in
-                defer { state.isFailing = true }
-                return !state.isFailing
+            let now = ContinuousClock.now
+            let isLogged = self.state.withLock { state in
+                if let last = state.failure, last.message == error.message, now - last.time < Self.pauseBetweenWarnings {
+                    return false
+                }
+                state.failure = (error.message, now)
+                return true
             }
-            guard isNew else { return }
+            guard isLogged else { return }
             self.logger.warning(
                 "the store of ticket keys cannot be used; the present keys remain in use", metadata: ["error": "\(error)"])
         }
@@ -313,9 +323,17 @@ public final class RedisTicketKeys: Sendable {
         let found = try await self.read()
         let known = self.state.withLock { $0.ring }
         guard let found else {
+            if self.state.withLock({ $0.isStranger }) { throw .unusableRing(self.options.name) }
             return try await self.change(over: "0") { now in known ?? StoredRing.new(at: now, self.schedule) }
         }
-        let ring = if let known, found.sealed == self.state.withLock({ $0.sealed }) { known } else { try self.open(found) }
+        let ring: StoredRing
+        if let known, found.sealed == self.state.withLock({ $0.sealed }) {
+            ring = known
+        } else {
+            self.state.withLock { $0.isStranger = true }
+            ring = try self.open(found)
+            self.state.withLock { $0.isStranger = false }
+        }
         if let known, known.isLater(than: ring) {
             // The store has lost its latest data, or an attacker has put former data into it.
             return try await self.change(over: found.generation) { _ in known }

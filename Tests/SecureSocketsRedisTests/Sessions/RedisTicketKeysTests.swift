@@ -160,6 +160,19 @@ struct `Ticket keys in Redis` {
         await until { (try? await self.names(ahead))?.contains { before.contains($0) } == false }
     }
 
+    @Test func `are not made by a server whose secret has turned out to be another, when the store is emptied`() async throws {
+        let redis = try await RunningRedis()
+        let (keys, stranger) = try (self.server(redis), self.server(redis, self.other))
+        let before = try await self.names(keys)
+        await #expect(throws: RedisError.self) { _ = try await stranger.current() }
+        let client = try RedisClient(.patient(port: redis.port))
+        _ = try await client.send(RedisCommand("FLUSHALL"))
+        await #expect(throws: RedisError.self) { _ = try await stranger.current() }
+        #expect(try await client.send(RedisCommand("EXISTS", "tls:keys")).integer == 0)
+        #expect(try await self.names(keys) == before)
+        #expect(try await self.names(self.server(redis)) == before)
+    }
+
     @Test func `are not made by a server whose clock is wrong`() async throws {
         let redis = try await RunningRedis()
         let wrong = try self.server(redis, now: 4_000_000_000, tolerance: 3600)
