@@ -38,6 +38,14 @@ package struct CircuitBreaker: Sendable {
         }
     }
 
+    /// Whether the service is left alone, but for a request that finds out whether it has recovered.
+    package var isOpen: Bool {
+        switch self.state {
+        case .closed: false
+        case .open, .probing: true
+        }
+    }
+
     package mutating func succeeded() {
         switch self.state {
         case .closed, .probing:

@@ -1,4 +1,5 @@
 import DequeModule
+public import Logging
 import NIOCore
 import SocketCore
 import Synchronization
@@ -108,12 +109,14 @@ public final class SingleUseTickets: Sendable {
         /// In order of time. Some requests may have ended: at most those of one deadline's length.
         var deadlines = Deque<Deadline>()
         var lastNumber: UInt64 = 0
+        var isFailureLogged = false
         var isWatching = false
     }
 
     private let store: any SessionStore
     private let deadline: Duration
     private let maximumRequests: Int
+    private let logger: Logger
     private let state = Mutex(State())
 
     /// Creates single-use tickets.
@@ -121,8 +124,12 @@ public final class SingleUseTickets: Sendable {
     /// - Parameters:
     ///   - store: The store that all servers use which open each other's tickets.
     ///   - options: Limits on its use.
-    public init(store: some SessionStore, options: Options = Options()) {
+    ///   - logger: The logger: at level `warning` when the store is no longer asked because it fails, and at `notice` when it has recovered.
+    public init(
+        store: some SessionStore, options: Options = Options(), logger: Logger = Logger(label: "SecureSockets")
+    ) {
         self.store = store
+        self.logger = logger
         self.deadline = max(options.deadline, .milliseconds(1))
         self.maximumRequests = max(options.maximumRequests, 1)
     }
@@ -225,6 +232,25 @@ extension SingleUseTickets: SingleUseTicketStore {
             return (request.waiting, state.record(outcome, of: request))
         }
         waiting?.resume(returning: result)
+        self.logChanges()
+    }
+
+    /// Logs if one of the breakers has opened, or if both are closed again.
+    private func logChanges() {
+        let change = self.state.withLock { state -> Bool? in
+            let fails = state.lookupBreaker.isOpen || state.insertionBreaker.isOpen
+            guard fails != state.isFailureLogged else { return nil }
+            state.isFailureLogged = fails
+            return fails
+        }
+        switch change {
+        case true?:
+            self.logger.warning(
+                "the store of single-use tickets fails; sessions are not resumed, or no tickets are issued, until it has recovered"
+            )
+        case false?: self.logger.notice("the store of single-use tickets has recovered")
+        case nil: break
+        }
     }
 
     private static let timedOut = Result<[UInt8], NoTicketShare>.failure(NoTicketShare(.storeTimedOut))
@@ -273,6 +299,7 @@ extension SingleUseTickets: SingleUseTicketStore {
             state.isWatching = !state.deadlines.isEmpty
             return (late, state.deadlines.first?.time)
         }
+        self.logChanges()
         for request in late {
             request.waiting?.resume(returning: request.isAnswered ? .failure(NoTicketShare(.alreadyUsed)) : Self.timedOut)
             request.task?.cancel()
