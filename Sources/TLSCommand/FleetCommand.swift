@@ -60,19 +60,50 @@ extension Fleet {
             if self.servers.count > Self.mostServers {
                 throw UsageError("There are \(self.servers.count) servers; 16 are possible.")
             }
+            for (index, server) in self.servers.enumerated() where self.servers.prefix(index).contains(server) {
+                throw UsageError("\(server.text) is given twice; a server is compared with the others.")
+            }
             if self.insecure, self.ca != nil { throw UsageError("--insecure verifies nothing; leave --ca out, or it.") }
         }
 
         func run() async throws {
             var results: [FleetReport.Result] = []
             for version in self.version.map({ [$0.version] }) ?? [.tls12, .tls13] {
-                for first in self.servers {
-                    for second in self.servers { results.append(try await self.check(version, from: first, at: second)) }
+                // Each with itself first: a server that cannot be reached is not tried again.
+                let own = try await self.check(version, self.servers.map { ($0, $0) })
+                let broken = Dictionary(uniqueKeysWithValues: zip(self.servers.map(\.text), own.map(\.error)))
+                    .compactMapValues(\.self)
+                let others = self.servers.flatMap { first in self.servers.filter { $0 != first }.map { (first, $0) } }
+                let reachable = others.filter { broken[$0.text] == nil && broken[$1.text] == nil }
+                let unreachable = others.filter { broken[$0.text] != nil || broken[$1.text] != nil }.map { first, second in
+                    var result = FleetReport.Result(version: version.description, issuer: first.text, server: second.text)
+                    result.error = broken[first.text] ?? broken[second.text]
+                    return result
                 }
+                results += own + unreachable
+                results += try await self.check(version, reachable)
             }
             let report = FleetReport(servers: self.servers.map(\.text), results: results)
             try self.reporter.report(report)
             if !report.isGood { throw ToolError.notResumed }
+        }
+
+        /// The number of pairs that are checked at the same time.
+        private static let pairsAtOnce = 8
+
+        /// Checks pairs, and returns the results in their order.
+        private func check(
+            _ version: TLSProtocolVersion, _ pairs: [(HostAndPort, HostAndPort)]
+        ) async throws -> [FleetReport.Result] {
+            try await withThrowingTaskGroup(of: (Int, FleetReport.Result).self) { group in
+                var results = [FleetReport.Result?](repeating: nil, count: pairs.count)
+                for (index, pair) in pairs.enumerated() {
+                    if index >= Self.pairsAtOnce, let (done, result) = try await group.next() { results[done] = result }
+                    group.addTask { (index, try await self.check(version, from: pair.0, at: pair.1)) }
+                }
+                for try await (done, result) in group { results[done] = result }
+                return results.compactMap(\.self)
+            }
         }
 
         /// Takes a session from one server to another.
@@ -90,7 +121,7 @@ extension Fleet {
                     return result
                 }
             } catch {
-                result.error = "\(first.text): \(error.message)"
+                result.error = error.message
                 return result
             }
             do throws(SecureSocketError) {
@@ -99,7 +130,7 @@ extension Fleet {
                 result.serverState = FleetReport.ServerState(other, sessions)
                 if let reason = other.fullHandshakeReason { result.explain(reason) }
             } catch {
-                result.error = "\(second.text): \(error.message)"
+                result.error = error.message
             }
             return result
         }
@@ -108,16 +139,21 @@ extension Fleet {
         private func visit(
             _ server: HostAndPort, _ tls: TLSClientConfiguration, _ sessions: TLSSessionCache
         ) async throws(SecureSocketError) -> ConnectionInformation {
+            let before = sessions.count
             let socket = try await SecureSocket.connect(
                 to: server.host, port: server.port, tls: tls, timeout: self.timeout.duration)
-            let before = sessions.count
+            // A session of TLS 1.2 has come with the handshake. What follows a resumption is of no interest.
+            guard !socket.information.isResumed, sessions.count <= before else {
+                socket.close()
+                return socket.information
+            }
             if !self.noRequest {
                 let name = self.serverName ?? server.host
                 try? await socket.send("HEAD / HTTP/1.1\r\nHost: \(name)\r\nConnection: close\r\n\r\n")
             }
-            // The session comes before the data. A session of TLS 1.2 came in the handshake.
+            // A session of TLS 1.3 comes before the data.
             let deadline = ContinuousClock.now + self.timeout.duration
-            while sessions.count <= before, sessions.count == 0 || !socket.information.isResumed {
+            while sessions.count <= before {
                 let left = deadline - .now
                 guard left > .zero, (try? await socket.receive(timeout: left)) != nil else { break }
             }
@@ -147,7 +183,9 @@ extension HostAndPort {
 extension ToolError {
     fileprivate static let notResumed = ToolError(
         code: "notResumed", message: "not every session was resumed",
-        advice: "Give all servers the same ticket keys, certificate names and settings; 'tls tickets show' has the names of keys",
+        advice:
+            "The reasons are above. Servers resume each other's sessions if they have the same ticket keys, certificate names and "
+            + "settings; with --tls, one version is checked",
         status: .failure)
 }
 

@@ -53,7 +53,13 @@ struct FleetReport: Report {
             if let key = issuerState.ticketKey, let other = serverState.ticketKey, key != other {
                 differences.append("their tickets begin with \(key) and \(other): the keys may differ")
             }
-            return differences + issuerState.differences(from: serverState)
+            differences += issuerState.differences(from: serverState)
+            if differences.isEmpty, self.issuer != self.server {
+                differences.append(
+                    "nothing that a client sees differs: compare application protocols, client authentication and single-use tickets"
+                )
+            }
+            return differences
         }
     }
 
@@ -110,11 +116,23 @@ struct FleetReport: Report {
                 lines.append(Self.row([issuer] + cells, width))
             }
         }
-        let reasons = self.results.filter { !$0.isResumed }.map { result in
-            let why = [result.error ?? result.explanation].compactMap(\.self) + result.differences
-            return "\(result.version), \(result.issuer) to \(result.server): \(why.joined(separator: "; "))"
+        // A reason that several pairs have is printed once.
+        var reasons: [(text: String, pairs: [String])] = []
+        for result in self.results where !result.isResumed {
+            let why = ([result.error ?? result.explanation].compactMap(\.self) + result.differences).joined(separator: "; ")
+            let text = "\(result.version), %: \(why)"
+            let pair = "\(result.issuer) to \(result.server)"
+            if let known = reasons.firstIndex(where: { $0.text == text }) {
+                reasons[known].pairs.append(pair)
+            } else {
+                reasons.append((text, [pair]))
+            }
         }
-        lines += Self.notes("Not resumed:", reasons) + Self.notes("Differences:", self.differences)
+        let notResumed = reasons.map { text, pairs in
+            let more = pairs.count > 1 ? " and \(pairs.count - 1) more" : ""
+            return text.replacing("%", with: pairs[0] + more, maxReplacements: 1)
+        }
+        lines += Self.notes("Not resumed:", notResumed) + Self.notes("Differences:", self.differences)
         return lines.joined(separator: "\n")
     }
 
