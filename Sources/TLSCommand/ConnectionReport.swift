@@ -34,8 +34,15 @@ struct ConnectionReport: Encodable, Sendable {
     var isResumed: Bool
     /// The name of the reason; nil if a session was resumed.
     var fullHandshakeReason: String?
+    /// The explanation of the reason, if a session was offered.
+    private var declined: String?
     var verifiedChainLength: Int?
     var certificates: [Certificate]
+
+    private enum CodingKeys: CodingKey {
+        case localAddress, remoteAddress, version, cipher, group, applicationProtocol, serverName, isResumed, fullHandshakeReason
+        case verifiedChainLength, certificates
+    }
 
     init(_ socket: SecureSocket) {
         let information = socket.information
@@ -48,6 +55,7 @@ struct ConnectionReport: Encodable, Sendable {
         self.serverName = information.serverName
         self.isResumed = information.isResumed
         self.fullHandshakeReason = information.fullHandshakeReason?.description
+        if information.resumption == .declined { self.declined = information.fullHandshakeReason?.explanation }
         self.verifiedChainLength = information.verifiedChainLength
         self.certificates = information.peerCertificates.map(Certificate.init)
     }
@@ -99,6 +107,7 @@ struct ConnectionReport: Encodable, Sendable {
         if let serverName { parts.append("asked for \(serverName)") }
         if let certificate = self.certificates.first { parts.append("client \(certificate.subject)") }
         if self.isResumed { parts.append("resumed") }
+        if let declined { parts.append("not resumed: \(declined)") }
         return parts.joined(separator: ", ").escapedForDisplay
     }
 }

@@ -63,7 +63,7 @@ struct Serve: Command, SpeaksJSON {
         try await log.flushed {
             try await Advice.given(by: Advice.forServing) {
                 var options = ListenerOptions()
-                let tickets = try self.tickets.shared()
+                let tickets = try self.tickets.shared(logger: EventLogHandler.logger(for: log))
                 options.ticketKeys = tickets?.keys
                 let listener = try await SecureListener.bind(
                     host: self.host, port: self.port, tls: try self.configuration(), socketOptions: self.stream.socketOptions,
@@ -89,7 +89,8 @@ struct Serve: Command, SpeaksJSON {
         do {
             if let ticketKeys { try self.tickets.reload(ticketKeys) }
             try await listener.update(tls: try self.configuration())
-            return ReloadReport(certificates: listener.statistics.certificates)
+            let key = self.tickets.isGiven ? ticketKeys?.keys.first?.name : nil
+            return ReloadReport(certificates: listener.statistics.certificates, ticketKey: key)
         } catch {
             return ReloadReport(error: error)
         }

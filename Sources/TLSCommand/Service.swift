@@ -140,14 +140,22 @@ struct ReloadReport: Report {
 
     /// The SHA-256 fingerprints of the certificates that new clients get; nil if the files cannot be used.
     var certificates: [String]?
+    /// The name of the key that seals session tickets, if the server shares its keys.
+    var ticketKey: String?
     var error: ErrorReport?
 
-    init(certificates: [TLSCertificate]) { self.certificates = certificates.map(\.sha256Fingerprint) }
+    init(certificates: [TLSCertificate], ticketKey: String? = nil) {
+        self.certificates = certificates.map(\.sha256Fingerprint)
+        self.ticketKey = ticketKey
+    }
 
     init(error: any Error) { self.error = ErrorReport(describing: error) }
 
     var text: String {
-        if let certificates { return "reloaded; new clients get the certificate \(certificates.joined(separator: ", "))" }
+        if let certificates {
+            let key = self.ticketKey.map { "; the key \($0) seals tickets" } ?? ""
+            return "reloaded; new clients get the certificate \(certificates.joined(separator: ", "))\(key)"
+        }
         return "not reloaded, and the former files stay in use: \(self.error?.sentence ?? "cancelled")"
     }
 }

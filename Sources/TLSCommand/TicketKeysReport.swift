@@ -51,7 +51,7 @@ struct TicketKeysReport: Report {
             case .made: "made"
             case .rotated: "rotated"
             case .shown: "keys"
-            case .replaced: "replaced; all sessions are forgotten"
+            case .replaced: "replaced; servers forget all sessions when they have read it"
             }
         let lines = self.keys.map { key in
             let use =

@@ -1,3 +1,4 @@
+import Logging
 import SecureSockets
 import SecureSocketsRedis
 
@@ -43,6 +44,9 @@ struct TicketOptions: ArgumentGroup {
         }
     }
 
+    /// Whether the server shares its keys.
+    var isGiven: Bool { self.keys != nil || !self.secrets.isEmpty }
+
     /// The keys of a server, and what keeps them up to date.
     struct Shared: Sendable {
         let keys: TicketKeys
@@ -50,8 +54,8 @@ struct TicketOptions: ArgumentGroup {
     }
 
     /// nil if no option was given.
-    func shared() throws -> Shared? {
-        if let keys { return try self.shared(files: TicketKeyFiles([keys])) }
+    func shared(logger: Logger) throws -> Shared? {
+        if let keys { return try self.shared(files: TicketKeyFiles([keys]), logger) }
         let secrets = try self.secrets.map { try TicketKeys.Secret(file: $0) }
         guard let secret = secrets.first else { return nil }
         let others = Array(secrets.dropFirst())
@@ -59,15 +63,15 @@ struct TicketOptions: ArgumentGroup {
         let client = try RedisClient(try Self.configuration(redis, password: self.redisPassword, ca: self.redisCA))
         var options = RedisTicketKeys.Options()
         options.interval = self.poll.duration
-        let source = try RedisTicketKeys(client, sealedWith: secret, alsoOpening: others, options: options)
-        let keys = TicketKeys(singleUse: self.singleUse ? self.singleUseTickets(client) : nil)
+        let source = try RedisTicketKeys(client, sealedWith: secret, alsoOpening: others, options: options, logger: logger)
+        let keys = TicketKeys(singleUse: self.singleUse ? self.singleUseTickets(client, logger) : nil)
         return Shared(keys: keys) { await keys.follow(source.rings()) }
     }
 
-    private func singleUseTickets(_ client: RedisClient) -> SingleUseTickets {
+    private func singleUseTickets(_ client: RedisClient, _ logger: Logger) -> SingleUseTickets {
         var options = SingleUseTickets.Options()
         options.deadline = self.deadline.duration
-        return SingleUseTickets(store: RedisSessionStore(client), options: options)
+        return SingleUseTickets(store: RedisSessionStore(client), options: options, logger: logger)
     }
 
     /// Reads the secrets again, of which keys are derived. Without Redis, other sources watch themselves.
@@ -77,10 +81,10 @@ struct TicketOptions: ArgumentGroup {
         try keys.replaceSecret(with: secret, alsoOpening: Array(secrets.dropFirst()))
     }
 
-    private func shared(files: TicketKeyFiles) throws -> Shared {
+    private func shared(files: TicketKeyFiles, _ logger: Logger) throws -> Shared {
         let keys = TicketKeys(try files.load())
         let interval = self.poll.duration
-        return Shared(keys: keys) { await keys.follow(files.rings(every: interval)) }
+        return Shared(keys: keys) { await keys.follow(files.rings(every: interval, logger: logger)) }
     }
 
     /// The configuration of a client of Redis.
