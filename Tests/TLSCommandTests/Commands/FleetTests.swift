@@ -243,6 +243,35 @@ import Testing
         }
     }
 
+    /// What an operator does to rotate a secret, and to forget all sessions of derived keys.
+    @Test func `read their secrets again on SIGHUP`() async throws {
+        let fleet = try await Fleet(.secret)
+        let (secret, former) = (fleet.certificates.folder.path(of: "ticket-secret"), fleet.certificates.folder.path(of: "former"))
+        #expect(try await Tool.run("tickets", "new", "--as-secret", former).status == 0)
+        let server = try await Serving(fleet.certificates, options: ["--ticket-secret", secret, "--ticket-secret", former])
+        let port = server.port
+        func visit(_ client: TLSClientConfiguration) async throws -> Bool {
+            let socket = try await SecureSocket.connect(to: "127.0.0.1", port: port, tls: client, timeout: Encounter.patience)
+            try await socket.send("x")
+            #expect(try await socket.receive(exactly: 1) == ByteBuffer(string: "x"))
+            socket.close()
+            return socket.information.isResumed
+        }
+        func reload() async throws {
+            server.tool.send(signal: SIGHUP)
+            _ = try #require(await server.tool.errors.line(with: "reloaded"))
+        }
+        let client = try fleet.client(.tls13)
+        #expect(try await !visit(client))
+        #expect(try await visit(client))
+        // The secrets change places: what the first one sealed is still opened.
+        let contents = try (Data(contentsOf: URL(fileURLWithPath: secret)), Data(contentsOf: URL(fileURLWithPath: former)))
+        try contents.1.write(to: URL(fileURLWithPath: secret))
+        try contents.0.write(to: URL(fileURLWithPath: former))
+        try await reload()
+        #expect(try await visit(client))
+    }
+
     @Test func `are compared by the tool`() async throws {
         let fleet = try await Fleet(.secret)
         let stranger = try await Serving(fleet.certificates, options: [])
