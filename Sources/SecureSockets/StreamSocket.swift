@@ -25,6 +25,9 @@ public class StreamSocket: @unchecked Sendable {
     /// Whether the socket was closed on this side.
     public final var isClosed: Bool { self.closing.load(ordering: .acquiring) }
 
+    /// The executor of the connection's event loop. Calls of the socket from a task that prefers it change no thread.
+    package final var taskExecutor: any TaskExecutor { self.connection.executor }
+
     /// Creates the handle of an established connection.
     init(_ connection: Connection) { self.connection = connection }
 

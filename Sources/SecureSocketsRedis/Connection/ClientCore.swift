@@ -162,6 +162,13 @@ final class ClientCore: Sendable {
             socket.close()
             return .closed
         }
+        // On the connection's loop, because each change of thread costs more than a command.
+        return await withTaskExecutorPreference(socket.taskExecutor) { await self.serve(connection) }
+    }
+
+    /// Writes commands and reads replies until the connection has ended. Returns the reason.
+    private func serve(_ connection: RedisConnection) async -> RedisError {
+        let socket = connection.socket
         async let writing: Void = self.write(to: socket)
         let failure = await self.read(from: connection)
         let (writer, reason) = self.state.withLock { state in
