@@ -136,7 +136,8 @@ import Testing
         #expect(!tickets.keep(self.share, of: [1], lifetime: 60))
         self.store.behave(.works)
         await until { tickets.statistics.requestsInProgress == 0 }
-        #expect(self.store.cancelled == 5)
+        // The last one may have been let go between its deadline and its cancellation.
+        #expect(self.store.cancelled >= 4)
         await until { tickets.keep(self.share, of: [2], lifetime: 60) }
         await until { tickets.statistics.inserted == 1 }
     }
