@@ -13,7 +13,7 @@ public import SecureSockets
 ///
 /// A share that was taken must not come back. Run the database without persistence (`save ""`, `appendonly no`) and without failover to a
 /// replica that may lack the latest commands: after a restart from a snapshot, or such a failover, tickets that were used before can be used
-/// once more. Anyone who can read snapshots can keep shares.
+/// once more. An attacker who can read snapshots can keep shares.
 ///
 /// The user of Redis needs the commands `SET` and `GETDEL` for the keys with the prefix, and those with which a client connects:
 ///

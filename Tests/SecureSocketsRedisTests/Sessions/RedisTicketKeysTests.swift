@@ -154,7 +154,7 @@ struct `Ticket keys in Redis` {
         try await operators.forgetAll()
         let client = try RedisClient(.patient(port: redis.port))
         _ = try await client.send(RedisCommand("DEL", "tls:keys"))
-        // The store has lost everything. Whoever comes first restores what it knows; in the end the forgetting counts.
+        // The store has lost everything. The first server restores what it knows; in the end the forgetting counts.
         _ = try await ahead.current()
         await until { (try? await self.names(operators))?.contains { before.contains($0) } == false }
         await until { (try? await self.names(ahead))?.contains { before.contains($0) } == false }
