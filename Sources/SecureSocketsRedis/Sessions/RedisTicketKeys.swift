@@ -332,8 +332,8 @@ public final class RedisTicketKeys: Sendable {
         } else {
             self.state.withLock { $0.isStranger = true }
             ring = try self.open(found)
-            self.state.withLock { $0.isStranger = false }
         }
+        self.state.withLock { $0.isStranger = false }
         if let known, known.isLater(than: ring) {
             // The store has lost its latest data, or an attacker has put former data into it.
             return try await self.change(over: found.generation) { _ in known }
