@@ -18,6 +18,7 @@ import Testing
             var requests = 0
             var silent: [CheckedContinuation<Void, Never>] = []
             var cancelled = 0
+            var answersLeft = Int.max
         }
 
         struct Failure: Error {}
@@ -29,8 +30,12 @@ import Testing
         /// The number of silent requests whose task was cancelled.
         var cancelled: Int { self.state.withLock { $0.cancelled } }
 
+        /// Answers this many requests, and then none.
+        func answer(_ count: Int) { self.state.withLock { $0.answersLeft = count } }
+
         func behave(_ behaviour: Behaviour) {
             let silent = self.state.withLock { state in
+                state.answersLeft = .max
                 state.behaviour = behaviour
                 defer { state.silent = [] }
                 return state.silent
@@ -41,6 +46,8 @@ import Testing
         private func request() async throws {
             let behaviour = self.state.withLock { state in
                 state.requests += 1
+                state.answersLeft -= 1
+                if state.answersLeft < 0 { state.behaviour = .isSilent }
                 return state.behaviour
             }
             switch behaviour {
@@ -106,6 +113,23 @@ import Testing
         #expect(self.store.requests == before + 1)
         if case .success = await tickets.take([3], isRecent: true) { Issue.record("a share that was never kept") }
         #expect(self.store.requests == before + 4)
+    }
+
+    /// The store has answered each of the attacker's lookups, so it does not fail.
+    @Test func `that are presented again and again at once do not keep others from resuming`() async throws {
+        var options = SingleUseTickets.Options()
+        options.deadline = .milliseconds(300)
+        let tickets = SingleUseTickets(store: self.store, options: options)
+        #expect(tickets.keep(self.share, of: [1], lifetime: 60))
+        await until { tickets.statistics.inserted == 1 }
+        for number in 1...6 {
+            self.store.answer(1)
+            if case .success = await tickets.take([2], isRecent: true) { Issue.record("a share that was never kept") }
+            self.store.behave(.works)
+            #expect(tickets.statistics.missing == number)
+        }
+        #expect(tickets.statistics.timedOut == 0 && tickets.statistics.omittedLookups == 0)
+        #expect(await tickets.take([1], isRecent: false) == .success(self.share))
     }
 
     @Test func `are declined at the deadline of a silent store, whose late answer is discarded`() async throws {
