@@ -20,6 +20,13 @@ public struct TLSParameters: Sendable, Hashable {
     /// A server that has no protocol in common with its client ends the handshake.
     public var applicationProtocols: [String] = []
 
+    /// Whether the handshake fails, with the alert `no_application_protocol`, if no application protocol is negotiated. Default: false; a
+    /// server accepts clients that offer none, and a client accepts a server that selects none.
+    ///
+    /// A protocol that is agreed on cannot be confused with another one that a server with the same certificate speaks, to which an attacker
+    /// redirects the connection (the ALPACA attack; RFC 9325 §3.8). `applicationProtocols` must not be empty then.
+    public var requiresApplicationProtocol = false
+
     /// The greatest permitted depth of the trusted root in a chain. The peer's own certificate has depth 0, its issuer depth 1, and so on.
     /// Default: 10.
     public var maximumChainDepth: Int = 10
@@ -72,6 +79,13 @@ extension TLSParameters {
         }
         settings.groups = self.groups.compactMap(\.group)
         settings.applicationProtocols = self.applicationProtocols
+        if self.requiresApplicationProtocol, self.applicationProtocols.isEmpty {
+            throw SecureSocketError(
+                .invalidConfiguration, blame: .configuration, step: .configuring,
+                "an application protocol is required, but none is given",
+                advice: "List the protocols in `TLSParameters.applicationProtocols`")
+        }
+        settings.requiresApplicationProtocol = self.requiresApplicationProtocol
         settings.depth = self.maximumChainDepth
         try OptionError.check(
             (0...Self.mostTickets).contains(self.sessionTickets),

@@ -129,6 +129,7 @@ extension FailedNegotiation {
         case SSL_R_INVALID_ALPN_PROTOCOL:
             guard choice.applicationProtocol != nil else { return nil }
             subject = .applicationProtocols
+        case SSL_R_NO_APPLICATION_PROTOCOL: subject = .applicationProtocols
         case SSL_R_BAD_ECC_CERT:
             guard key != nil else { return nil }
             subject = .curveOfKey

@@ -17,6 +17,10 @@ package struct LibraryReason: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String { self.name }
 
+    /// BoringSSL's reason for a server that has no application protocol in common with its client.
+    static let noApplicationProtocol = LibraryReason(
+        library: Int32(ERR_LIB_SSL), code: SSL_R_NO_APPLICATION_PROTOCOL, name: "NO_APPLICATION_PROTOCOL")
+
     /// Whether this is a reason of BoringSSL's TLS part, `SSL_R_*`.
     func isOfTLS(_ code: Int32) -> Bool { self.library == Int32(ERR_LIB_SSL) && self.code == code }
 

@@ -121,7 +121,9 @@ package final class TLSContext: @unchecked Sendable {
             SSL_CTX_set_cert_cb(self.pointer, noteCertificateRequest, nil)
             SSL_CTX_set_msg_callback(self.pointer, noteServerMessage)
         }
-        if self.choosesIdentity { SSL_CTX_set_tlsext_servername_callback(self.pointer, answerServerName) }
+        if self.choosesIdentity || self.settings.requiresApplicationProtocol {
+            SSL_CTX_set_tlsext_servername_callback(self.pointer, answerClientHello)
+        }
         if !self.settings.furtherIdentities.isEmpty { return try self.setIdentities() }
         guard let identity = self.settings.identity else { return }
         if let chain = identity.chain, let leaf = chain.pointers.first {
@@ -312,11 +314,12 @@ private func answerStatusRequest(ssl: OpaquePointer?, argument: UnsafeMutableRaw
     return isCurrent ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK
 }
 
-/// Answers the server name of a client whose identity has been chosen: with an alert if it is refused.
-private func answerServerName(
+/// Answers a ClientHello whose identity has been chosen: with an alert if it is refused. BoringSSL calls this also if the client requests no
+/// server name.
+private func answerClientHello(
     ssl: OpaquePointer?, alert: UnsafeMutablePointer<Int32>?, argument: UnsafeMutableRawPointer?
 ) -> Int32 {
-    guard let ssl, let engine = TLSEngine.of(ssl), let refusal = engine.refusalOfServerName else { return SSL_TLSEXT_ERR_NOACK }
+    guard let ssl, let engine = TLSEngine.of(ssl), let refusal = engine.refusalOfClientHello else { return SSL_TLSEXT_ERR_NOACK }
     alert?.pointee = Int32(refusal.code)
     return SSL_TLSEXT_ERR_ALERT_FATAL
 }

@@ -15,8 +15,11 @@ extension TLSEngine {
     ///
     /// - Parameter code: The result of `SSL_get_error`.
     func failure(_ code: Int32) -> TLSFailure {
-        let failure = self.unexplainedFailure(code)
-        return TLSFailure(failure.kind, reason: failure.reason, explanation: self.explanation(of: failure))
+        self.explained(self.unexplainedFailure(code))
+    }
+
+    func explained(_ failure: TLSFailure) -> TLSFailure {
+        TLSFailure(failure.kind, reason: failure.reason, explanation: self.explanation(of: failure))
     }
 
     private func explanation(of failure: TLSFailure) -> TLSFailure.Explanation? {
@@ -130,9 +133,12 @@ extension TLSEngine {
     private func unexplainedFailure(_ code: Int32) -> TLSFailure {
         let reasons = ErrorQueue.drain()
         if let refusal = self.programRefusal { return TLSFailure(.refusedByProgram(refusal), reason: reasons.first) }
-        // The version, for example, is negotiated before the name is answered.
-        if self.refusalOfServerName == .unrecognizedName, reasons.contains(where: { $0.isOfTLS(SSL_R_CLIENTHELLO_TLSEXT) }) {
-            return TLSFailure(.serverNameNotServed(self.requestedServerName ?? ""), reason: reasons.first)
+        // The version, for example, is negotiated before the hello is answered.
+        if reasons.contains(where: { $0.isOfTLS(SSL_R_CLIENTHELLO_TLSEXT) }) {
+            if self.isServerNameRefused {
+                return TLSFailure(.serverNameNotServed(self.requestedServerName ?? ""), reason: reasons.first)
+            }
+            if self.offersNoApplicationProtocol { return TLSFailure(.peerUnacceptable, reason: .noApplicationProtocol) }
         }
         if let refusal = self.refusal { return TLSFailure(.certificateVerificationFailed(refusal), reason: reasons.first) }
         switch code {

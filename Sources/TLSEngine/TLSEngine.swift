@@ -183,6 +183,10 @@ package final class TLSEngine: StreamEngine {
         if result == 1 {
             // BoringSSL has reported every refusal. This is the last barrier, should it ever ignore one.
             if self.programRefusal != nil { return .failed(self.failure(SSL_ERROR_SSL)) }
+            if self.context.settings.requiresApplicationProtocol, self.selectedApplicationProtocol == nil {
+                self.writeFatalAlert(.noApplicationProtocol)
+                return .failed(self.explained(TLSFailure(.peerUnacceptable, reason: .noApplicationProtocol)))
+            }
             self.isInHandshake = false
             self.clientHello = []
             self.decisions = nil

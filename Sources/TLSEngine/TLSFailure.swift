@@ -65,6 +65,7 @@ package struct AlertDescription: Sendable, Hashable, CustomStringConvertible {
     package init(code: UInt8) { self.code = code }
 
     package static let unrecognizedName = AlertDescription(code: 112)
+    static let noApplicationProtocol = AlertDescription(code: 120)
 
     /// Whether the alert is about the receiver's certificate or its absence: an alert about the certificate itself, `access_denied` or
     /// `certificate_required`.

@@ -90,6 +90,8 @@ package struct TLSSettings: Sendable {
     package var groups: [TLSGroup]
     /// Protocol names in order of preference (RFC 7301). If empty, the extension is not used.
     package var applicationProtocols: [String]
+    /// Whether a handshake fails in which no application protocol is negotiated.
+    package var requiresApplicationProtocol = false
     package var sessionLifetime = SessionLifetime.library
     /// The number of tickets that a server issues after a handshake of TLS 1.3, 0 to 16. One is enough for a client that reconnects,
     /// and sealing each has a cost.

@@ -49,7 +49,10 @@ extension FailureMessage {
         case .applicationProtocols:
             self.init(
                 lists("application protocol", \.protocolNames, ""),
-                "Add one of the client's protocols to `TLSParameters.applicationProtocols`, or have the client offer one of this server's"
+                peer.applicationProtocols.isEmpty
+                    ? "Have the client offer one of this server's, or set `TLSParameters.requiresApplicationProtocol` to false"
+                    : "Add one of the client's protocols to `TLSParameters.applicationProtocols`, or have the client offer one of this "
+                        + "server's"
             )
         case .clientSignatureAlgorithms, .unknown:
             self.init("there is nothing in common with what it offers (\(name))")
@@ -140,6 +143,10 @@ extension FailureMessage {
                     + "offers \(own.groupNames.listed)",
                 "Add the curve to `TLSParameters.groups`, or have the server use a certificate with an RSA key or one on a curve that is "
                     + "offered")
+        case .applicationProtocols where choice.applicationProtocols.isEmpty:
+            self.init(
+                "it chose no application protocol (\(name)): this client requires one of \(own.protocolNames.listed)",
+                "Have the server support one of them, or set `TLSParameters.requiresApplicationProtocol` to false")
         case .applicationProtocols:
             self.init(
                 text("application protocol", choice.protocolNames, own.protocolNames),
@@ -169,6 +176,10 @@ extension FailureMessage {
                 "it requires a stronger cipher suite, group or key than was offered (\(name)): suites \(own.cipherSuiteNames.listed); "
                     + "groups \(own.groupNames.listed)",
                 "Add what the server requires to `TLSParameters.tls12CipherSuites` or `TLSParameters.groups`")
+        case .applicationProtocols where own.applicationProtocols.isEmpty:
+            self.init(
+                "it requires an application protocol, and none was offered (\(name))",
+                "Add a protocol that the server speaks to `TLSParameters.applicationProtocols`")
         case .applicationProtocols:
             self.init(
                 "it speaks none of the application protocols offered (\(name)): \(own.protocolNames.listed)",

@@ -186,17 +186,21 @@ extension TLSEngine {
     }
 
     /// The alert that refuses the requested server name or the ClientHello; nil if it is served.
-    var refusalOfServerName: AlertDescription? {
-        switch self.identityDecision {
-        case .made(.refuse(let refusal)): return refusal.alert
-        case .made(.use): return nil
-        case .made, .pending, .open: return self.isServerNameRefused ? .unrecognizedName : nil
-        }
+    var refusalOfClientHello: AlertDescription? {
+        if case .made(.refuse(let refusal)) = self.identityDecision { return refusal.alert }
+        if self.isServerNameRefused { return .unrecognizedName }
+        return self.offersNoApplicationProtocol ? .noApplicationProtocol : nil
     }
 
     /// Whether the client requests a name that this server does not serve.
-    private var isServerNameRefused: Bool {
+    var isServerNameRefused: Bool {
+        if case .made(.use) = self.identityDecision { return false }
         guard let names = self.context.serverNames, names.refusesOthers, let name = self.requestedServerName else { return false }
         return names.context(for: name) == nil
+    }
+
+    /// Whether the client offers no application protocol to a server that requires one.
+    var offersNoApplicationProtocol: Bool {
+        self.context.settings.requiresApplicationProtocol && TLSOffer(clientHello: self.clientHello).applicationProtocols.isEmpty
     }
 }
