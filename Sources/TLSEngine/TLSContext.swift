@@ -168,15 +168,25 @@ package final class TLSContext: @unchecked Sendable {
         }
     }
 
+    /// All identities, those of this context first, each once.
+    package var identities: [Identity] {
+        var seen: Set<ObjectIdentifier> = []
+        return ([self] + (self.serverNames?.contexts ?? [])).flatMap(\.settings.identities).filter {
+            seen.insert(ObjectIdentifier($0)).inserted
+        }
+    }
+
     /// The own certificates of all identities, those of the default identity first, each once.
     package var certificates: [DecodedCertificate] {
-        var all: [DecodedCertificate] = []
-        for context in [self] + (self.serverNames?.contexts ?? []) {
-            for identity in context.settings.identities {
-                if let certificate = identity.certificates.first, !all.contains(certificate) { all.append(certificate) }
-            }
+        var distinct: Set<DecodedCertificate> = []
+        return self.identities.compactMap { $0.chain?.pointers.first.map { DecodedCertificate(borrowing: $0) } }.filter {
+            distinct.insert($0).inserted
         }
-        return all
+    }
+
+    /// The time by which the first of the identities' OCSP responses has to be replaced; nil if there are none.
+    package var earliestUpdateOfStapledResponses: Int64? {
+        self.identities.compactMap(\.stapledResponse?.nextUpdate).min()
     }
 
     /// Whether both contexts have the same rules for peers' certificates.

@@ -5,6 +5,10 @@ package struct ServerNames: Sendable {
     private var exact: [String: TLSContext] = [:]
     /// By the name without its first label.
     private var wildcards: [String: TLSContext] = [:]
+    /// The contexts in the order in which they were added, each once.
+    private(set) var contexts: [TLSContext] = []
+    /// What sessions of these contexts are bound to. A client can have it looked up with each hello, so that it must not be searched for.
+    private(set) var digests: Set<[UInt8]> = []
     /// Whether the handshake of a client that requests another name fails with `unrecognized_name`. Otherwise such a client gets the
     /// default identity.
     package let refusesOthers: Bool
@@ -15,15 +19,14 @@ package struct ServerNames: Sendable {
     package mutating func add(_ name: String, _ context: TLSContext) -> Bool {
         let name = Self.normalized(name)
         guard name.isASCII else { return false }
+        if self.contexts.last !== context {
+            self.contexts.append(context)
+            self.digests.insert(context.digest)
+        }
         if name.hasPrefix("*.") {
             return self.wildcards.updateValue(context, forKey: String(name.dropFirst(2))) == nil
         }
         return self.exact.updateValue(context, forKey: name) == nil
-    }
-
-    /// The contexts in the order of their names.
-    var contexts: [TLSContext] {
-        (self.exact.sorted { $0.key < $1.key } + self.wildcards.sorted { $0.key < $1.key }).map(\.value)
     }
 
     /// - Parameter name: A normalized name.

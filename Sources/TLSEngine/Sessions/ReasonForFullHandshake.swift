@@ -62,7 +62,7 @@ extension TLSEngine {
 extension TLSContext {
     /// Whether a session is of this context, or of that of one of its names.
     fileprivate func hasIdentity(of session: SessionBindings) -> Bool {
-        session.isOf(self) || self.serverNames?.contexts.contains { session.isOf($0) } ?? false
+        session.isOf(self) || self.serverNames?.digests.contains(session.digest) ?? false
     }
 }
 
@@ -72,7 +72,6 @@ private struct SessionBindings {
     let version: UInt16
     /// The end of its lifetime, which the validity of certificates may have shortened, in seconds since 1970.
     let end: UInt64
-    /// The digest of the context that issued it.
     private let context: UnsafeBufferPointer<UInt8>
 
     /// Whether the session was issued with the settings of a context.
@@ -80,6 +79,9 @@ private struct SessionBindings {
         context.digest.count == self.context.count
             && CRYPTO_memcmp(context.digest, self.context.baseAddress, self.context.count) == 0
     }
+
+    /// The digest of the context that issued it.
+    var digest: [UInt8] { Array(self.context) }
 
     /// nil if the encoding begins in another way.
     init?(of encoded: UnsafeBufferPointer<UInt8>) {
