@@ -23,7 +23,13 @@ enum FolderListing {
         guard let directory = opendir(folder) else { throw .unreadable(errno: errno) }
         defer { closedir(directory) }
         var names: [String] = []
-        while let entry = readdir(directory) {
+        while true {
+            // Only the error number tells the end of the folder from a failure.
+            errno = 0
+            guard let entry = readdir(directory) else {
+                guard errno == 0 else { throw .unreadable(errno: errno) }
+                break
+            }
             let name = Self.name(of: entry)
             if name.hasPrefix(".") { continue }
             names.append(name)
