@@ -26,7 +26,7 @@ extension Identity {
             let issuer = chain.pointers.dropFirst().first { X509_check_issued($0, leaf) == X509_V_OK }
             let check = OCSPCheck(
                 try OCSPResponse(der: bytes), of: leaf, issuedBy: issuer, allowing: legacy,
-                now: TLSSettings(role: .server).now())
+                now: TLSSettings(role: .server).now(), permittedDelay: 0)
             switch check.verdict() {
             case .good(let nextUpdate): return self.stapling(StapledResponse(bytes: bytes, nextUpdate: nextUpdate))
             case .revoked(let revocation): fault = .revoked(revocation)
@@ -40,6 +40,9 @@ extension Identity {
         }
         throw failure(.unusableResponse(fault, subject: DecodedCertificate(borrowing: leaf).subject))
     }
+
+    /// Whether clients may refuse the first certificate if no OCSP response is sent with it (RFC 7633).
+    package var requiresStapledResponse: Bool { self.chain?.pointers.first?.requiresStapledStatus ?? false }
 
     /// Returns this identity with a response that is not checked. For tests.
     ///

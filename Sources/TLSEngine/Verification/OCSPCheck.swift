@@ -12,7 +12,7 @@ struct OCSPCheck {
     }
 
     /// The time by which the clocks of the responder and of this machine may differ, in seconds.
-    private static let permittedSkew: Int64 = 300
+    static let permittedSkew: Int64 = 300
 
     let response: OCSPResponse
     let certificate: OpaquePointer
@@ -21,19 +21,22 @@ struct OCSPCheck {
     let allowing: LegacyCertificateOptions
     /// In seconds since 1970-01-01 UTC.
     let now: Int64
+    /// The time in seconds for which a response is used after its next update was due.
+    let permittedDelay: Int64
 
     /// The bound on verifying signatures: that of the response and those of the certificates in it.
     private let budget = VerificationBudget()
 
     init(
         _ response: OCSPResponse, of certificate: OpaquePointer, issuedBy issuer: OpaquePointer?,
-        allowing legacy: LegacyCertificateOptions, now: UInt64
+        allowing legacy: LegacyCertificateOptions, now: UInt64, permittedDelay: Int64
     ) {
         self.response = response
         self.certificate = certificate
         self.issuer = issuer
         self.allowing = legacy
         self.now = Int64(clamping: now)
+        self.permittedDelay = permittedDelay
     }
 
     /// Returns the verdict of the statuses about the certificate. A revocation counts whatever the dates are, as in a revocation list.
@@ -62,7 +65,7 @@ struct OCSPCheck {
         if status.thisUpdate > self.now + Self.permittedSkew { return .failure(.notYetValid(thisUpdate: status.thisUpdate)) }
         // RFC 5019 §4: a response without it could be replayed for ever.
         guard let nextUpdate = status.nextUpdate else { return .failure(.noNextUpdate) }
-        return nextUpdate < self.now ? .failure(.outdated(nextUpdate: nextUpdate)) : .success(nextUpdate)
+        return nextUpdate < self.now - self.permittedDelay ? .failure(.outdated(nextUpdate: nextUpdate)) : .success(nextUpdate)
     }
 
     /// Whether the identifier is the certificate's (RFC 6960 §4.1.1).

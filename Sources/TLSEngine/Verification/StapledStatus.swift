@@ -15,7 +15,7 @@ extension TLSEngine {
             guard let bytes = try self.stapledResponse() else { return leaf.refusalWithoutStatus(responderError: nil) }
             let check = OCSPCheck(
                 try OCSPResponse(der: bytes), of: leaf, issuedBy: issuer, allowing: self.context.settings.legacyCertificates,
-                now: self.context.settings.now())
+                now: self.context.settings.now(), permittedDelay: OCSPCheck.permittedSkew)
             switch check.verdict() {
             case .good: return nil
             case .revoked(let revocation):
@@ -50,7 +50,7 @@ extension OpaquePointer {
 
     /// Whether a certificate has the TLS feature `status_request`, known as "must-staple" (RFC 7633 §4.2.1). An extension that cannot be
     /// decoded counts as if it had.
-    private var requiresStapledStatus: Bool {
+    var requiresStapledStatus: Bool {
         for index in 0..<X509_get_ext_count(self) {
             guard let ext = X509_get_ext(self, index), let object = X509_EXTENSION_get_object(ext),
                 OID(of: object).content == Self.tlsFeature

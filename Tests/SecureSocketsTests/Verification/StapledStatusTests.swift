@@ -216,9 +216,17 @@ import Testing
                 + "Obtain it again, in DER")
     }
 
-    @Test func `may be ahead of the clock by a few minutes, and signed with SHA-1 where that is allowed`() async throws {
+    @Test func `may be ahead of the clock or behind it by a few minutes, and signed with SHA-1 where that is allowed`()
+        async throws
+    {
         let ahead = try self.server.response { $0.entries[0].thisUpdate = Date(timeIntervalSinceNow: 200) }
         self.expectAccepted(try await self.meet(self.server, stapling: ahead))
+        func due(_ time: TimeInterval) throws -> [UInt8] {
+            try self.server.response { $0.entries[0].nextUpdate = Date(timeIntervalSinceNow: time) }
+        }
+        self.expectAccepted(try await self.meet(self.server, stapling: due(-200)))
+        let refused = try await self.meet(self.server, stapling: due(-400))
+        #expect(refused.clientFailure?.certificateProblem?.kind == .badStatusResponse)
         let sha1 = try self.server.response { $0.signatureAlgorithm = .ecdsaSHA1 }
         self.expectAccepted(try await self.meet(self.server, stapling: sha1) { $0.allowing(.sha1Signatures) })
     }
