@@ -32,7 +32,7 @@ package struct FailedNegotiation: Sendable, Hashable {
     package let peer: TLSOffer?
     /// The choice of this server that its client refused; otherwise nil.
     package var chosen: TLSOffer?
-    /// This side's own key, for example `RSA of 2048 bits`.
+    /// This side's own key, for example `RSA of 2048 bits`, or its keys.
     package var ownKey: String?
     /// The key of the server's certificate, if that is the cause.
     package var peerKey: String?
@@ -55,8 +55,8 @@ extension FailedNegotiation {
     init?(reason: LibraryReason, clientHello: [UInt8], version: TLSVersion?, context: TLSContext) {
         guard !clientHello.isEmpty, reason.library == Int32(ERR_LIB_SSL) else { return nil }
         let all = context.offer
-        let key = context.settings.identity?.key
-        let own = all.of(version).usable(with: key, over: version)
+        let keys = context.settings.identities.compactMap(\.key)
+        let own = all.of(version).usable(withAnyOf: keys, over: version)
         let peer = TLSOffer(clientHello: clientHello)
         let subject: Subject
         switch reason.code {
@@ -78,7 +78,7 @@ extension FailedNegotiation {
         default: return nil
         }
         self.init(subject, .nothingInCommon, own: own, peer: peer)
-        self.ownKey = key?.summary
+        self.ownKey = keys.listed
         self.hasSuitesForOtherKeys = all.of(version).cipherSuites.contains { peer.cipherSuites.contains($0) }
     }
 
@@ -87,13 +87,13 @@ extension FailedNegotiation {
         // An illegal parameter can be any value that this server has chosen.
         let isUnknown = alert.code == UInt8(SSL_AD_ILLEGAL_PARAMETER)
         guard !clientHello.isEmpty, let subject = isUnknown ? .unknown : Subject(alert) else { return nil }
-        let key = context.settings.identity?.key
+        let keys = context.settings.identities.compactMap(\.key)
         let version = chosen.versions.first.flatMap(TLSVersion.init)
         self.init(
-            subject, .refusedByPeer, own: context.offer.of(version).usable(with: key, over: version),
+            subject, .refusedByPeer, own: context.offer.of(version).usable(withAnyOf: keys, over: version),
             peer: TLSOffer(clientHello: clientHello))
         self.chosen = chosen
-        self.ownKey = key?.summary
+        self.ownKey = keys.listed
         self.hasRequestedCertificate = context.settings.verification != .none
     }
 }
@@ -166,4 +166,9 @@ extension FailedNegotiation.Subject {
         default: return nil
         }
     }
+}
+
+extension [PrivateKey] {
+    /// The keys' kinds and sizes; nil if there is none.
+    fileprivate var listed: String? { self.isEmpty ? nil : self.map(\.summary).joined(separator: " or ") }
 }

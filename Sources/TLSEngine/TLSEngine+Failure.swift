@@ -47,6 +47,8 @@ extension TLSEngine {
             return FailedNegotiation(alert: alert, own: self.offer).map { .negotiation($0) }
         case .server:
             if alert.isAboutCertificate {
+                // Of several identities, the one that BoringSSL has used is not known.
+                guard settings.furtherIdentities.isEmpty else { return nil }
                 return (settings.identity?.certificates.first?.subject).map { .shownCertificate(subject: $0) }
             }
             guard self.isInHandshake else { return nil }

@@ -175,6 +175,17 @@ extension TLSOffer {
         return offer
     }
 
+    /// Returns the part of an offer that can be used with one of its side's keys.
+    func usable(withAnyOf keys: [PrivateKey], over version: TLSVersion?) -> TLSOffer {
+        let parts = keys.isEmpty ? [self.usable(with: nil, over: version)] : keys.map { self.usable(with: $0, over: version) }
+        var offer = self
+        offer.cipherSuites = self.cipherSuites.filter { suite in parts.contains { $0.cipherSuites.contains(suite) } }
+        offer.signatureAlgorithms = self.signatureAlgorithms.filter { algorithm in
+            parts.contains { $0.signatureAlgorithms.contains(algorithm) }
+        }
+        return offer
+    }
+
     /// Whether TLS 1.3 permits an algorithm for a handshake's signature with this key: not PKCS #1, and ECDSA with the curve that the
     /// algorithm names (RFC 8446 §4.2.3).
     private static func isOfTLS13(_ algorithm: UInt16, for key: PrivateKey?) -> Bool {

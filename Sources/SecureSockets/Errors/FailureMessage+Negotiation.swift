@@ -19,7 +19,7 @@ extension FailureMessage {
     /// Describes a client's hello in which this server finds nothing that it can use.
     private init(hello peer: TLSOffer, _ negotiation: FailedNegotiation, _ name: String) {
         let own = negotiation.own
-        func lists(_ what: String, _ list: (TLSOffer) -> [String], _ have: String) -> String {
+        func lists(_ what: String, _ list: (TLSOffer) -> NegotiatedNames, _ have: String) -> String {
             "it offers no \(what) that this server has (\(name)): it offers \(list(peer).listed), and this server has \(list(own).listed)\(have)"
         }
         let key = negotiation.ownKey.map { ", for its key (\($0))" } ?? ""
@@ -62,7 +62,7 @@ extension FailureMessage {
     /// Describes a client that refuses what this server has chosen of its offer.
     private init(refusedChoiceIn negotiation: FailedNegotiation, _ name: String) {
         let (peer, chosen) = (negotiation.peer ?? TLSOffer(), negotiation.chosen ?? TLSOffer())
-        let all = chosen.versionNames + chosen.cipherSuiteNames + chosen.groupNames
+        let all = chosen.versionNames.shown + chosen.cipherSuiteNames.shown + chosen.groupNames.shown
         func text(_ refusal: String, _ choice: [String], _ offer: String? = nil) -> String {
             "\(refusal) (\(name))" + (choice.isEmpty ? "" : ": \(choice.joined(separator: ", "))")
                 + (offer.map { "; it had offered \($0)" } ?? "")
@@ -70,14 +70,15 @@ extension FailureMessage {
         let description =
             switch negotiation.subject {
             case .versions:
-                text("it does not accept the version of TLS that was chosen", chosen.versionNames, peer.versionNames.listed)
+                text("it does not accept the version of TLS that was chosen", chosen.versionNames.shown, peer.versionNames.listed)
             case .cipherSuites:
                 text(
                     "it requires stronger cryptography than was chosen", all,
                     "suites \(peer.cipherSuiteNames.listed); groups \(peer.groupNames.listed)")
             case .applicationProtocols:
                 text(
-                    "it does not accept the application protocol that was chosen", chosen.protocolNames, peer.protocolNames.listed
+                    "it does not accept the application protocol that was chosen", chosen.protocolNames.shown,
+                    peer.protocolNames.listed
                 )
             default:
                 text(
@@ -93,9 +94,9 @@ extension FailureMessage {
     /// Describes a server's choice that this client does not accept.
     private init(_ choice: TLSOffer, unacceptableIn negotiation: FailedNegotiation, _ name: String) {
         let own = negotiation.own
-        let version = choice.versionNames.first ?? "this version of TLS"
-        func text(_ what: String, _ chosen: [String], _ offered: [String]) -> String {
-            "it chose the \(what) \(chosen.joined()), which was not offered (\(name)): this client offers \(offered.listed)"
+        let version = choice.versionNames.shown.first ?? "this version of TLS"
+        func text(_ what: String, _ chosen: NegotiatedNames, _ offered: NegotiatedNames) -> String {
+            "it chose the \(what) \(chosen.listed), which was not offered (\(name)): this client offers \(offered.listed)"
         }
         func advice(_ option: String, isSupported: Bool) -> String {
             "Update the server: it must choose from what is offered (RFC 8446 §4.1.3)"
@@ -111,14 +112,14 @@ extension FailureMessage {
             let isOffered = Set(choice.cipherSuites).isSubset(of: offered.cipherSuites)
             self.init(
                 isOffered
-                    ? "it chose the cipher suite \(choice.cipherSuiteNames.joined()) for \(version) after another one (\(name))"
+                    ? "it chose the cipher suite \(choice.cipherSuiteNames.listed) for \(version) after another one (\(name))"
                     : text("cipher suite", choice.cipherSuiteNames, offered.cipherSuiteNames)
                         + (offered == own ? "" : " for \(version)"),
                 advice("tls12CipherSuites", isSupported: !isOffered && choice.canBeAddedToTLS12))
         case .groups:
             let isOffered = Set(choice.groups).isSubset(of: own.groups)
             let isSupported = choice.groups.contains { TLSGroup(rawValue: $0) != nil }
-            let group = choice.groupNames.joined()
+            let group = choice.groupNames.listed
             self.init(
                 !isOffered
                     ? text("key exchange group", choice.groupNames, own.groupNames)
@@ -128,7 +129,7 @@ extension FailureMessage {
                 advice("groups", isSupported: !isOffered && isSupported))
         case .signatureAlgorithms:
             let isOffered = Set(choice.signatureAlgorithms).isSubset(of: own.signatureAlgorithms)
-            let algorithm = choice.signatureAlgorithmNames.joined()
+            let algorithm = choice.signatureAlgorithmNames.listed
             let key = negotiation.peerKey.map { " (\($0))" } ?? ""
             self.init(
                 isOffered
@@ -203,11 +204,13 @@ extension FailureMessage {
 }
 
 extension TLSOffer {
-    fileprivate var versionNames: [String] { self.versions.map(TLSNames.version) }
-    fileprivate var cipherSuiteNames: [String] { self.cipherSuites.map(TLSNames.cipherSuite) }
-    fileprivate var groupNames: [String] { self.groups.map(TLSNames.group) }
-    fileprivate var signatureAlgorithmNames: [String] { self.signatureAlgorithms.map(TLSNames.signatureAlgorithm) }
-    fileprivate var protocolNames: [String] { self.applicationProtocols.map { "\"\($0)\"" } }
+    fileprivate var versionNames: NegotiatedNames { NegotiatedNames(self.versions, TLSNames.version) }
+    fileprivate var cipherSuiteNames: NegotiatedNames { NegotiatedNames(self.cipherSuites, TLSNames.cipherSuite) }
+    fileprivate var groupNames: NegotiatedNames { NegotiatedNames(self.groups, TLSNames.group) }
+    fileprivate var signatureAlgorithmNames: NegotiatedNames {
+        NegotiatedNames(self.signatureAlgorithms, TLSNames.signatureAlgorithm)
+    }
+    fileprivate var protocolNames: NegotiatedNames { NegotiatedNames(self.applicationProtocols) { "\"\($0)\"" } }
 
     /// Returns the offer with the suites that this version can use; all suites if it has none.
     fileprivate func suites(of version: UInt16?) -> TLSOffer {
@@ -221,11 +224,22 @@ extension TLSOffer {
     }
 }
 
-extension [String] {
-    /// A list of negotiated values: at most eight, and the number of the others.
-    fileprivate var listed: String {
-        if self.isEmpty { return "none" }
-        let shown = self.prefix(8).map(\.abbreviatedForDisplay).joined(separator: ", ")
-        return self.count > 8 ? "\(shown) and \(self.count - 8) more" : shown
+/// The names of negotiated values, of which the first eight are shown. A client may offer thousands, which are therefore not named.
+private struct NegotiatedNames {
+    private static let mostShown = 8
+
+    let shown: [String]
+    private let count: Int
+
+    init<Value>(_ values: [Value], _ name: (Value) -> String) {
+        self.shown = values.prefix(Self.mostShown).map(name)
+        self.count = values.count
+    }
+
+    /// The names that are shown, and the number of the others.
+    var listed: String {
+        if self.count == 0 { return "none" }
+        let names = self.shown.map(\.abbreviatedForDisplay).joined(separator: ", ")
+        return self.count > Self.mostShown ? "\(names) and \(self.count - Self.mostShown) more" : names
     }
 }
