@@ -77,9 +77,7 @@ extension Connection {
 
     private func handshakeTimedOut(after timeout: Duration) {
         guard self.isHandshaking else { return }
-        self.report(
-            .failure(
-                .timedOut(.handshake, "\(self.peerText) did not complete the handshake within \(timeout)")))
+        self.report(.failure(.handshakeTimedOut(self.peerText, after: timeout, waitingFor: self.tls?.pendingDecision)))
         self.drop()
     }
 

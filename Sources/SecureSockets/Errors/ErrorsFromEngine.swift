@@ -38,9 +38,12 @@ extension SecureSocketError {
                 .certificateVerificationFailed, blame: .peer, step: step, "\(peer): \(problem)", advice: problem.advice,
                 certificateProblem: problem, libraryReason: reason)
         case .refusedByProgram(let refusal):
-            self.init(
-                .rejected, blame: .peer, step: step,
-                "\(peer) was rejected (\(AlertDescription(code: refusal.alert.code))): \(refusal.reason.escapedForDisplay)")
+            let reason = "(\(refusal.alert)): \(refusal.reason.abbreviatedForDisplay)"
+            if refusal.isFailureToDecide {
+                self.init(.rejected, blame: .caller, step: step, "the program was unable to decide about \(peer) \(reason)")
+            } else {
+                self.init(.rejected, blame: .peer, step: step, "\(peer) was rejected \(reason)")
+            }
         case .serverNameNotServed(let name):
             self.init(
                 .unrecognizedName, blame: .peer, step: step,
@@ -86,6 +89,26 @@ extension SecureSocketError {
         } else {
             self.init(failure, role: role, step: .handshake, peer: peer)
         }
+    }
+
+    /// Creates the error for a handshake that has taken too long.
+    ///
+    /// - Parameter decision: The decision of the program that it waits for; nil if it waits for the peer.
+    package static func handshakeTimedOut(
+        _ peer: String, after timeout: Duration, waitingFor decision: PendingDecision?
+    ) -> SecureSocketError {
+        guard let decision else {
+            return .timedOut(.handshake, "\(peer) did not complete the handshake within \(timeout)")
+        }
+        let (what, name) =
+            switch decision.subject {
+            case .identity: ("selected an identity for", "selectIdentity")
+            case .peer, .session: ("decided about", "PeerRule")
+            case .ticket: ("looked up the ticket of", "SessionStore")
+            }
+        return SecureSocketError(
+            .timedOut, blame: .caller, step: .handshake, "the program has not \(what) \(peer) within \(timeout)",
+            advice: "Have the \(name) decide sooner, or raise the time limit of handshakes")
     }
 
     /// Creates the error for a stream that ended without `close_notify` (RFC 8446 §6.1).

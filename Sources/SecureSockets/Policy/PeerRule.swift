@@ -12,11 +12,12 @@ import TLSEngine
 ///
 /// The handshake waits for the rule, for at most its own time limit. A rule runs as a task of its own, which is cancelled when the
 /// handshake ends. If it throws, the handshake fails: the peer receives the alert of a ``TLSRejection``, or `access_denied` for any other
-/// error, and this side's error has the code `rejected` with the reason. A server runs the rule also for a client that resumes a session; if
+/// error, and this side's error has the code `rejected` with the first 256 characters of the reason. Its blame is `peer` for a
+/// ``TLSRejection``, and `caller` for any other error. A server runs the rule also for a client that resumes a session; if
 /// the rule rejects it, a full handshake follows. A client with a rule does not resume sessions.
 ///
 /// - Important: When a rule runs, the peer has not yet proved that it has the certificate's private key, or the resumed session's secret.
-///   TLS verifies certificates before that proof (RFC 8446 §4.4.3, RFC 5246 §7.4.8). The handshake fails without it, but anybody who has
+///   TLS verifies certificates before that proof (RFC 8446 §4.4.3, RFC 5246 §7.4.8). The handshake fails without it, but every peer that has
 ///   seen a certificate can make the rule run with it. A rule must therefore have no effect that counts as a login of the peer: it must not
 ///   write an audit entry as one, count against the peer's limits, or use up a token. Do that when the handshake is complete, with
 ///   ``ConnectionInformation/peerCertificate``.
@@ -73,7 +74,8 @@ public struct PeerRule: Sendable {
         let names = Set(names.filter(\.isASCII).map(ServerNames.normalized))
         return PeerRule { peer in
             guard peer.certificate.dnsNames.contains(where: { $0.isASCII && names.contains(ServerNames.normalized($0)) }) else {
-                throw TLSRejection("none of the certificate's DNS names \(peer.certificate.dnsNames) is permitted")
+                throw TLSRejection(
+                    "none of the certificate's DNS names (\(peer.certificate.dnsNames.listedForDisplay)) is permitted")
             }
         }
     }
@@ -85,7 +87,7 @@ public struct PeerRule: Sendable {
         return PeerRule { peer in
             let own = peer.certificate.emailAddresses
             guard own.contains(where: { $0.isASCII && addresses.contains(normalizedEmailAddress($0)) }) else {
-                throw TLSRejection("none of the certificate's e-mail addresses \(peer.certificate.emailAddresses) is permitted")
+                throw TLSRejection("none of the certificate's e-mail addresses (\(own.listedForDisplay)) is permitted")
             }
         }
     }
@@ -151,7 +153,7 @@ extension ProgramRefusal {
         let alert = rejection?.alert ?? alert
         self.init(
             alert: AlertDescription(code: (alert.endsConnection ? alert : .accessDenied).codePoint),
-            reason: rejection?.reason ?? "\(error)")
+            reason: rejection?.reason ?? "\(error)", isFailureToDecide: rejection == nil)
     }
 }
 

@@ -20,10 +20,13 @@ package enum HandshakeDecision: Sendable {
 package struct ProgramRefusal: Sendable, Hashable {
     package let alert: AlertDescription
     package let reason: String
+    /// Whether the program has not rejected the peer, but was unable to decide.
+    package let isFailureToDecide: Bool
 
-    package init(alert: AlertDescription, reason: String) {
+    package init(alert: AlertDescription, reason: String, isFailureToDecide: Bool = false) {
         self.alert = alert
         self.reason = reason
+        self.isFailureToDecide = isFailureToDecide
     }
 }
 
