@@ -105,7 +105,9 @@ public struct TLSServerConfiguration: Sendable {
     ///   - selectIdentity: A function that selects the identity for a client whose name is none of `identities`, or that requests none. If
     ///     it returns nil, `unknownServerNames` applies. If it throws, the handshake fails with the alert of a ``TLSRejection``, or with
     ///     `internal_error`. The handshake waits for it, for at most its own time limit. Return the same ``TLSIdentity`` for the same
-    ///     certificate: up to 64 are kept prepared.
+    ///     certificate, so that it is prepared once.
+    ///   - preparedIdentities: The maximum number of selected identities that are kept prepared for further handshakes, about 20 KiB each;
+    ///     those used last are kept. At least 1. Default: 64.
     ///   - clients: The authentication of clients. Default: none.
     ///   - parameters: The versions, cipher suites, groups, application protocols, chain depth and session lifetime.
     /// - Throws: ``SecureSocketError`` that names the file, name or setting at fault.
@@ -113,9 +115,11 @@ public struct TLSServerConfiguration: Sendable {
         identities: [ServerIdentity],
         unknownServerNames: UnknownServerNames = .useDefault,
         selectIdentity: (@Sendable (ClientHello) async throws -> TLSIdentity?)? = nil,
+        preparedIdentities: Int = 64,
         clients: ClientAuthentication = .none,
         parameters: TLSParameters = TLSParameters()
     ) throws(SecureSocketError) {
+        try OptionError.check(preparedIdentities > 0, "preparedIdentities is \(preparedIdentities); it must be positive")
         var settings = try parameters.settings(.server)
         settings.verification = clients.verification
         settings.peerDecision = clients.rule?.decision
@@ -123,7 +127,7 @@ public struct TLSServerConfiguration: Sendable {
         if let trust = clients.trust { try settings.set(trust) }
         try self.init(
             settings: settings, identities: identities, refusesOthers: unknownServerNames.areRefused,
-            selectIdentity: selectIdentity)
+            selectIdentity: selectIdentity, preparedIdentities: preparedIdentities)
         if let trust = settings.trust, trust.canBeNamed, !self.context.namesAuthorities {
             Logger(label: "SecureSockets").warning(
                 "there are too many client authorities to name them to clients, which choose a certificate without that help",
@@ -133,7 +137,7 @@ public struct TLSServerConfiguration: Sendable {
 
     private init(
         settings: TLSSettings, identities: [ServerIdentity], refusesOthers: Bool,
-        selectIdentity: (@Sendable (ClientHello) async throws -> TLSIdentity?)?
+        selectIdentity: (@Sendable (ClientHello) async throws -> TLSIdentity?)?, preparedIdentities: Int
     ) throws(SecureSocketError) {
         var standard: TLSSettings?
         var names = ServerNames(refusesOthers: refusesOthers)
@@ -142,8 +146,11 @@ public struct TLSServerConfiguration: Sendable {
             if standard == nil { standard = own }
             guard !identity.names.isEmpty else { continue }
             let context = try TLSContext(checking: own)
+            var ownNames: Set<String> = []
             for name in identity.names {
                 try Self.check(serverName: name)
+                // A certificate may have a name twice.
+                guard ownNames.insert(ServerNames.normalized(name)).inserted else { continue }
                 if !names.add(name, context) {
                     throw SecureSocketError(
                         .invalidConfiguration, blame: .configuration, step: .configuring,
@@ -156,7 +163,9 @@ public struct TLSServerConfiguration: Sendable {
                 .identityMissing, blame: .configuration, step: .configuring, "the list of server identities is empty",
                 advice: "Give the server an identity, which is the default for clients that request no name")
         }
-        if let selectIdentity { standard.identitySelector = PreparedIdentities(settings).selector(selectIdentity) }
+        if let selectIdentity {
+            standard.identitySelector = PreparedIdentities(settings, capacity: preparedIdentities).selector(selectIdentity)
+        }
         do {
             let isByName = identities.contains { !$0.names.isEmpty }
             self.context = try TLSContext(standard, serverNames: isByName || refusesOthers ? names : nil)
@@ -204,6 +213,25 @@ extension TLSServerConfiguration {
             throw failure(
                 "is not valid yet: its validity begins in \(start - now) seconds",
                 "Check this machine's clock, or wait until then")
+        }
+    }
+
+    /// Logs what clients will refuse of the identities: certificates other than the default one that are not valid at this time, and those
+    /// that require an OCSP response without one.
+    func logUnusableIdentities(_ logger: Logger) {
+        let now = self.context.settings.currentTime
+        for identity in self.context.identities {
+            guard let certificate = identity.certificates.first else { continue }
+            let hasExpired = certificate.notAfter.map { $0 < now } ?? false
+            let problem: Logger.Message? =
+                if hasExpired || certificate.notBefore.map({ $0 > now }) ?? false {
+                    "a server's certificate has expired or is not valid yet"
+                } else if identity.requiresStapledResponse, identity.stapledResponse == nil {
+                    "a server's certificate requires an OCSP response, and there is none"
+                } else {
+                    nil
+                }
+            if let problem { logger.warning(problem, metadata: ["certificate": "\(certificate.subject.escapedForDisplay)"]) }
         }
     }
 }

@@ -2,10 +2,10 @@ import NIOCore
 import Synchronization
 import TLSEngine
 
-/// The contexts of identities that a program has selected, so that each is set up once. At most `capacity` are kept; the one that was set up
-/// first is removed first.
+/// The contexts of identities that a program has selected, so that each is set up once. At most `capacity` are kept; the one whose last use is
+/// longest ago is removed first.
 final class PreparedIdentities: Sendable {
-    static let capacity = 64
+    private let capacity: Int
 
     private struct Prepared {
         let identity: Identity
@@ -14,10 +14,13 @@ final class PreparedIdentities: Sendable {
 
     /// The settings of the server, without an identity.
     private let settings: TLSSettings
-    /// In the order of their set-up.
+    /// In the order of their last use.
     private let prepared = Mutex<[Prepared]>([])
 
-    init(_ settings: TLSSettings) { self.settings = settings }
+    init(_ settings: TLSSettings, capacity: Int) {
+        self.settings = settings
+        self.capacity = capacity
+    }
 
     /// Returns the program's function in the engine's terms.
     func selector(_ select: @escaping @Sendable (ClientHello) async throws -> TLSIdentity?) -> IdentitySelector {
@@ -32,12 +35,18 @@ final class PreparedIdentities: Sendable {
     }
 
     func context(of identity: Identity) throws(SecureSocketError) -> TLSContext {
-        if let known = self.prepared.withLock({ $0.first { $0.identity === identity } }) { return known.context }
+        let known = self.prepared.withLock { prepared -> TLSContext? in
+            guard let index = prepared.lastIndex(where: { $0.identity === identity }) else { return nil }
+            let known = prepared.remove(at: index)
+            prepared.append(known)
+            return known.context
+        }
+        if let known { return known }
         var settings = self.settings
         settings.identity = identity
         let context = try TLSContext(checking: settings)
         self.prepared.withLock { prepared in
-            if prepared.count >= Self.capacity { prepared.removeFirst() }
+            if prepared.count >= self.capacity { prepared.removeFirst() }
             prepared.append(Prepared(identity: identity, context: context))
         }
         return context
