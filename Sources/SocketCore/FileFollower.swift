@@ -1,6 +1,6 @@
 /// What is reported about files that are followed.
 package enum FileReport: Sendable, Equatable {
-    case loaded, refused, retrying, failed, recovered
+    case loaded, refused, retrying, failed, loadedPartly, recovered
 }
 
 /// Decides what is done about files whose content changes while a program runs: when they are read again, when a problem is reported, and
@@ -12,14 +12,16 @@ package enum FileReport: Sendable, Equatable {
 ///     event ↓            state →   settled       refused        retrying                     failing
 ///     found: in use                nothing       recovered      recovered                    recovered
 ///     found: not as before ¹       read again    read again     read again                   read again
-///     found: as before             load          load ²         load                         load; nothing if reported
-///     failedToLoad                 retrying      retrying       nothing, or failed ³         retrying
+///     found: as before             load          load ²         load                         load
+///     failedToLoad                 retrying      retrying       nothing, or failed ³         retrying; nothing if reported ⁵
+///     acceptedPartly               -             -              -                            loaded partly ⁴
 ///     accepted                     loaded        recovered,     recovered,                   recovered,
 ///                                                loaded         loaded                       loaded
 ///     refused                      refused       refused, or    refused                      refused
 ///                                                nothing ²
 ///
-/// `recovered`, with or without `loaded`, leads to `settled`; every other report leads to the state of its name.
+/// `recovered`, with or without `loaded`, leads to `settled`; `loaded partly` leads to no other state; every other report leads to the state
+/// of its name.
 ///
 /// ¹ New content must be found twice in succession, because a file that is being written is incomplete, and files that are replaced one by
 ///   one do not belong together. A single digest of all files, found twice, was their content at every moment between the two polls, unless
@@ -29,6 +31,9 @@ package enum FileReport: Sendable, Equatable {
 ///   of a content is reported.
 /// ³ Files that do not fit each other, or are incomplete, may be in the course of being replaced. The third failure in succession is
 ///   reported, whether or not the content changed between them.
+/// ⁴ No content is in use as a whole then, so that the content before is loaded if it is found again.
+/// ⁵ Content that has been reported is loaded at every poll nevertheless, because time may cure its problem: a certificate or an OCSP response
+///   can become valid.
 package struct FileFollower<Content: Equatable & Sendable>: Sendable {
     private enum State {
         /// No problem has been noticed since the content in use was accepted.
@@ -83,7 +88,6 @@ package struct FileFollower<Content: Equatable & Sendable>: Sendable {
                 return .readAgain
             }
         }
-        if case .failing(content) = self.state { return .nothing }
         return .load
     }
 
@@ -91,6 +95,7 @@ package struct FileFollower<Content: Equatable & Sendable>: Sendable {
     package mutating func failedToLoad() -> FileReport? {
         guard let latest = self.latest else { return nil }
         switch self.state {
+        case .failing(latest): return nil
         case .settled, .refused, .failing:
             self.state = .retrying(failures: 1)
             return .retrying
@@ -102,6 +107,12 @@ package struct FileFollower<Content: Equatable & Sendable>: Sendable {
             self.state = .failing(latest)
             return .failed
         }
+    }
+
+    /// Records that the program uses a part of the content that was found last, which cannot be loaded as a whole.
+    package mutating func acceptedPartly() -> FileReport {
+        self.inUse = nil
+        return .loadedPartly
     }
 
     /// Records that the program uses the content that was found last.

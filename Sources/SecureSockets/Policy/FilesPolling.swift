@@ -1,3 +1,5 @@
+import Logging
+import NIOCore
 package import SocketCore
 package import TLSEngine
 
@@ -13,7 +15,11 @@ package protocol WatchedFiles: Sendable {
     func read() -> Reading
     /// Loads contents that were read. Blocks.
     func load(_ reading: Reading) throws(SecureSocketError) -> Snapshot
+    /// Loads the part of contents that can be used, and replaces the rest by the former ones; nil if nothing new can be used. Blocks.
+    func loadPartly(_ reading: Reading, with former: Snapshot?) -> Snapshot?
     static func digest(of reading: Reading) -> ContentDigest
+    /// The digest of the reading that a snapshot was loaded from; nil if it is not known, or if only a part of it was.
+    static func digest(of snapshot: Snapshot) -> ContentDigest?
     static func event(_ report: FileReport, snapshot: Snapshot?, error: (any Error)?) -> Event
 }
 
@@ -21,6 +27,7 @@ package protocol WatchedFiles: Sendable {
 package struct FilesPolling<Files: WatchedFiles> {
     private let files: Files
     private var follower: FileFollower<ContentDigest>
+    private var inUse: Files.Snapshot?
 
     package enum NextPoll: Equatable, Sendable {
         case soon
@@ -31,10 +38,11 @@ package struct FilesPolling<Files: WatchedFiles> {
         package func pause(every interval: Duration) -> Duration { self == .soon ? min(interval, .seconds(1)) : interval }
     }
 
-    /// - Parameter digest: The digest of the content in use; nil if there is none.
-    package init(of files: Files, startingFrom digest: ContentDigest?) {
+    /// - Parameter snapshot: The snapshot in use; nil if there is none.
+    package init(of files: Files, startingFrom snapshot: Files.Snapshot?) {
         self.files = files
-        self.follower = FileFollower(inUse: digest)
+        self.inUse = snapshot
+        self.follower = FileFollower(inUse: snapshot.flatMap(Files.digest))
     }
 
     /// Reads the files once and does what follows from their content. Returns early if the task is cancelled.
@@ -54,13 +62,29 @@ package struct FilesPolling<Files: WatchedFiles> {
             switch loaded {
             case nil: break
             case .failure(let error)?:
-                if let failure = self.follower.failedToLoad() {
-                    report(Files.event(failure, snapshot: nil, error: error))
-                }
+                guard let failure = self.follower.failedToLoad() else { break }
+                report(Files.event(failure, snapshot: nil, error: error))
+                if failure == .failed { await self.offerPart(of: reading, to: update, report: report) }
             case .success(let snapshot)?: await self.offer(snapshot, to: update, report: report)
             }
         }
         return .afterInterval
+    }
+
+    /// Offers what can be used of contents that have failed to load.
+    private mutating func offerPart(
+        of reading: Files.Reading, to update: (Files.Snapshot) async throws -> Void, report: (Files.Event) -> Void
+    ) async {
+        let (files, inUse) = (self.files, self.inUse)
+        guard let part = await BlockingWork.run({ files.loadPartly(reading, with: inUse) }), let part else { return }
+        do {
+            try await update(part)
+        } catch {
+            if !Task.isCancelled { report(Files.event(.refused, snapshot: part, error: error)) }
+            return
+        }
+        self.inUse = part
+        report(Files.event(self.follower.acceptedPartly(), snapshot: part, error: nil))
     }
 
     private mutating func offer(
@@ -76,8 +100,65 @@ package struct FilesPolling<Files: WatchedFiles> {
             }
             return
         }
+        self.inUse = snapshot
         for event in self.follower.accepted() {
             report(Files.event(event, snapshot: event == .loaded ? snapshot : nil, error: nil))
+        }
+    }
+}
+
+/// What is reported about files that are followed.
+protocol FilesEvent {
+    var kind: TLSFiles.Event.Kind { get }
+    /// What a log says about it, with the error if there is one. No content of files, except what is public in it.
+    var logMetadata: Logger.Metadata { get }
+}
+
+extension WatchedFiles {
+    /// The number of readings after which files that change all the time are loaded nevertheless.
+    private static var mostReadings: Int { 5 }
+
+    /// Reads the files until two readings in succession are the same, and loads the last one, or the part of it that can be used. Blocks.
+    func loadOnce() throws(SecureSocketError) -> Snapshot {
+        var reading = self.read()
+        for _ in 1..<Self.mostReadings {
+            let last = Self.digest(of: reading)
+            reading = self.read()
+            if Self.digest(of: reading) == last { break }
+        }
+        do throws(SecureSocketError) {
+            return try self.load(reading)
+        } catch {
+            guard let snapshot = self.loadPartly(reading, with: nil) else { throw error }
+            return snapshot
+        }
+    }
+}
+
+extension WatchedFiles where Event: FilesEvent {
+    /// Passes the content to `update` whenever it changes, until the task is cancelled.
+    func followChanges(
+        every interval: Duration,
+        startingFrom snapshot: Snapshot?,
+        on clock: any Clock<Duration>,
+        _ reporter: FilesReporter,
+        report: (Event) -> Void,
+        _ update: (Snapshot) async throws -> Void
+    ) async throws(SecureSocketError) {
+        guard interval >= .milliseconds(100) else {
+            throw SecureSocketError(
+                .invalidArgument, blame: .caller, step: .configuring,
+                "the interval between polls is \(interval); it must be at least 100 ms")
+        }
+        var polling = FilesPolling(of: self, startingFrom: snapshot)
+        var reporter = reporter
+        while !Task.isCancelled {
+            let next = await polling.poll(update) { event in
+                reporter.report(event.kind, event.logMetadata, at: .now())
+                report(event)
+            }
+            reporter.remind(at: .now())
+            guard (try? await clock.sleep(for: next.pause(every: interval))) != nil else { return }
         }
     }
 }
@@ -90,6 +171,7 @@ extension TLSFiles.Event.Kind {
             case .refused: .updateFailed
             case .retrying: .retrying
             case .failed: .failed
+            case .loadedPartly: .loadedPartly
             case .recovered: .recovered
             }
     }

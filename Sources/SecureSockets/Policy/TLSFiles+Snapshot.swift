@@ -1,21 +1,52 @@
-package import TLSEngine
+import TLSEngine
 
 extension TLSFiles {
     /// What the files contained at one time.
     public struct Snapshot: Sendable {
-        /// The certificate chain and its key, with the OCSP response if a path was given for it.
+        /// The certificate chain and its key, with the OCSP response if a path was given for it. The first of ``identities``.
         public let identity: TLSIdentity
+        /// The identities, in the order in which their files were given.
+        public var identities: [TLSIdentity] { self.loaded.map(\.identity) }
         /// The trusted certificates; nil if no file was given for them. With revocation lists, they refuse revoked certificates of the whole
         /// chain, and those whose issuer has no list that is up to date.
-        public let clientTrust: TLSTrust?
+        ///
+        /// For another extent of the check, or other rules for outdated lists, use
+        /// ``TLSTrust/checkingRevocation(with:of:outdated:missing:)`` of this trust with ``revocationLists``, which replaces the check.
+        public var clientTrust: TLSTrust? { self.trust.trust }
         /// The revocation lists; nil if no path was given for them.
-        public let revocationLists: RevocationLists?
+        public var revocationLists: RevocationLists? { self.trust.lists }
+        /// The errors for contents that cannot be used, which former contents replace; or which, as an OCSP response, are left out. Empty if
+        /// all files were loaded.
+        public let problems: [SecureSocketError]
 
-        package let digest: ContentDigest
+        let loaded: [LoadedIdentity]
+        let trust: TrustFiles.Loaded
+        let digest: ContentDigest
 
-        /// The earliest end of the validity periods in the chain, in seconds since 1970-01-01 UTC; nil if none can be decoded. It may be in the
+        /// - Throws: `identityMissing` if there is no identity.
+        init(
+            _ identities: [LoadedIdentity], _ trust: TrustFiles.Loaded, problems: [SecureSocketError], digest: ContentDigest
+        ) throws(SecureSocketError) {
+            guard let first = identities.first else {
+                throw SecureSocketError(
+                    .identityMissing, blame: .configuration, step: .configuring, "no files of an identity are given",
+                    advice: "Give the files of at least one identity")
+            }
+            self.identity = first.identity
+            self.loaded = identities
+            self.trust = trust
+            self.problems = problems
+            self.digest = digest
+        }
+
+        /// Whether the same contents are used in both.
+        func isSame(as other: Snapshot) -> Bool {
+            self.loaded.map(\.digest) == other.loaded.map(\.digest) && self.trust.isSame(as: other.trust)
+        }
+
+        /// The earliest end of the validity periods in the chains, in seconds since 1970-01-01 UTC; nil if none can be decoded. It may be in the
         /// past: expired certificates are loaded.
-        public var notAfter: Int64? { self.identity.certificates.compactMap(\.notAfter).min() }
+        public var notAfter: Int64? { self.identities.flatMap(\.certificates).compactMap(\.notAfter).min() }
     }
 
     /// A change of the files, or a problem with them.
@@ -34,8 +65,12 @@ extension TLSFiles {
             /// The files cannot be loaded, for the first time. They may be in the course of being replaced. The event has the error. It is
             /// followed by ``failed``, ``recovered`` or ``updateFailed``.
             public static let retrying = Kind("retrying")
-            /// The files could not be loaded three times in succession. The snapshot in use stays in use. The event has the last error.
+            /// The files could not be loaded three times in succession. The snapshot in use stays in use, unless ``loadedPartly`` follows. The
+            /// event has the last error.
             public static let failed = Kind("failed")
+            /// A part of the new content is in use, after ``failed``: ``Snapshot/problems`` of the event's snapshot says what is not. It is
+            /// followed by ``recovered`` when all files can be loaded again.
+            public static let loadedPartly = Kind("loadedPartly")
             /// `update` has thrown an error for new content, which is the event's error; the event also has the snapshot. Further
             /// errors for the same content are not reported.
             public static let updateFailed = Kind("updateFailed")
@@ -46,7 +81,7 @@ extension TLSFiles {
 
         /// The kind of the event.
         public let kind: Kind
-        /// The snapshot of ``Kind-swift.struct/loaded`` and ``Kind-swift.struct/updateFailed``, with its certificates' fingerprints and
+        /// The snapshot of ``Kind-swift.struct/loaded``, ``Kind-swift.struct/loadedPartly`` and ``Kind-swift.struct/updateFailed``, with its certificates' fingerprints and
         /// validity; otherwise nil.
         public let snapshot: Snapshot?
         /// The error of ``Kind-swift.struct/retrying`` and ``Kind-swift.struct/failed``, which is a ``SecureSocketError``, and of

@@ -44,7 +44,8 @@ public struct TicketKeyFiles: Sendable, Hashable {
 
     /// Returns the sequence of rings that the files contain: the present one, and a new one after each change.
     ///
-    /// The sequence ends when the task that iterates over it is **cancelled**.
+    /// The sequence ends when the task that iterates over it is **cancelled**. With the package trait `MetricsSupport`, events are counted as
+    /// by ``TLSFiles/follow(every:startingFrom:logger:report:_:)``.
     ///
     /// - Parameters:
     ///   - interval: The time between two polls. Values below 100 milliseconds count as that. Default: 10 seconds.
@@ -94,13 +95,13 @@ public struct TicketKeyFiles: Sendable, Hashable {
         public struct Iterator: AsyncIteratorProtocol {
             private let rings: Rings
             private var polling: FilesPolling<TicketKeyFiles>
-            private var log: FilesLog
+            private var reporter: FilesReporter
             private var pause: Duration?
 
             fileprivate init(_ rings: Rings) {
                 self.rings = rings
                 self.polling = FilesPolling(of: rings.files, startingFrom: nil)
-                self.log = FilesLog(rings.logger, about: "ticket key")
+                self.reporter = FilesReporter(rings.logger, about: "ticket key", at: rings.files.description)
             }
 
             /// Returns the next ring; nil when the task is cancelled.
@@ -117,17 +118,25 @@ public struct TicketKeyFiles: Sendable, Hashable {
                     let next = await self.polling.poll({ ring = $0 }, report: { events.append($0) })
                     self.pause = next.pause(every: self.rings.interval)
                     for event in events {
-                        self.log.write(
-                            event.kind, error: event.error,
-                            metadata: event.ring.map { ["keys": "\($0.keys.map(\.name).joined(separator: ", "))"] } ?? [:],
-                            at: .now())
+                        self.reporter.report(event.kind, event.logMetadata, at: .now())
                         self.rings.report(event)
                     }
+                    self.reporter.remind(at: .now())
                     if let ring { return ring }
                 }
                 return nil
             }
         }
+    }
+}
+
+extension TicketKeyFiles.Event: FilesEvent {
+    /// The names of keys are public: tickets have them.
+    var logMetadata: Logger.Metadata {
+        var metadata: Logger.Metadata = [:]
+        metadata["keys"] = self.ring.map { "\($0.keys.map(\.name).joined(separator: ", "))" }
+        metadata["error"] = self.error.map { "\($0)" }
+        return metadata
     }
 }
 
@@ -143,6 +152,10 @@ extension TicketKeyFiles: WatchedFiles {
     }
 
     package static func digest(of reading: Reading) -> ContentDigest { ContentDigest(of: reading.files) }
+
+    package static func digest(of snapshot: TicketKeys.Ring) -> ContentDigest? { nil }
+
+    package func loadPartly(_ reading: Reading, with former: TicketKeys.Ring?) -> TicketKeys.Ring? { nil }
 
     package static func event(_ report: FileReport, snapshot: TicketKeys.Ring?, error: (any Error)?) -> Event {
         Event(kind: TLSFiles.Event.Kind(report), ring: snapshot, error: error)

@@ -158,7 +158,7 @@ import Testing
             certificateChain: self.files.path("tls.crt"), privateKey: self.files.path("tls.key"), revocationLists: lists)
         let first = try files.load()
         #expect(first.revocationLists?.lists.count == 1)
-        var polling = FilesPolling(of: files, startingFrom: first.digest)
+        var polling = FilesPolling(of: files, startingFrom: first)
         _ = try self.files.folder.write(DevelopmentAuthority(commonName: "two").revocationList(of: []), to: "crl/b.crl")
         var used: [TLSFiles.Snapshot] = []
         for _ in 0..<3 { _ = await polling.poll({ used.append($0) }, report: { _ in }) }
@@ -175,7 +175,7 @@ import Testing
         #expect(first.clientTrust == nil)
         // The same certificate and key in other bytes, because the salt of the encryption is random.
         try workshop.run(make)
-        var polling = FilesPolling(of: files, startingFrom: first.digest)
+        var polling = FilesPolling(of: files, startingFrom: first)
         var used: [TLSFiles.Snapshot] = []
         for _ in 0..<3 { _ = await polling.poll({ used.append($0) }, report: { _ in }) }
         #expect(used.map { $0.identity.certificates.map(\.subject) } == [["CN=server"]])

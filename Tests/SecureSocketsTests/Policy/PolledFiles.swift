@@ -29,7 +29,7 @@ final class PolledFiles {
             certificateChain: self.folder.path(of: "tls.crt"), privateKey: self.folder.path(of: "tls.key"),
             clientTrust: self.folder.path(of: "ca.crt"))
         try arrange(self.folder, self.authority)
-        self.polling = FilesPolling(of: self.files, startingFrom: try self.files.load().digest)
+        self.polling = FilesPolling(of: self.files, startingFrom: try self.files.load())
     }
 
     static func writeFirst(to folder: TemporaryDirectory, _ authority: CertificateAuthority) throws {

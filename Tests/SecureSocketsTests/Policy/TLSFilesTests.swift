@@ -1,6 +1,7 @@
 import DevelopmentCertificates
 import Foundation
 import Logging
+import NIOCore
 import SecureSockets
 import Synchronization
 import TLSEngine
@@ -188,5 +189,24 @@ import Testing
                 + "Check the path and its permissions")
         let key = try String(contentsOfFile: self.folder.path(of: "tls.key"), encoding: .utf8)
         for line in key.split(separator: "\n") { #expect(!log.lines.contains { $0.text.contains(line) }) }
+    }
+
+    @Test func `are logged again after an hour if a problem lasts`() {
+        let log = LogCapture()
+        var reporter = FilesReporter(log.logger, about: "certificate", at: "tls.crt")
+        let start = NIODeadline.uptimeNanoseconds(1)
+        reporter.report(.failed, ["error": "cannot be read"], at: start)
+        reporter.remind(at: start + .minutes(59))
+        #expect(log.lines.count == 1)
+        reporter.remind(at: start + .minutes(60))
+        reporter.remind(at: start + .minutes(61))
+        #expect(log.lines.map(\.level) == [.warning, .warning])
+        #expect(
+            log.lines.last?.text
+                == "certificate files cannot be loaded; the certificates loaded before remain in use (this has lasted for an hour or more) "
+                + "error=cannot be read")
+        reporter.report(.recovered, [:], at: start + .minutes(62))
+        reporter.remind(at: start + .hours(5))
+        #expect(log.lines.count == 3)
     }
 }

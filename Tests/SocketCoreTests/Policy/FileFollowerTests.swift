@@ -55,7 +55,23 @@ import Testing
         #expect(follower.failedToLoad() == nil)
         #expect(follower.found("b") == .load)
         #expect(follower.failedToLoad() == .failed)
-        for _ in 0..<10 { #expect(follower.found("b") == .nothing) }
+        // Time may cure the problem.
+        for _ in 0..<10 {
+            #expect(follower.found("b") == .load)
+            #expect(follower.failedToLoad() == nil)
+        }
+        #expect(follower.found("b") == .load)
+        #expect(follower.accepted() == [.recovered, .loaded])
+    }
+
+    @Test func `after a part of a content was used, the content before is loaded again if it returns`() {
+        var follower = self.failing(on: "b")
+        #expect(follower.acceptedPartly() == .loadedPartly)
+        #expect(follower.found("b") == .load)
+        #expect(follower.failedToLoad() == nil)
+        self.settle(&follower, on: "a")
+        #expect(follower.accepted() == [.recovered, .loaded])
+        #expect(follower.found("a") == .nothing)
     }
 
     @Test func `failures of different contents count together`() {
