@@ -50,6 +50,8 @@ public struct ListenerOptions: Sendable, Hashable {
         /// The connection ends. At first its handler is told as by ``SecureListener/shutDown(deadline:)``: sequences obtained from
         /// ``StreamSocket/Incoming/untilShutdown`` end. After the grace period, the peer receives the alert for the reason, and calls of the
         /// socket fail with `certificateVerificationFailed`.
+        /// Revocation lists that are missing or outdated refuse new connections only.
+        ///
         /// If an update within that period accepts the client again, the connection stays open: a sequence that has ended remains ended,
         /// and later ones do not end.
         ///

@@ -13,6 +13,7 @@ package import NIOCore
 ///     handshakeFailed       closing
 ///     close                 abandon           closing, or released ²     nothing                          closed
 ///     abort                 abandon           closing, then released     released                         closed
+///     peerRefused                             closing, or released ²     nothing                          nothing
 ///     closeWriting                            with `close_notify`        with it, or without ³            without
 ///     writingDelivered                        noted                      released, if the peer has ended
 ///     peerEnded             noted             noted                      released, if all is delivered
@@ -126,8 +127,8 @@ package struct ClosingMachine: Sendable {
     private static let longestTimeout = TimeAmount.hours(24 * 365 * 8)
     /// The number of checks per timeout. Several, so that the time of the last progress is known to a fraction of the timeout.
     private static var checksPerTimeout: Int64 { 4 }
-    /// The limit after a failed handshake: enough for the peer to read the alert.
-    private static let longestTimeoutAfterHandshake = TimeAmount.seconds(1)
+    /// The limit after an alert to a peer that is not accepted: enough for the peer to read it.
+    private static let longestTimeoutForAlert = TimeAmount.seconds(1)
     /// The limit when the program is about to exit.
     private static let hastyTimeout = TimeAmount.milliseconds(500)
     /// The limit of bytes that are read and discarded after closing, so that the end of the stream reaches the peer. A peer that sends more
@@ -162,7 +163,7 @@ package struct ClosingMachine: Sendable {
     /// Closes after a failed handshake. The peer is not authenticated, so it gets only a moment to read the alert.
     package mutating func handshakeFailed(timeout: TimeAmount) -> CloseDecision {
         guard case .handshaking = self.state else { return .nothing }
-        self.begin(sendsCloseNotify: true, timeout: min(timeout, Self.longestTimeoutAfterHandshake))
+        self.begin(sendsCloseNotify: true, timeout: min(timeout, Self.longestTimeoutForAlert))
         return .endCalls(then: .deliver)
     }
 
@@ -197,6 +198,19 @@ package struct ClosingMachine: Sendable {
         }
         let decision = self.close(sendsCloseNotify: false, timeout: .nanoseconds(0))
         return decision == .endCalls(then: .deliver) ? .endCalls(then: .deliverAndDrop) : decision
+    }
+
+    /// Closes because this side no longer accepts the peer, which gets only a moment to read the alert. Calls have ended with the reason.
+    ///
+    /// - Parameter timeout: The time without progress after which the connection is dropped.
+    package mutating func peerRefused(timeout: TimeAmount) -> Delivery {
+        guard case .open = self.state else { return .nothing }
+        if self.haveBothEnded {
+            self.state = .released
+            return .closeTransport
+        }
+        self.begin(sendsCloseNotify: false, timeout: min(timeout, Self.longestTimeoutForAlert))
+        return .deliver
     }
 
     private mutating func begin(sendsCloseNotify: Bool, timeout: TimeAmount) {

@@ -38,21 +38,25 @@ extension Connection {
         case .closeTransport: self.transport.close()
         case .endCalls(let delivery):
             self.endCalls()
-            switch delivery {
-            case .nothing: break
-            case .closeTransport: self.transport.close()
-            case .deliver:
+            self.perform(delivery)
+        }
+    }
+
+    func perform(_ delivery: ClosingMachine.Delivery) {
+        switch delivery {
+        case .nothing: break
+        case .closeTransport: self.transport.close()
+        case .deliver:
+            self.deliver()
+            self.beginLingering()
+        case .deliverAndDrop:
+            // Without TLS, only a reset tells the peer that the stream is incomplete.
+            if self.tls == nil {
+                self.closing.drop()
+                self.transport.reset()
+            } else {
                 self.deliver()
-                self.beginLingering()
-            case .deliverAndDrop:
-                // Without TLS, only a reset tells the peer that the stream is incomplete.
-                if self.tls == nil {
-                    self.closing.drop()
-                    self.transport.reset()
-                } else {
-                    self.deliver()
-                    self.drop()
-                }
+                self.drop()
             }
         }
     }

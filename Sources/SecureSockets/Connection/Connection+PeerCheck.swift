@@ -1,4 +1,5 @@
 import NIOCore
+import SocketCore
 import TLSEngine
 
 /// The check whether the client of an open connection would still be accepted (`ListenerOptions.openConnections`).
@@ -12,6 +13,8 @@ struct PeerWatch {
     let grace: TimeAmount
     /// The listener's present policy.
     let present: @Sendable () -> TLSContext
+    /// Called when the connection is ended.
+    let ended: @Sendable (SecureSocketError) -> Void
     var isEnding = false
     /// The next check, or the end of the grace period.
     var timer: EventLoopExecutor.Timer?
@@ -37,7 +40,7 @@ extension Connection {
     /// Begins to end the connection if the peer's certificates would be refused now.
     func checkPeer() {
         guard self.isOpen, let tls, let watch = self.peerWatch else { return }
-        guard tls.refusalOfPeer(under: watch.present()) != nil else {
+        guard Self.refusal(of: tls, under: watch.present()) != nil else {
             self.peerWatch?.isEnding = false
             return self.scheduleCheck()
         }
@@ -59,18 +62,29 @@ extension Connection {
         self.peerWatch?.timer = self.executor.after(.seconds(delay)) { self.checkPeer() }
     }
 
+    /// Returns the reason for which the peer is no longer accepted. Revocation lists that are missing or outdated are none: the peer was
+    /// accepted when they were there, and their distribution may be interrupted for all peers.
+    private static func refusal(of tls: TLSEngine, under present: TLSContext) -> CertificateRefusal? {
+        guard let refusal = tls.refusalOfPeer(under: present) else { return nil }
+        if case .revocationUnknown = refusal.detail { return nil }
+        return refusal
+    }
+
     private func endIfRefused() {
         guard self.isOpen, let tls, let watch = self.peerWatch else { return }
         self.peerWatch?.isEnding = false
         // A later update may have accepted the peer again.
-        guard let refusal = tls.refusalOfPeer(under: watch.present()) else { return self.scheduleCheck() }
+        guard let refusal = Self.refusal(of: tls, under: watch.present()) else { return self.scheduleCheck() }
         self.endWatch()
         let failure = TLSFailure(.certificateVerificationFailed(refusal))
-        self.readFailure = SecureSocketError(failure, role: .server, step: .receiving, peer: self.peerText)
+        let error = SecureSocketError(failure, role: .server, step: .receiving, peer: self.peerText)
+        self.readFailure = error
         self.writeFailure = SecureSocketError(failure, role: .server, step: .sending, peer: self.peerText)
+        watch.ended(error)
         tls.writeFatalAlert(refusal.alert)
-        if let output = self.takeOutput() { self.transport.write(output) }
-        self.transportFailedOnThisSide()
-        self.transport.close()
+        self.machine.streamEnded(.failed)
+        self.breakWriting()
+        self.decrypt()
+        self.perform(self.closing.peerRefused(timeout: TimeAmount(self.options.lingerTimeout)))
     }
 }

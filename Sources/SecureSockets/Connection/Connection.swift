@@ -291,12 +291,6 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    /// Ends reading and writing with the failures that have been set.
-    func transportFailedOnThisSide() {
-        self.endTransport(.failed)
-        self.breakWriting()
-    }
-
     private func endTransport(_ end: ConnectionMachine.StreamEnd) {
         guard self.closing.peerEnd == nil else { return }
         let decision = self.closing.peerEnded(end)

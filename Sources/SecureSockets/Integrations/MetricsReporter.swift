@@ -24,12 +24,16 @@
         /// | `securesockets_handshakes_total` | counter | `outcome`: `completed`, or the ``SecureSocketError/Code`` of the failure |
         /// | `securesockets_sessions_total` | counter of completed handshakes | `resumption`: `resumed`, `declined` or `not_offered` |
         /// | `securesockets_full_handshakes_total` | counter of completed handshakes | `reason`: the ``FullHandshakeReason`` |
+        /// | `securesockets_refused_certificates_total` | counter of failed handshakes | `problem`: the ``CertificateProblem/Kind`` |
+        /// | `securesockets_received_alerts_total` | counter of failed handshakes | `alert`: the ``TLSAlert`` |
+        /// | `securesockets_ended_connections_total` | counter | |
         /// | `securesockets_displaced_handshakes_total` | counter | |
         /// | `securesockets_received_bytes_total`, `securesockets_sent_bytes_total` | counter | |
         /// | `securesockets_handshakes_in_progress` | meter | |
         /// | `securesockets_open_connections`, `securesockets_lingering_connections` | meter | |
         /// | `securesockets_configuration_generation` | meter | |
         /// | `securesockets_certificate_expiry_days` | meter; negative if the certificate has expired | `subject` |
+        /// | `securesockets_revocation_list_expiry_days`, `securesockets_ocsp_response_expiry_days` | meter; exists if there are any | |
         ///
         /// ``ListenerStatistics`` describes the values. Certificates with the same subject share a metric, which has the earliest end of
         /// validity; the first 256 subjects are reported. The subject of a certificate without one is its first alternative name. The
@@ -47,7 +51,7 @@
         ) async {
             let interval = max(interval, .milliseconds(1))
             var first = MetricsReporter(dimensions: dimensions, factory: factory)
-            first.report(self.statistics, at: Self.currentTime)
+            first.report(self.statistics, at: MetricsReporter.currentTime)
             var last = await withTaskGroup(of: MetricsReporter?.self) { [first] group in
                 let acceptor = self.acceptor
                 group.addTask {
@@ -56,7 +60,9 @@
                 }
                 group.addTask {
                     var reporter = first
-                    while (try? await Task.sleep(for: interval)) != nil { reporter.report(self.statistics, at: Self.currentTime) }
+                    while (try? await Task.sleep(for: interval)) != nil {
+                        reporter.report(self.statistics, at: MetricsReporter.currentTime)
+                    }
                     return reporter
                 }
                 var reporter = first
@@ -66,11 +72,31 @@
                 }
                 return reporter
             }
-            last.report(self.statistics, at: Self.currentTime)
+            last.report(self.statistics, at: MetricsReporter.currentTime)
         }
+    }
 
-        /// The current time in seconds since 1970-01-01 UTC.
-        private static var currentTime: Int64 { Int64(time(nil)) }
+    extension LiveServerConfiguration {
+        /// Reports ``statistics`` to swift-metrics at regular intervals, until the task is cancelled: for upgraded sockets and for channels.
+        ///
+        /// Available with the package trait `MetricsSupport`. The metrics are those of ``SecureListener/reportMetrics(every:dimensions:factory:)``.
+        /// The function reports for the first time at once, and for the last time when the task is **cancelled**.
+        ///
+        /// - Parameters:
+        ///   - interval: The time between two reports, at least one millisecond. Default: 10 seconds.
+        ///   - dimensions: Dimensions that are added to every metric. Default: none.
+        ///   - factory: The factory that creates the metrics. Default: the one with which `MetricsSystem` was bootstrapped.
+        public func reportMetrics(
+            every interval: Duration = .seconds(10),
+            dimensions: [(String, String)] = [],
+            factory: any MetricsFactory = MetricsSystem.factory
+        ) async {
+            var reporter = MetricsReporter(dimensions: dimensions, factory: factory)
+            repeat {
+                reporter.report(self.statistics, at: MetricsReporter.currentTime)
+            } while (try? await Task.sleep(for: max(interval, .milliseconds(1)))) != nil
+            reporter.report(self.statistics, at: MetricsReporter.currentTime)
+        }
     }
 
     /// Passes the statistics of a listener to swift-metrics. ``SecureListener/reportMetrics(every:dimensions:factory:)`` lists the metrics.
@@ -78,24 +104,28 @@
         /// The maximum number of meters for certificates. A listener may have more identities.
         static let mostCertificates = 256
 
+        /// The current time in seconds since 1970-01-01 UTC.
+        static var currentTime: Int64 { Int64(time(nil)) }
+
         private let dimensions: [(String, String)]
         private let factory: any MetricsFactory
         private var last = ListenerStatistics()
         private let completed: Counter
-        /// Bounded by the number of error codes.
-        private var failed: [SecureSocketError.Code: Counter] = [:]
-        /// Bounded by the number of reasons.
-        private var full: [FullHandshakeReason: Counter] = [:]
+        /// Those with a dimension, by name and value. Bounded by the numbers of error codes, reasons, problems and alerts.
+        private var byDimension: [[String]: Counter] = [:]
         private let resumed: Counter
         private let declined: Counter
         private let notOffered: Counter
         private let displaced: Counter
+        private let ended: Counter
         private let receivedBytes: Counter
         private let sentBytes: Counter
         private let handshakesInProgress: Meter
         private let openConnections: Meter
         private let lingeringConnections: Meter
         private let generation: Meter
+        /// Of revocation lists and OCSP responses, by name.
+        private var updates: [String: Meter] = [:]
         /// By subject; at most `mostCertificates`.
         private var expiry: [String: Meter] = [:]
 
@@ -113,6 +143,7 @@
             self.declined = counter("sessions_total", ("resumption", "declined"))
             self.notOffered = counter("sessions_total", ("resumption", "not_offered"))
             self.displaced = counter("displaced_handshakes_total")
+            self.ended = counter("ended_connections_total")
             self.receivedBytes = counter("received_bytes_total")
             self.sentBytes = counter("sent_bytes_total")
             self.handshakesInProgress = meter("handshakes_in_progress")
@@ -129,12 +160,16 @@
                 counter.increment(by: max(value(statistics) - value(self.last), 0))
             }
             increase(self.completed) { $0.completedHandshakes }
-            for code in statistics.failedHandshakes.keys {
-                increase(self.failures(code)) { $0.failedHandshakes[code] ?? 0 }
+            func increase<Key>(_ name: String, _ dimension: String, _ counts: (ListenerStatistics) -> [Key: Int]) {
+                for key in counts(statistics).keys {
+                    increase(self.counter(name, dimension, "\(key)")) { counts($0)[key] ?? 0 }
+                }
             }
-            for reason in statistics.fullHandshakes.keys {
-                increase(self.fullHandshakes(reason)) { $0.fullHandshakes[reason] ?? 0 }
-            }
+            increase("handshakes_total", "outcome", \.failedHandshakes)
+            increase("full_handshakes_total", "reason", \.fullHandshakes)
+            increase("refused_certificates_total", "problem", \.refusedCertificates)
+            increase("received_alerts_total", "alert", \.receivedAlerts)
+            increase(self.ended) { $0.endedConnections }
             increase(self.resumed) { $0.resumedHandshakes }
             increase(self.declined) { $0.declinedSessions }
             increase(self.notOffered) { $0.completedHandshakes - $0.resumedHandshakes - $0.declinedSessions }
@@ -146,25 +181,29 @@
             self.lingeringConnections.set(statistics.lingeringConnections)
             self.generation.set(statistics.configurationGeneration)
             self.reportExpiry(of: statistics.certificates, at: time)
+            self.report(statistics.revocationListsNextUpdate, as: "revocation_list_expiry_days", at: time)
+            self.report(statistics.ocspResponsesNextUpdate, as: "ocsp_response_expiry_days", at: time)
             self.last = statistics
         }
 
-        private mutating func fullHandshakes(_ reason: FullHandshakeReason) -> Counter {
-            if let counter = self.full[reason] { return counter }
+        private mutating func counter(_ name: String, _ dimension: String, _ value: String) -> Counter {
+            if let counter = self.byDimension[[name, value]] { return counter }
             let counter = Counter(
-                label: "securesockets_full_handshakes_total", dimensions: self.dimensions + [("reason", reason.description)],
-                factory: self.factory)
-            self.full[reason] = counter
+                label: "securesockets_\(name)", dimensions: self.dimensions + [(dimension, value)], factory: self.factory)
+            self.byDimension[[name, value]] = counter
             return counter
         }
 
-        private mutating func failures(_ code: SecureSocketError.Code) -> Counter {
-            if let counter = self.failed[code] { return counter }
-            let counter = Counter(
-                label: "securesockets_handshakes_total", dimensions: self.dimensions + [("outcome", code.description)],
-                factory: self.factory)
-            self.failed[code] = counter
-            return counter
+        /// Reports the days until a time, as a meter that exists only if there is such a time.
+        private mutating func report(_ end: Int64?, as name: String, at time: Int64) {
+            guard let end else {
+                self.updates.removeValue(forKey: name)?.destroy()
+                return
+            }
+            let meter =
+                self.updates[name] ?? Meter(label: "securesockets_\(name)", dimensions: self.dimensions, factory: self.factory)
+            self.updates[name] = meter
+            meter.set(Double(end - time) / 86_400)
         }
 
         private mutating func reportExpiry(of certificates: [TLSCertificate], at time: Int64) {

@@ -24,6 +24,8 @@ final class Acceptor: Sendable {
     /// The present TLS policy; nil for a listener of plain connections.
     let policy: LiveServerContext?
     private let decisions: DecisionLimits?
+    private let watched: WatchedPeers?
+    let logger: Logger
     private let state: Mutex<State>
 
     fileprivate struct State {
@@ -46,10 +48,6 @@ final class Acceptor: Sendable {
         var wakeDeadline: NIODeadline?
         /// The destination of established connections if the program iterates over them; nil for the lanes of `serve`.
         var unclaimed: UnclaimedSockets?
-        /// The open connections with client certificates, if they are to end when these are refused.
-        var watched: [AcceptMachine.ID: Connection] = [:]
-        /// The number of checks of all of them so far.
-        var lastCheck = 0
         var statistics = ListenerStatistics()
         /// Whether the task of `serve` was cancelled.
         var isAbandoned = false
@@ -73,6 +71,9 @@ final class Acceptor: Sendable {
         self.places = loops.map { Place(loop: $0, lane: ServingLane(on: EventLoopExecutor.of($0))) }
         self.policy = tls.map { LiveServerContext($0.context, ticketKeys: (listening.ticketKeys ?? TicketKeys()).ring) }
         self.decisions = tls.map { _ in DecisionLimits(listening.maximumDecisions) }
+        self.logger = logger
+        tls?.logUnusableIdentities(logger)
+        self.watched = self.policy.flatMap { WatchedPeers(listening.openConnections, under: $0) }
         self.options = options
         self.listening = listening
         var limits = AcceptMachine.Limits(handshakes: listening.maximumHandshakes, lingering: listening.maximumLingering)
@@ -262,12 +263,10 @@ final class Acceptor: Sendable {
 
     private func gone(_ id: AcceptMachine.ID, _ connection: Connection) {
         let wasEstablished = connection.isEstablished
+        if wasEstablished { self.watched?.gone(connection) }
         let work: [Work] = self.state.withLock { state in
             state.connections[id] = nil
-            if wasEstablished {
-                state.statistics.openConnections -= 1
-                if !state.watched.isEmpty { state.watched[id] = nil }
-            }
+            if wasEstablished { state.statistics.openConnections -= 1 }
             return state.work(for: state.machine.gone(id))
         }
         self.perform(work)
@@ -285,48 +284,29 @@ final class Acceptor: Sendable {
             #if TracingSupport
                 span?.end(result)
             #endif
-            if case .success(let socket) = result { self.watch(connection, id, socket) }
+            if case .success(let socket) = result { self.watch(connection, socket) }
             self.perform(self.state.withLock { $0.handshakeEnded(id, result) })
         }
         // The transport was lost while the connection waited for a call.
         if connection.isTransportGone, connection.successor == nil { self.gone(id, connection) }
     }
 
-    /// Registers an established connection whose client certificate may be refused later.
-    private func watch(_ connection: Connection, _ id: AcceptMachine.ID, _ socket: StreamSocket) {
-        guard let grace = self.listening.openConnections.grace, let policy,
-            (socket as? SecureSocket)?.information.peerCertificate != nil
-        else { return }
-        self.state.withLock { $0.watched[id] = connection }
-        connection.watchPeer(PeerWatch(grace: TimeAmount(grace), present: { policy.current }))
+    private func watch(_ connection: Connection, _ socket: StreamSocket) {
+        guard let watched, let information = (socket as? SecureSocket)?.information else { return }
+        watched.watch(connection, information) { [unowned connection] error in
+            let lines = self.state.withLock { state in
+                state.statistics.endedConnections += 1
+                return state.log.peerRefused(error, peer: connection.peerText, at: .now())
+            }
+            for line in lines { line.write() }
+        }
     }
 
     /// Replaces the TLS policy, and checks open connections if they are to end when it refuses them.
     func replacePolicy(with context: TLSContext) {
         guard let policy else { return }
         let former = policy.replace(with: context)
-        guard !context.verifiesAlike(former) else { return }
-        let (connections, check) = self.state.withLock { state in
-            state.lastCheck += 1
-            return (Array(state.watched.values), state.lastCheck)
-        }
-        for onOneLoop in Dictionary(grouping: connections, by: { ObjectIdentifier($0.loop) }).values {
-            self.check(onOneLoop[...], check)
-        }
-    }
-
-    /// The number of open connections that are checked in one round of an event loop. Each check verifies a chain.
-    static let checksPerRound = 4
-
-    /// Checks open connections of one loop, a few in each of its rounds. Another check, of all of them, takes its place.
-    private func check(_ connections: ArraySlice<Connection>, _ number: Int) {
-        guard let first = connections.first else { return }
-        first.onLoop {
-            guard self.state.withLock({ $0.lastCheck }) == number else { return }
-            for connection in connections.prefix(Self.checksPerRound) { connection.checkPeer() }
-            let rest = connections.dropFirst(Self.checksPerRound)
-            if !rest.isEmpty { first.executor.inNextRound { self.check(rest, number) } }
-        }
+        if !context.verifiesAlike(former) { self.watched?.check() }
     }
 
     var statistics: ListenerStatistics {
@@ -342,7 +322,7 @@ final class Acceptor: Sendable {
         }
         if let policy {
             statistics.configurationGeneration = policy.generation
-            statistics.certificates = policy.current.certificates.map(TLSCertificate.init)
+            statistics.describe(policy.current)
         }
         return statistics
     }

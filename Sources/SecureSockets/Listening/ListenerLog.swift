@@ -3,7 +3,7 @@ import NIOCore
 import SocketCore
 
 /// The log of a listener, with at most ten lines of a kind in ten seconds: failed handshakes that the program does not handle itself,
-/// failed handlers, and shortages of descriptors.
+/// failed handlers, connections that were ended because of their certificates, and shortages of descriptors.
 struct ListenerLog {
     struct Line: Sendable {
         let logger: Logger
@@ -18,6 +18,7 @@ struct ListenerLog {
     private var handshakes = LogLimiter()
     private var departures = LogLimiter()
     private var handlers = LogLimiter()
+    private var refusals = LogLimiter()
     private var shortages = LogLimiter()
     private var shortSince: NIODeadline?
     /// The time without a shortage after which it is considered over.
@@ -49,6 +50,13 @@ struct ListenerLog {
     mutating func handlerThrew(_ error: any Error, peer: String, at now: NIODeadline) -> [Line] {
         self.line(
             &self.handlers, .info, "a connection's handler threw an error", ["error": "\(error)", "peer": "\(peer)"], at: now)
+    }
+
+    /// Records that an open connection was ended because its client is no longer accepted.
+    mutating func peerRefused(_ error: SecureSocketError, peer: String, at now: NIODeadline) -> [Line] {
+        self.line(
+            &self.refusals, .notice, "an open connection was ended: its client is no longer accepted",
+            ["error": "\(error)", "peer": "\(peer)"], at: now)
     }
 
     /// Records a shortage of descriptors, which begins or continues.

@@ -53,7 +53,7 @@ import Testing
         try await listener.update(tls: self.server(trusting: DevelopmentAuthority(commonName: "others")))
         let counting = loop.submit { served.count { $0.connection.peerWatch?.isEnding == true } }
         gate.signal()
-        #expect(try await counting.get() == Acceptor.checksPerRound)
+        #expect(try await counting.get() == WatchedPeers.checksPerRound)
         for socket in served {
             for try await _ in socket.incoming.untilShutdown {}
         }

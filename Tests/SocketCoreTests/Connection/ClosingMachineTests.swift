@@ -297,6 +297,26 @@ import Testing
         #expect(shorter.look() == .checkProgress(after: .milliseconds(25)))
     }
 
+    @Test func `because its peer is not accepted any more waits for a second at most, without close_notify`() {
+        var scene = Scene()
+        #expect(scene.machine.peerRefused(timeout: .seconds(10)) == .deliver)
+        #expect(scene.machine.closeWriting(isBroken: true) == .withoutCloseNotify)
+        // The program's own closing changes nothing.
+        #expect(scene.machine.close(sendsCloseNotify: true, timeout: .seconds(10)) == .nothing)
+        #expect(scene.machine.peerRefused(timeout: .seconds(10)) == .nothing)
+        #expect(scene.look() == .checkProgress(after: .milliseconds(250)))
+        #expect(scene.wait(.seconds(60)) == .seconds(1))
+    }
+
+    @Test func `whose peer is not accepted any more, and has ended, is closed at once`() {
+        var scene = Scene()
+        #expect(scene.machine.peerEnded(.finished) == .nothing)
+        #expect(scene.machine.closeWriting(isBroken: false) == .withCloseNotify)
+        #expect(scene.machine.writingDelivered() == .nothing)
+        #expect(scene.machine.peerRefused(timeout: .seconds(10)) == .closeTransport)
+        #expect(scene.isReleased)
+    }
+
     @Test func `is lost when its transport goes before it is closed, and then closes at once`() {
         var scene = Scene()
         scene.machine.transportGone()

@@ -1,0 +1,124 @@
+import Logging
+import NIOCore
+import SecureSockets
+import SecureSocketsTesting
+import TestSupport
+import Testing
+
+/// How an open connection ends whose client is no longer accepted, and for which reasons it does not.
+@Suite(.timeLimit(.minutes(5))) struct `An open connection whose client is no longer accepted` {
+    private let authority: DevelopmentAuthority
+    private let clients: DevelopmentAuthority
+
+    init() throws {
+        self.authority = try DevelopmentAuthority()
+        self.clients = try DevelopmentAuthority(commonName: "clients")
+    }
+
+    private func server(list: String) throws -> TLSServerConfiguration {
+        let trust = try self.clients.trust.checkingRevocation(with: RevocationLists(.text(list)))
+        return try TLSServerConfiguration(identity: self.authority.server().identity, clients: .required(trust: trust))
+    }
+
+    private func listener(_ log: LogCapture = LogCapture()) async throws -> SecureListener {
+        var options = ListenerOptions.patient
+        options.openConnections = .endIfRefused(grace: .zero)
+        return try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: self.server(list: self.clients.revocationList(of: [])), socketOptions: .patient,
+            options: options, logger: log.logger)
+    }
+
+    private func connect(to listener: SecureListener, as identity: TLSIdentity) async throws -> SecureSocket {
+        try await SecureSocket.connect(
+            to: "127.0.0.1", port: listener.localEndpoint.port,
+            tls: TLSClientConfiguration(trust: self.authority.trust, identity: identity), timeout: Encounter.patience)
+    }
+
+    @Test func `tells the client why, although it sends what is not read, and is counted and logged`() async throws {
+        let log = LogCapture()
+        let listener = try await self.listener(log)
+        let identity = try self.clients.client(commonName: "client").identity
+        async let accepted = listener.accept(timeout: Encounter.patience)
+        let client = try await self.connect(to: listener, as: identity)
+        let server = try await accepted
+        // More than the server reads ahead, so that its operating system has bytes that are not read.
+        let sending = Task { try? await client.send(ByteBuffer(repeating: 7, count: 4 << 20)) }
+        _ = try await server.receive(exactly: 1)
+        try await listener.update(
+            tls: self.server(list: self.clients.revocationList(of: identity.certificates.prefix(1).map(\.self))))
+        let error = await #expect(throws: SecureSocketError.self) { while try await client.receive() != nil {} }
+        #expect(error?.alert == .certificateRevoked)
+        await sending.value
+        // The calls of the server's socket have the reason as well, after what had arrived.
+        let reason = await #expect(throws: SecureSocketError.self) { while try await server.receive() != nil {} }
+        #expect(reason?.certificateProblem?.kind == .revoked)
+        let sendError = await #expect(throws: SecureSocketError.self) { try await server.send("more") }
+        #expect(sendError?.certificateProblem?.kind == .revoked)
+        #expect(listener.statistics.endedConnections == 1)
+        #expect(log.lines.contains { $0.level == .notice && $0.text.hasPrefix("an open connection was ended") })
+        client.close()
+        try await server.waitUntilClosed()
+        listener.close()
+    }
+
+    @Test func `stays open if it is only the revocation list that is outdated`() async throws {
+        let listener = try await self.listener()
+        async let serving: Void = listener.serve { socket in
+            for try await bytes in socket.incoming { try await socket.send(bytes) }
+        }
+        let identity = try self.clients.client(commonName: "client").identity
+        let socket = try await self.connect(to: listener, as: identity)
+        try await socket.send("a")
+        _ = try await socket.receive(exactly: 1)
+        try await listener.update(tls: self.server(list: self.clients.revocationList(of: [], validity: .expired)))
+        // A new client is refused, after which the check of the open connection has begun.
+        await #expect(throws: SecureSocketError.self) {
+            let another = try await self.connect(to: listener, as: identity)
+            _ = try await another.receive()
+        }
+        while listener.statistics.refusedCertificates.isEmpty { await Task.yield() }
+        #expect(listener.statistics.refusedCertificates == [.revocationUnknown: 1])
+        try await socket.send("b")
+        #expect(try await socket.receive(exactly: 1) == ByteBuffer(string: "b"))
+        #expect(listener.statistics.endedConnections == 0)
+        socket.close()
+        listener.close()
+        try await serving
+    }
+
+    @Test func `is among those whose times and refusals the statistics tell`() async throws {
+        let listener = try await self.listener()
+        let list = try RevocationLists(.text(self.clients.revocationList(of: [])))
+        #expect(listener.statistics.revocationListsNextUpdate != nil)
+        #expect(abs((listener.statistics.revocationListsNextUpdate ?? 0) - (list.nextUpdate ?? 0)) < 3600)
+        #expect(listener.statistics.ocspResponsesNextUpdate == nil)
+        let client = Task {
+            try await SecureSocket.connect(
+                to: "127.0.0.1", port: listener.localEndpoint.port, tls: TLSClientConfiguration(trust: self.clients.trust),
+                timeout: Encounter.patience)
+        }
+        await #expect(throws: SecureSocketError.self) { _ = try await listener.accept() }
+        await #expect(throws: SecureSocketError.self) { try await client.value }
+        #expect(listener.statistics.receivedAlerts == [.unknownCA: 1])
+        listener.close()
+    }
+
+    @Test func `of a server with several identities is told of those that clients will refuse, by the log`() async throws {
+        let log = LogCapture()
+        let good = try self.authority.server(names: ["good.example"]).identity
+        let expired = try self.authority.server(names: ["expired.example"], validity: .expired).identity
+        let stapled = try StapledServer(mustStaple: true).identity
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: TLSServerConfiguration(identity: good), logger: log.logger)
+        #expect(log.lines.isEmpty)
+        try await listener.update(
+            tls: TLSServerConfiguration(identities: [ServerIdentity(good), ServerIdentity(expired), ServerIdentity(stapled)]))
+        #expect(
+            log.lines.map(\.text) == [
+                "a server's certificate has expired or is not valid yet certificate=CN=expired.example",
+                "a server's certificate requires an OCSP response, and there is none certificate=CN=Server",
+            ])
+        #expect(log.lines.allSatisfy { $0.level == .warning })
+        listener.close()
+    }
+}
