@@ -98,7 +98,7 @@ public final class PlainSocket: StreamSocket, @unchecked Sendable {
         let place = self.remoteEndpoint.map { endpoint in endpoint.unixPath.map { " at unix:\($0)" } ?? ":\(endpoint.port)" }
         let peerName = host + (place ?? "")
         let engine = try UpgradeEngine(tls.makeEngine(for: host, at: "\(peerName) (upgraded)"))
-        return try await self.upgrade(with: engine, peerName: peerName, decisions: nil, socketOptions, timeout)
+        return try await self.upgrade(with: engine, peerName: peerName, Upgrade(), socketOptions, timeout)
     }
 
     /// Becomes the server of a TLS connection on the same transport.
@@ -119,7 +119,7 @@ public final class PlainSocket: StreamSocket, @unchecked Sendable {
     public func upgrade(
         tls: TLSServerConfiguration, socketOptions: SocketOptions? = nil, timeout: Duration? = .seconds(10)
     ) async throws(SecureSocketError) -> SecureSocket {
-        try await self.upgrade(decisions: tls.decisions, socketOptions, timeout) { () throws(TLSFailure) in
+        try await self.upgrade(Upgrade(decisions: tls.decisions), socketOptions, timeout) { () throws(TLSFailure) in
             try TLSEngine(server: tls.context)
         }
     }
@@ -127,17 +127,18 @@ public final class PlainSocket: StreamSocket, @unchecked Sendable {
     /// Becomes the server of a TLS connection on the same transport, with settings that can be replaced: the handshake uses those that are
     /// present when the client's hello has arrived. Otherwise as ``upgrade(tls:socketOptions:timeout:)-(TLSServerConfiguration,_,_)``.
     ///
-    /// Sessions are resumed among the connections with the same ``LiveServerConfiguration``, also after an update.
+    /// Sessions are resumed among the connections with the same ``LiveServerConfiguration``, also after an update. Its
+    /// ``LiveServerConfiguration/statistics`` count the handshake and the connection.
     public func upgrade(
         tls: LiveServerConfiguration, socketOptions: SocketOptions? = nil, timeout: Duration? = .seconds(10)
     ) async throws(SecureSocketError) -> SecureSocket {
-        try await self.upgrade(decisions: tls.decisions, socketOptions, timeout) { () throws(TLSFailure) in
+        try await self.upgrade(Upgrade(under: tls), socketOptions, timeout) { () throws(TLSFailure) in
             try TLSEngine(server: tls.context)
         }
     }
 
     private func upgrade(
-        decisions: DecisionLimits?, _ options: SocketOptions?, _ timeout: Duration?,
+        _ upgrade: Upgrade, _ options: SocketOptions?, _ timeout: Duration?,
         _ makeEngine: () throws(TLSFailure) -> TLSEngine
     ) async throws(SecureSocketError) -> SecureSocket {
         let engine: UpgradeEngine
@@ -146,23 +147,57 @@ public final class PlainSocket: StreamSocket, @unchecked Sendable {
         } catch {
             throw SecureSocketError(error, role: .server, step: .handshake, peer: self.connection.peerText)
         }
-        return try await self.upgrade(with: engine, peerName: nil, decisions: decisions, options, timeout)
+        return try await self.upgrade(with: engine, peerName: nil, upgrade, options, timeout)
     }
 
     private func upgrade(
-        with engine: UpgradeEngine, peerName: String?, decisions: DecisionLimits?, _ options: SocketOptions?, _ timeout: Duration?
+        with engine: UpgradeEngine, peerName: String?, _ upgrade: Upgrade, _ options: SocketOptions?, _ timeout: Duration?
     ) async throws(SecureSocketError) -> SecureSocket {
         let options = try (options ?? self.options).validated()
         let connection = self.connection
         let upgraded: Connection = try await connection.wait(.handshake) { waiter in
-            waiter.resume(connection.upgraded(with: engine.engine, peerName: peerName, decisions: decisions, options))
+            waiter.resume(connection.upgraded(with: engine.engine, peerName: peerName, upgrade, options))
         } forget: { (_: Waiter<Connection>) in
             .failure(.cancelled(.handshake))
         }
         self.markClosed()
-        let socket = try await upgraded.established(timeout: timeout).get()
+        let outcome = await upgraded.established(timeout: timeout)
+        upgrade.ended(outcome, upgraded)
+        let socket = try outcome.get()
         connection.onLoop { if connection.handler != nil { connection.successorHandle = socket } }
         return socket
+    }
+}
+
+/// What an upgrade has in common with others.
+private struct Upgrade {
+    var decisions: DecisionLimits?
+    /// The settings with which the upgrade is counted; nil if it is not.
+    private var live: LiveServerConfiguration?
+    private(set) var counted: CountedHandshake?
+
+    init(decisions: DecisionLimits? = nil) { self.decisions = decisions }
+
+    init(under live: LiveServerConfiguration) {
+        self.decisions = live.decisions
+        self.live = live
+        self.counted = live.shared.beginHandshake()
+    }
+
+    func ended(_ outcome: Result<SecureSocket, SecureSocketError>, _ connection: Connection) {
+        switch outcome {
+        case .failure(let error): self.counted?.failed(error)
+        case .success(let socket):
+            self.counted?.completed(socket.information)
+            guard let watched = self.live?.watched, let shared = self.live?.shared else { return }
+            connection.onLoop { watched.watch(connection, socket.information) { _ in shared.connectionEnded() } }
+        }
+    }
+
+    /// Called on the loop when the connection has gone.
+    func gone(_ connection: Connection) {
+        self.counted?.gone()
+        self.live?.watched?.gone(connection)
     }
 }
 
@@ -197,7 +232,7 @@ extension Connection {
 
     /// Creates the secure connection that has the transport of this plain one from now on. On the loop.
     fileprivate func upgraded(
-        with engine: TLSEngine, peerName: String?, decisions: DecisionLimits?, _ options: SocketOptions
+        with engine: TLSEngine, peerName: String?, _ upgrade: Upgrade, _ options: SocketOptions
     ) -> Result<Connection, SecureSocketError> {
         if let refusal = self.machine.sendRefusal { return .failure(self.error(for: refusal, .handshake)) }
         guard self.isOpen, let plain = self.engine as? PlainEngine else { return .failure(.closed(.handshake)) }
@@ -219,9 +254,16 @@ extension Connection {
         if let refusal = self.machine.sendRefusal { return .failure(self.error(for: refusal, .handshake)) }
         let upgraded = Connection(
             transport: self.transport, engine: engine, options: options, peerName: peerName ?? self.peerName)
-        upgraded.decisionLimits = decisions
+        upgraded.decisionLimits = upgrade.decisions
         engine.receive(unread)
         self.handOver(to: upgraded)
+        if upgrade.counted != nil {
+            let gone = upgraded.gone
+            upgraded.gone = { connection in
+                upgrade.gone(connection)
+                gone?(connection)
+            }
+        }
         return .success(upgraded)
     }
 

@@ -106,6 +106,7 @@ extension TLSHandler {
         let treatment = self.machine.failed()
         guard treatment != .ignore else { return }
         self.cancelWaiting()
+        self.counted?.failed(error)
         if self.hasDelivered {
             self.hasDelivered = false
             context.fireChannelReadComplete()

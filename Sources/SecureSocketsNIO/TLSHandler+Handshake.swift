@@ -34,6 +34,7 @@ extension TLSHandler {
 
     private func complete(_ engine: TLSEngine, _ context: ChannelHandlerContext) {
         self.cancelWaiting()
+        self.counted?.completed(self.information)
         let next = self.machine.handshakeCompleted()
         let applicationProtocol = engine.selectedApplicationProtocol
         // Held writes before the event, because its receivers may write as well; those that the program has not flushed after the flush.
@@ -56,7 +57,7 @@ extension TLSHandler {
     private func handshakeTimedOut(after timeout: TimeAmount) {
         guard self.machine.isHandshaking, let context else { return }
         self.fail(
-            .timedOut(.handshake, "\(self.peerText) did not complete the handshake within \(Duration(timeout))"), context)
+            .handshakeTimedOut(self.peerText, after: Duration(timeout), waitingFor: self.engine?.pendingDecision), context)
     }
 
     // MARK: Decisions of the program

@@ -30,6 +30,8 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
     let role: TLSSettings.Role
     let options: TLSHandlerOptions
     let decisions: DecisionLimits?
+    /// The handshake and the connection in the statistics of a configuration; nil if they are not counted.
+    var counted: CountedHandshake?
     // Unchecked exclusivity is sound: a handler is used on its loop only, and no access to these properties calls code that accesses them again.
     @exclusivity(unchecked) var machine = ChannelTLSMachine()
     /// Nil before the handshake begins, and after the handler was removed.
@@ -133,6 +135,7 @@ public class TLSHandler: ChannelDuplexHandler, RemovableChannelHandler {
         self.cancelWaiting()
         self.failWrites(ChannelError.ioOnClosedChannel)
         self.completeClosing()
+        self.counted?.gone()
         self.engine = nil
     }
 

@@ -13,7 +13,8 @@ import TLSEngine
 /// }
 /// ```
 ///
-/// With a ``LiveServerConfiguration``, the settings can be replaced while channels use them.
+/// With a ``LiveServerConfiguration``, the settings can be replaced while channels use them, and its ``LiveServerConfiguration/statistics``
+/// count their handshakes.
 public final class TLSServerHandler: TLSHandler {
     private enum Source {
         case fixed(TLSServerConfiguration)
@@ -43,10 +44,15 @@ public final class TLSServerHandler: TLSHandler {
         do {
             return switch self.source {
             case .fixed(let configuration): try TLSEngine(server: configuration.context)
-            case .live(let configuration): try TLSEngine(server: configuration.context)
+            case .live(let configuration): try self.counting(TLSEngine(server: configuration.context), under: configuration)
             }
         } catch {
             throw SecureSocketError(error, role: .server, step: .handshake, peer: self.peerText)
         }
+    }
+
+    private func counting(_ engine: TLSEngine, under configuration: LiveServerConfiguration) -> TLSEngine {
+        self.counted = configuration.shared.beginHandshake()
+        return engine
     }
 }

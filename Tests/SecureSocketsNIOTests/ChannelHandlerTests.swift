@@ -170,6 +170,27 @@ import Testing
         try await server.close()
     }
 
+    @Test func `is counted with its configuration until the channel has closed`() async throws {
+        let live = LiveServerConfiguration(self.server)
+        let reader = Reader()
+        let server = try await self.bind(live) { try $0.pipeline.syncOperations.addHandler(reader) }
+        let socket = try await self.connect(to: server)
+        try await socket.send("hello")
+        var received = reader.received.makeAsyncIterator()
+        #expect(await received.next() == "hello")
+        #expect(live.statistics.completedHandshakes == 1)
+        #expect(live.statistics.openConnections == 1)
+        socket.close()
+        while live.statistics.openConnections > 0 { await Task.yield() }
+        let raw = try RawSocket.connect(to: #require(server.localAddress?.port))
+        try raw.send("GET / HTTP/1.1\r\n\r\n")
+        while live.statistics.failedHandshakes.isEmpty { await Task.yield() }
+        #expect(live.statistics.failedHandshakes == [.protocolError: 1])
+        #expect(live.statistics.handshakesInProgress == 0)
+        raw.close()
+        try await server.close()
+    }
+
     @Test func `lets the channel's writability count what was not flushed`() async throws {
         let reader = Reader()
         let server = try await self.bind(LiveServerConfiguration(self.server)) {

@@ -12,6 +12,8 @@ package import TLSEngine
 public final class LiveServerConfiguration: Sendable {
     package let context: LiveServerContext
     package let decisions: DecisionLimits
+    package let shared = SharedStatistics()
+    let watched: WatchedPeers?
 
     /// Creates a configuration that can be replaced.
     ///
@@ -20,11 +22,16 @@ public final class LiveServerConfiguration: Sendable {
     ///   - ticketKeys: The keys that protect session tickets. Default: new ones.
     ///   - maximumDecisions: The maximum number of decisions about hellos, and of those about peers, that are under way at the same time
     ///     (``ListenerOptions/maximumDecisions``). Further handshakes wait. Values below 1 count as 1. Default: 256.
+    ///   - openConnections: What happens to open connections of upgraded sockets when an update refuses their client or its certificate
+    ///     expires, as for ``ListenerOptions/openConnections``. Channels stay open. A negative grace period counts as zero. Default: they
+    ///     stay open.
     public init(
-        _ configuration: TLSServerConfiguration, ticketKeys: TicketKeys = TicketKeys(), maximumDecisions: Int = 256
+        _ configuration: TLSServerConfiguration, ticketKeys: TicketKeys = TicketKeys(), maximumDecisions: Int = 256,
+        openConnections: ListenerOptions.OpenConnections = .stayOpen
     ) {
         self.context = LiveServerContext(configuration.context, ticketKeys: ticketKeys.ring)
         self.decisions = DecisionLimits(max(maximumDecisions, 1))
+        self.watched = WatchedPeers(openConnections, under: self.context)
     }
 
     /// Replaces the settings.
@@ -37,7 +44,17 @@ public final class LiveServerConfiguration: Sendable {
     ///   yet. The former settings remain then.
     public func update(_ configuration: TLSServerConfiguration) throws(SecureSocketError) {
         try configuration.checkDates()
-        self.context.replace(with: configuration.context)
+        let former = self.context.replace(with: configuration.context)
+        if !configuration.context.verifiesAlike(former) { self.watched?.check() }
+    }
+
+    /// The numbers of handshakes and connections with these settings: of upgraded sockets and of channels. Bytes, lingering connections and
+    /// displaced handshakes are not counted.
+    public var statistics: ListenerStatistics {
+        var statistics = self.shared.present
+        statistics.configurationGeneration = self.generation
+        statistics.describe(self.context.current)
+        return statistics
     }
 
     /// The number of configurations so far: 1, and 1 more for each update.
