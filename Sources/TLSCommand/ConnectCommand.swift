@@ -5,6 +5,7 @@ import TLSEngine
 struct Connect: Command, SpeaksJSON {
     var target = HostAndPort(host: "localhost", port: 443)
     var ca: String?
+    var revocation = RevocationOptions()
     var identity = IdentityOptions()
     var leniency = LeniencyOptions()
     var insecure = false
@@ -33,6 +34,7 @@ struct Connect: Command, SpeaksJSON {
     static let arguments: ArgumentTable<Connect> = [
         .required("host:port", \.target, .hostAndPort, "The server's name or address, and port; IPv6 addresses in brackets."),
         .option("--ca", \.ca, .text("file"), "Trust the certificates of this PEM file instead of the system's."),
+        .group(\.revocation),
         .group(\.identity),
         .group(\.leniency),
         .flag("--insecure", \.insecure, "Verify nothing. An attacker on the path can read and modify all data."),
@@ -52,6 +54,7 @@ struct Connect: Command, SpeaksJSON {
 
     func validate() throws(UsageError) {
         if self.insecure, self.ca != nil { throw UsageError("--insecure verifies nothing; leave --ca out, or it.") }
+        if self.insecure, self.revocation.crl != nil { throw UsageError("--insecure verifies nothing; leave --crl out, or it.") }
         if self.startTLS != nil, self.retryWithoutMLKEM {
             throw UsageError("--retry-without-mlkem needs a second connection, which --starttls does not make; leave one out.")
         }
@@ -86,7 +89,8 @@ struct Connect: Command, SpeaksJSON {
 
     private func configuration() throws -> TLSClientConfiguration {
         try TLSClientConfiguration(
-            trust: self.leniency.applied(to: try self.ca.map { try TLSTrust.only(.file($0)) } ?? .system),
+            trust: self.revocation.applied(
+                to: self.leniency.applied(to: try self.ca.map { try TLSTrust.only(.file($0)) } ?? .system)),
             verification: self.insecure ? .dangerouslyNone : .full,
             identity: try self.identity.identity(self.leniency),
             serverName: self.serverName,

@@ -5,8 +5,8 @@ struct Serve: Command, SpeaksJSON {
     var port = 0
     var host: String?
     var identity = IdentityOptions()
-    var clientCA: String?
-    var requireClientCertificate = false
+    var further = FurtherIdentityOptions()
+    var clients = ClientOptions()
     var leniency = LeniencyOptions()
     var stream = StreamOptions()
     var tickets = TicketOptions()
@@ -21,8 +21,8 @@ struct Serve: Command, SpeaksJSON {
             parameters, or the reason for a failed handshake. A client that sends an HTTP/1 request gets a response that describes \
             its connection, so that curl and browsers can be used; not with --packet.
 
-            On SIGHUP, the files of certificates, keys and ticket secrets are read again. New clients get the new ones; if they cannot \
-            be used, the old ones stay.
+            On SIGHUP, the files of certificates, keys, revocation lists and ticket secrets are read again. New clients get the new \
+            ones; if they cannot be used, the old ones stay.
 
             On Ctrl-C or SIGTERM, the command stops accepting, lets open connections end, and exits with 0. A second Ctrl-C ends it \
             at once.
@@ -37,12 +37,8 @@ struct Serve: Command, SpeaksJSON {
         .required("port", \.port, .number(0...65_535), "The port to listen on; with 0, the system chooses a free one."),
         .option("--host", \.host, .text("address"), "The local address to listen on. (default: all, IPv6 and IPv4)"),
         .group(\.identity),
-        .option(
-            "--client-ca", \.clientCA, .text("file"),
-            "Request certificates from clients, and accept those of the authorities in this PEM file."),
-        .flag(
-            "--require-client-certificate", \.requireClientCertificate,
-            "Refuse clients that send no certificate. Needs --client-ca."),
+        .group(\.further),
+        .group(\.clients),
         .group(\.leniency),
         .group(\.stream),
         .group(\.tickets),
@@ -52,9 +48,6 @@ struct Serve: Command, SpeaksJSON {
 
     func validate() throws(UsageError) {
         if self.identity.cert == nil { throw self.identityMissing }
-        if self.requireClientCertificate, self.clientCA == nil {
-            throw UsageError("--require-client-certificate needs --client-ca FILE, which names the accepted authorities.")
-        }
     }
 
     func run() async throws {
@@ -65,6 +58,7 @@ struct Serve: Command, SpeaksJSON {
                 var options = ListenerOptions()
                 let tickets = try self.tickets.shared(logger: EventLogHandler.logger(for: log))
                 options.ticketKeys = tickets?.keys
+                if self.clients.endRefused { options.openConnections = .endIfRefused(grace: self.grace.duration) }
                 let listener = try await SecureListener.bind(
                     host: self.host, port: self.port, tls: try self.configuration(), socketOptions: self.stream.socketOptions,
                     options: options, logger: EventLogHandler.logger(for: log))
@@ -107,12 +101,9 @@ struct Serve: Command, SpeaksJSON {
 
     private func configuration() throws -> TLSServerConfiguration {
         guard let identity = try self.identity.identity(self.leniency) else { throw self.identityMissing }
-        return try TLSServerConfiguration(identity: identity, clients: self.clients(), parameters: self.stream.parameters)
-    }
-
-    private func clients() throws -> TLSServerConfiguration.ClientAuthentication {
-        guard let clientCA else { return .none }
-        let trust = self.leniency.applied(to: try .only(.file(clientCA)))
-        return self.requireClientCertificate ? .required(trust: trust) : .optional(trust: trust)
+        return try TLSServerConfiguration(
+            identities: self.further.identities(after: identity, self.leniency),
+            unknownServerNames: self.further.refuseUnknownNames ? .refused : .useDefault,
+            clients: self.clients.authentication(self.leniency), parameters: self.stream.parameters)
     }
 }

@@ -80,7 +80,13 @@ import Testing
             var command = C()
             let form = argument.form
             let other = form.possibleValues.first { $0 != form.defaultValue }
-            try argument.assign(&command, other ?? (form.placeholder == "host:port" ? "other:1" : "17"))
+            let value =
+                switch form.placeholder {
+                case "host:port": "other:1"
+                case "id": "spiffe://17"
+                default: "17"
+                }
+            try argument.assign(&command, other ?? value)
             values[form.name] = String(describing: command)
         }
         return values
@@ -106,8 +112,8 @@ import Testing
         #expect(serve.port == 8443)
         #expect(serve.host == "::1")
         #expect([serve.identity.cert, serve.identity.key, serve.identity.password] == ["c", "k", "p"])
-        #expect(serve.clientCA == "ca")
-        #expect(serve.requireClientCertificate && serve.leniency.allowLegacyCertificates && serve.leniency.partialChain)
+        #expect(serve.clients.clientCA == "ca")
+        #expect(serve.clients.requireClientCertificate && serve.leniency.allowLegacyCertificates && serve.leniency.partialChain)
         #expect(serve.stream.packet == .twoBytes)
         #expect(serve.stream.alpn == ["h2", "x"])
         #expect(serve.grace.duration == .milliseconds(500))

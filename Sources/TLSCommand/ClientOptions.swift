@@ -1,0 +1,81 @@
+import SecureSockets
+
+/// The options for a server's clients: whether they need a certificate, and which are admitted.
+struct ClientOptions: ArgumentGroup {
+    var clientCA: String?
+    var requireClientCertificate = false
+    var revocation = RevocationOptions()
+    var allowedNames: [String] = []
+    var allowedIDs: [SPIFFEPattern] = []
+    var endRefused = false
+
+    static let arguments: ArgumentTable<ClientOptions> = [
+        .option(
+            "--client-ca", \.clientCA, .text("file"),
+            "Request certificates from clients, and accept those of the authorities in this PEM file."),
+        .flag(
+            "--require-client-certificate", \.requireClientCertificate,
+            "Refuse clients that send no certificate. Needs --client-ca."),
+        .group(\.revocation),
+        .repeated(
+            "--allow-name", \.allowedNames, .text("name"),
+            "Admit only clients whose certificate has this DNS name. Repeat it for more names. Needs --client-ca."),
+        .repeated(
+            "--allow-spiffe", \.allowedIDs, .spiffe,
+            "Admit only clients with this SPIFFE ID, or one of a trust domain or below a path: spiffe://example.org/api/*. May be repeated."
+        ),
+        .flag(
+            "--end-refused", \.endRefused,
+            "End open connections whose client certificate has expired, or is refused after SIGHUP. They have the time of --grace."
+        ),
+    ]
+
+    func validate() throws(UsageError) {
+        guard self.clientCA == nil else { return }
+        let given = [
+            ("--require-client-certificate", self.requireClientCertificate), ("--crl", self.revocation.crl != nil),
+            ("--allow-name", !self.allowedNames.isEmpty), ("--allow-spiffe", !self.allowedIDs.isEmpty),
+            ("--end-refused", self.endRefused),
+        ].first { $0.1 }
+        if let given { throw UsageError("\(given.0) needs --client-ca FILE, which names the accepted authorities.") }
+    }
+
+    func authentication(_ leniency: LeniencyOptions) throws(SecureSocketError) -> TLSServerConfiguration.ClientAuthentication {
+        guard let clientCA else { return .none }
+        let trust = try self.revocation.applied(to: leniency.applied(to: try .only(.file(clientCA))))
+        return self.requireClientCertificate
+            ? .required(trust: trust, allow: self.rule) : .optional(trust: trust, allow: self.rule)
+    }
+
+    /// Admits clients with one of the names or IDs; nil if none is given.
+    private var rule: PeerRule? {
+        var rules = self.allowedIDs.map { PeerRule.spiffe(trustDomain: $0.trustDomain, paths: $0.path.isEmpty ? [] : [$0.path]) }
+        if !self.allowedNames.isEmpty { rules.append(.dnsName(in: Set(self.allowedNames))) }
+        guard let first = rules.first else { return nil }
+        return rules.dropFirst().reduce(first) { .any($0, $1) }
+    }
+}
+
+/// A SPIFFE ID, or the IDs of a trust domain or below a path.
+struct SPIFFEPattern: Sendable {
+    let trustDomain: String
+    /// Begins with a slash, or is empty.
+    let path: String
+}
+
+extension ValueFormat<SPIFFEPattern> {
+    static var spiffe: Self {
+        Self(
+            placeholder: "id",
+            parse: { text throws(UsageError) in
+                let scheme = "spiffe://"
+                let rest = text.dropFirst(scheme.count)
+                let domain = rest.prefix { $0 != "/" }
+                guard text.hasPrefix(scheme), !domain.isEmpty else {
+                    throw UsageError("\(text.quotedArgument) is no SPIFFE ID; give one such as spiffe://example.org/api")
+                }
+                let path = rest.dropFirst(domain.count)
+                return SPIFFEPattern(trustDomain: String(domain), path: path == "/" ? "" : String(path))
+            })
+    }
+}
