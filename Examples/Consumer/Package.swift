@@ -54,7 +54,19 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        // Compiles in the copy only, where `.ci/examples` adds the functions of an article.
+        // These two compile in the copy only, where `.ci/examples` adds the functions of an article each.
+        .testTarget(
+            name: "RunningTests",
+            dependencies: [
+                .product(name: "SecureSockets", package: "secure-sockets"),
+                .product(name: "SecureSocketsTesting", package: "secure-sockets"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "UpgradeTests",
             dependencies: [
