@@ -40,6 +40,19 @@ package struct ClientHelloMessage: Sendable, Hashable {
         return nil
     }
 
+    /// The bytes of the first application protocol, which need not be UTF-8; nil if there is none.
+    private var firstApplicationProtocol: ArraySlice<UInt8>? {
+        var first: ArraySlice<UInt8>?
+        var extensions = VectorReader(extensionsOf: self.bytes)
+        while let type = extensions.uint16(), let content = extensions.vector16() {
+            guard Int32(type) == TLSEXT_TYPE_application_layer_protocol_negotiation else { continue }
+            var reader = VectorReader(content)
+            var names = VectorReader(reader.vector16() ?? [])
+            first = names.vector8().flatMap { $0.isEmpty ? nil : $0 }
+        }
+        return first
+    }
+
     /// A digest of what the client offers, apart from names and keys, in the form of JA4 (`t13d1516h2_8daaf6152771_e5627efa2ab1`): clients
     /// with the same TLS library and settings have the same fingerprint.
     package var fingerprint: String {
@@ -53,8 +66,8 @@ package struct ClientHelloMessage: Sendable, Hashable {
             case 0x0301: "10"
             default: "00"
             }
-        let protocolName = offer.applicationProtocols.first.map { name in
-            let ends = [name.utf8.first, name.utf8.last].compactMap { $0 }
+        let protocolName = self.firstApplicationProtocol.map { name in
+            let ends = [name.first, name.last].compactMap { $0 }
             let isReadable = ends.allSatisfy { byte in
                 (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
                     || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
