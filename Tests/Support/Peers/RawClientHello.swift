@@ -7,6 +7,11 @@ package struct RawClientHello {
     package var supportedVersions: [UInt16] = []
     package var groups: [UInt16] = []
     package var signatureAlgorithms: [UInt16] = []
+    package var serverName: String?
+    /// The bytes of each name.
+    package var applicationProtocols: [[UInt8]] = []
+    /// Further extensions, which have no content.
+    package var emptyExtensions: [UInt16] = []
 
     package init() {}
 
@@ -22,9 +27,14 @@ package struct RawClientHello {
         func list(_ type: UInt16, _ values: [UInt16], _ vector: ([UInt8]) -> [UInt8]) -> [UInt8] {
             values.isEmpty ? [] : Self.bytes(type) + Self.vector16(vector(values.flatMap(Self.bytes)))
         }
+        let names =
+            self.serverName.map { Self.bytes(0) + Self.vector16(Self.vector16([0] + Self.vector16(Array($0.utf8)))) } ?? []
+        let protocols = self.applicationProtocols.flatMap { [UInt8($0.count)] + $0 }
         return Self.vector16(
             list(43, self.supportedVersions) { [UInt8($0.count)] + $0 } + list(10, self.groups, Self.vector16)
-                + list(13, self.signatureAlgorithms, Self.vector16))
+                + list(13, self.signatureAlgorithms, Self.vector16) + names
+                + (protocols.isEmpty ? [] : Self.bytes(16) + Self.vector16(Self.vector16(protocols)))
+                + self.emptyExtensions.flatMap { Self.bytes($0) + [0, 0] })
     }
 
     private static func bytes(_ value: UInt16) -> [UInt8] { [UInt8(value >> 8), UInt8(value & 0xff)] }

@@ -100,6 +100,19 @@ package final class RawSocket: Sendable {
         self.close()
     }
 
+    /// The port of its own end.
+    package var localPort: Int {
+        get throws {
+            var address = sockaddr_in()
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let result = withUnsafeMutablePointer(to: &address) { address in
+                address.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(self.number, $0, &length) }
+            }
+            try check("getsockname", result)
+            return Int(in_port_t(bigEndian: address.sin_port))
+        }
+    }
+
     fileprivate var number: Int32 { self.descriptor.withLock { $0 } }
 
     fileprivate func withAddress(port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) throws -> Void) throws {
@@ -130,13 +143,7 @@ package final class RawListener: Sendable {
         let socket = RawSocket(taking: try newSocket())
         try socket.withAddress(port: 0) { try check("bind", systemBind(socket.number, $0, $1)) }
         if isListening { try check("listen", listen(socket.number, isFull ? 0 : 16)) }
-        var address = sockaddr_in()
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &address) { address in
-            address.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(socket.number, $0, &length) }
-        }
-        try check("getsockname", result)
-        self.port = Int(in_port_t(bigEndian: address.sin_port))
+        self.port = try socket.localPort
         self.socket = socket
         // A queue of length 0 holds one connection (listen(2)).
         self.queued = isFull ? try RawSocket.connect(to: self.port) : nil
