@@ -98,57 +98,6 @@ import Testing
 
     // MARK: Time
 
-    /// A rule that waits until it is told to continue.
-    private final class Gate: Sendable {
-        private struct State {
-            var waiting: [CheckedContinuation<Void, Never>] = []
-            var arrived = 0
-            var observers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
-            var isOpen = false
-        }
-
-        private let state = Mutex(State())
-
-        var rule: PeerRule { PeerRule { _ in await self.wait() } }
-
-        func wait() async {
-            await withCheckedContinuation { continuation in
-                let resumed = self.state.withLock { state -> [CheckedContinuation<Void, Never>] in
-                    state.arrived += 1
-                    let arrived = state.arrived
-                    let ready = state.observers.filter { $0.count <= arrived }.map(\.continuation)
-                    state.observers.removeAll { $0.count <= arrived }
-                    if state.isOpen { return ready + [continuation] }
-                    state.waiting.append(continuation)
-                    return ready
-                }
-                for continuation in resumed { continuation.resume() }
-            }
-        }
-
-        /// Waits until the rule has been asked this many times.
-        func hasBeenAsked(_ count: Int) async {
-            await withCheckedContinuation { continuation in
-                let isReady = self.state.withLock { state in
-                    if state.arrived < count { state.observers.append((count, continuation)) }
-                    return state.arrived >= count
-                }
-                if isReady { continuation.resume() }
-            }
-        }
-
-        var count: Int { self.state.withLock { $0.arrived } }
-
-        func open() {
-            let waiting = self.state.withLock { state in
-                state.isOpen = true
-                defer { state.waiting = [] }
-                return state.waiting
-            }
-            for continuation in waiting { continuation.resume() }
-        }
-    }
-
     private func listener(_ rule: PeerRule, _ change: (inout ListenerOptions) -> Void) async throws -> SecureListener {
         var options = ListenerOptions.patient
         change(&options)
