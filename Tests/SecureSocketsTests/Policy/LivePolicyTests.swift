@@ -127,31 +127,76 @@ import Testing
         var alive: Int { self.settings.withLock { $0.count { $0.context != nil } } }
     }
 
-    @Test func `is replaced 2,000 times while clients connect and 500 connections are open`() async throws {
+    /// The settings of every fourth client: both versions, with and without sessions.
+    private func clients() throws -> [TLSClientConfiguration] {
+        try [Duration.zero, nil].flatMap { lifetime in
+            try TLSProtocolVersion.allCases.map { version in
+                var parameters = TLSParameters(version)
+                parameters.sessionLifetime = lifetime
+                return try TLSClientConfiguration(
+                    trust: self.authority.trust, sessions: TLSSessionCache(), parameters: parameters)
+            }
+        }
+    }
+
+    /// Has each of these connections send bytes of its own and receive them back, in four tasks.
+    private func exchange(_ sockets: [SecureSocket], round: Int) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for part in 0..<4 {
+                group.addTask {
+                    for index in stride(from: part, to: sockets.count, by: 4) {
+                        let bytes = ByteBuffer(string: "round \(round) of connection \(index)")
+                        try await sockets[index].send(bytes)
+                        #expect(try await sockets[index].receive(exactly: bytes.readableBytes) == bytes)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    @Test func `is replaced 2,000 times while clients connect and 500 open connections exchange bytes`() async throws {
         let listener = try await self.listener(TLSServerConfiguration(identity: self.identity(0)))
         let updates = Updates()
         try await self.echo(listener) {
-            var open: [SecureSocket] = []
-            for _ in 0..<500 { open.append(try await self.connect(to: listener)) }
+            let settings = try self.clients()
+            var opened: [SecureSocket] = []
+            for number in 0..<500 {
+                let socket = try await self.connect(to: listener, settings[number % settings.count])
+                // The ticket of TLS 1.3 arrives with the answer.
+                try await socket.send("x")
+                #expect(try await socket.receive(exactly: 1) == ByteBuffer(string: "x"))
+                opened.append(socket)
+            }
+            let open = opened
+            // All with sessions, except the first of each version.
+            #expect(open.count { $0.information.isResumed } == 248)
             // Every hundredth update waits for a client, so that neither the updates nor the clients are over before the others begin.
             let (connected, connects) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
             let updating = Task {
+                defer { updates.areComplete.store(true, ordering: .sequentiallyConsistent) }
+                var exchange: Task<Void, any Error>?
                 for update in 1...2000 {
                     if update.isMultiple(of: 100) { for await _ in connected { break } }
+                    // Each of the open connections exchanges bytes during each two hundred updates.
+                    if update % 200 == 1 {
+                        try await exchange?.value
+                        exchange = Task { try await self.exchange(open, round: update / 200) }
+                    }
                     let tls = try TLSServerConfiguration(identity: self.identity(update))
                     updates.add(tls)
                     try await listener.update(tls: tls)
                     updates.last.store(update, ordering: .sequentiallyConsistent)
                 }
-                updates.areComplete.store(true, ordering: .sequentiallyConsistent)
+                try await exchange?.value
             }
-            let clients = (0..<4).map { _ in
+            let clients = settings.map { tls in
                 Task {
                     defer { connects.finish() }
                     var count = 0
                     while !updates.areComplete.load(ordering: .sequentiallyConsistent) {
                         let first = updates.last.load(ordering: .sequentiallyConsistent)
-                        let socket = try await self.connect(to: listener)
+                        let socket = try await self.connect(to: listener, tls)
                         let last = updates.last.load(ordering: .sequentiallyConsistent)
                         // The update after the last one that is known may have happened already.
                         #expect((first...last + 1).contains(self.number(socket).flatMap { Int($0.dropFirst(5)) } ?? -1))
@@ -168,10 +213,9 @@ import Testing
             var connections = 0
             for client in clients { connections += try await client.value }
             #expect(connections >= 20)
+            try await self.exchange(open, round: 10)
             for socket in open {
                 #expect(self.number(socket) == "test:0")
-                try await socket.send("hello")
-                #expect(try await socket.receive(exactly: 5) == ByteBuffer(string: "hello"))
                 socket.close()
             }
             for socket in open { try await socket.waitUntilClosed() }
