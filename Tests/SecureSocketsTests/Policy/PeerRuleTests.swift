@@ -282,6 +282,68 @@ import Testing
         await expectError(.alertReceived) { _ = try await self.answer(tls, to: "one.example") }
     }
 
+    /// With TLS 1.3, the signature algorithms decide, not the cipher suites. Clients of this library offer all of them, so OpenSSL's is used.
+    @Test(
+        .enabled(if: Program.openssl != nil),
+        arguments: [("rsa_pss_rsae_sha256", "RSA-PSS"), ("ecdsa_secp256r1_sha256", "ECDSA")])
+    func `are chosen by the signatures that a client of TLS 1.3 can verify`(algorithm: String, kind: String) async throws {
+        for keys in [[DevelopmentIdentity.Key.p256, .rsa2048], [.rsa2048, .p256]] {
+            let identities = try keys.map { try self.identity("a.example", key: $0) }
+            let listener = try await SecureListener.bind(
+                host: "127.0.0.1", port: 0, tls: TLSServerConfiguration(identities: [ServerIdentity(for: [], identities)]),
+                socketOptions: .patient, options: .patient)
+            let serving = Task { try await listener.serve { _ in } }
+            defer { serving.cancel() }
+            let client = try await OpenSSLPeer.client(
+                to: listener.localEndpoint.port, "-tls1_3", "-sigalgs", algorithm, "-servername", "a.example")
+            #expect(await client.program.line(behind: "Peer signature type: ") == kind)
+            client.program.kill()
+        }
+    }
+
+    @Test(arguments: TLSProtocolVersion.allCases, EventLoops.allCases)
+    func `are selected within the handshake's time, or the handshake fails`(
+        version: TLSProtocolVersion, loops: EventLoops
+    ) async throws {
+        // The function ignores the cancellation of its task.
+        let gate = Gate()
+        let one = try self.identity("one.example")
+        let tls = try TLSServerConfiguration(
+            identities: [ServerIdentity(one)],
+            selectIdentity: { _ in
+                await gate.wait()
+                return one
+            }, parameters: TLSParameters(version))
+        var options = ListenerOptions.patient
+        options.handshakeTimeout = .seconds(3)
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: tls, socketOptions: .patient, options: options, on: loops.group)
+        let (failures, failure) = AsyncStream.makeStream(of: SecureSocketError.Code.self)
+        async let serving: Void = listener.serve(handshakeFailed: { error, _ in failure.yield(error.code) }) {
+            try await $0.send("x")
+        }
+        @Sendable func connect(as name: String) async throws -> SecureSocket {
+            try await SecureSocket.connect(
+                to: "127.0.0.1", port: listener.localEndpoint.port,
+                tls: TLSClientConfiguration(
+                    trust: self.authority.trust, verification: .dangerouslyWithoutHostName, serverName: name),
+                timeout: Encounter.patience, on: loops.group)
+        }
+        let before = ContinuousClock.now
+        let attack = Task { try await connect(as: "two.example") }
+        await gate.hasBeenAsked(1)
+        let honest = try await connect(as: "one.example")
+        #expect(try await honest.receive(exactly: 1) == ByteBuffer(string: "x"))
+        honest.close()
+        #expect(await failures.first { _ in true } == .timedOut)
+        #expect(ContinuousClock.now - before >= .seconds(3))
+        await #expect(throws: SecureSocketError.self) { _ = try await attack.value }
+        #expect(listener.statistics.handshakesInProgress == 0)
+        gate.open()
+        listener.close()
+        try await serving
+    }
+
     @Test func `must have a certificate, and no name twice`() throws {
         let identity = try self.identity("a.example")
         #expect(throws: SecureSocketError(.identityMissing, "")) { try TLSServerConfiguration(identities: []) }
