@@ -36,12 +36,7 @@ struct `A client in Go` {
     private func withServer(
         _ tls: TLSServerConfiguration, _ body: (SecureListener, HandshakeFailures) async throws -> Void
     ) async throws {
-        try await withServedListener(
-            tls,
-            { socket in
-                guard let line = try await socket.receiveLine() else { return }
-                try await socket.send(String(buffer: line) + "\n")
-            }, body)
+        try await withServedListener(tls, { try await $0.echoLine() }, body)
     }
 
     private func client(

@@ -1,5 +1,3 @@
-import NIOCore
-import SecureSockets
 import TestSupport
 
 /// nginx in one process in the foreground, with all of its files in a temporary folder.
@@ -67,19 +65,5 @@ struct Nginx {
             \(http)
             }
             """
-    }
-}
-
-extension StreamSocket {
-    /// Sends an HTTP request. Returns the status code and the body, after the server's end of stream.
-    func get(host: String) async throws(SecureSocketError) -> (status: Int?, body: String) {
-        try await self.send("GET / HTTP/1.0\r\nHost: \(host)\r\n\r\n")
-        let status = try await self.receiveLine(timeout: Encounter.patience)
-            .flatMap { String(buffer: $0).split(separator: " ").dropFirst().first }
-        while let line = try await self.receiveLine(timeout: Encounter.patience), line.readableBytes > 0 {}
-        var body = ""
-        while let bytes = try await self.receive(timeout: Encounter.patience) { body += String(buffer: bytes) }
-        self.close()
-        return (status.flatMap { Int($0) }, body)
     }
 }

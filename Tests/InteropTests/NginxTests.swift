@@ -175,7 +175,7 @@ struct `A proxy of nginx` {
                 """
         }
         var log = ""
-        try await withServedListener(tls, Self.answer) { listener, failures in
+        try await withServedListener(tls, { try await $0.answerRequest() }) { listener, failures in
             let nginx = try await Nginx(in: self.folder) { address in
                 """
                 server {
@@ -199,13 +199,6 @@ struct `A proxy of nginx` {
             log = try await nginx.stop()
         }
         return log
-    }
-
-    /// Responds with the name that the client requested, and the subject of its certificate.
-    private static let answer: @Sendable (SecureSocket) async throws -> Void = { socket in
-        while let line = try await socket.receiveLine(), line.readableBytes > 0 {}
-        let text = "\(socket.information.serverName ?? "") \(socket.information.peerCertificate?.subject ?? "")"
-        try await socket.send("HTTP/1.0 200 OK\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)")
     }
 
     @Test(arguments: TLSProtocolVersion.allCases)
