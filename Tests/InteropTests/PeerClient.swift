@@ -2,7 +2,7 @@ import SecureSockets
 import TestSupport
 import Testing
 
-/// A client of somebody else's: verifies chain and name, speaks `echo/1`, sends the payload and expects it back.
+/// A client of another implementation: verifies chain and name, speaks `echo/1`, sends the payload and expects it back.
 ///
 /// curl does the same by HTTP, in `CurlTests`.
 enum PeerClient: String, CaseIterable, CustomTestStringConvertible {
@@ -17,7 +17,7 @@ enum PeerClient: String, CaseIterable, CustomTestStringConvertible {
         var identity: Site.Files?
     }
 
-    /// What it prints, and 0 if all of it went well.
+    /// What it prints, and 0 if all of it went well. Python and Node.js print the fingerprint of the server's certificate to `errors`.
     func run(port: Int, trusting authority: String, _ options: Options = Options()) async throws -> (
         status: Int32, output: String, errors: String
     ) {
@@ -60,7 +60,7 @@ enum PeerClient: String, CaseIterable, CustomTestStringConvertible {
 
     /// The context with all of its defaults: that is how most people meet us.
     private static let pythonScript = """
-        import socket, ssl, sys
+        import hashlib, socket, ssl, sys
         port, authority, name, version, chain, key = sys.argv[1:7]
         context = ssl.create_default_context(cafile=authority)
         context.set_alpn_protocols(["echo/1"])
@@ -73,6 +73,7 @@ enum PeerClient: String, CaseIterable, CustomTestStringConvertible {
         raw = socket.create_connection(("127.0.0.1", int(port)), timeout=30)
         connection = context.wrap_socket(raw, server_hostname=name, suppress_ragged_eofs=False)
         assert connection.selected_alpn_protocol() == "echo/1", connection.selected_alpn_protocol()
+        print("certificate", hashlib.sha256(connection.getpeercert(True)).hexdigest(), file=sys.stderr)
         for start in range(0, len(payload), 16384):
             chunk = payload[start:start + 16384]
             connection.sendall(chunk)
@@ -97,6 +98,7 @@ enum PeerClient: String, CaseIterable, CustomTestStringConvertible {
         const payload = fs.readFileSync(0);
         const socket = tls.connect(options, () => {
             if (socket.alpnProtocol !== 'echo/1') { console.error('alpn', socket.alpnProtocol); process.exit(3); }
+            console.error('certificate', socket.getPeerCertificate().fingerprint256.replace(/:/g, '').toLowerCase());
             socket.end(payload);
         });
         socket.on('data', (data) => process.stdout.write(data));

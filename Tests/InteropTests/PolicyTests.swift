@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import SecureSockets
 import SecureSocketsTesting
@@ -61,14 +62,28 @@ import Testing
                     port: listener.localEndpoint.port, trusting: self.trusted, .init(version: version, name: name))
                 #expect(outcome.status == 0, "\(name): \(outcome.errors)")
             }
-            // The same clients, the same names, other certificates.
-            try await listener.update(tls: self.tls())
-            let outcome = try await peer.run(
-                port: listener.localEndpoint.port, trusting: self.trusted, .init(version: version, name: "b.example"))
-            #expect(outcome.status == 0, "\(outcome.errors)")
             let refused = try await peer.run(
                 port: listener.localEndpoint.port, trusting: self.trusted, .init(version: version, name: "d.example"))
-            #expect(refused.status != 0)
+            try #require(refused.status != 0)
+            let complaint = refused.errors.lowercased().split(separator: "_").joined(separator: " ")
+            try #require(complaint.contains("unrecognized name"), "\(refused.errors)")
+            await until { !listener.statistics.failedHandshakes.isEmpty }
+            #expect(listener.statistics.failedHandshakes == [.unrecognizedName: 1])
+        }
+    }
+
+    @Test(arguments: [PeerClient.python, .node], TLSProtocolVersion.allCases)
+    func `has other certificates after an update`(_ peer: PeerClient, version: TLSProtocolVersion) async throws {
+        try await self.withServer(self.tls()) { listener in
+            var seen: Set<TLSCertificate> = []
+            for _ in ["before an update", "after it"] {
+                let certificate = try #require(listener.statistics.certificates.dropFirst().first)
+                let outcome = try await peer.run(
+                    port: listener.localEndpoint.port, trusting: self.trusted, .init(version: version, name: "b.example"))
+                #expect(outcome.status == 0 && outcome.errors.contains(certificate.sha256Fingerprint), "\(outcome.errors)")
+                #expect(seen.insert(certificate).inserted)
+                try await listener.update(tls: self.tls())
+            }
         }
     }
 
@@ -94,29 +109,55 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: ErlangPeer.isInstalled)) func `serves Erlang by name`() async throws {
+    @Test(.enabled(if: ErlangPeer.isInstalled), arguments: TLSProtocolVersion.allCases)
+    func `serves Erlang by name, and refuses names that are not served`(version: TLSProtocolVersion) async throws {
         let escript = try #require(Program("escript"))
-        let script = try self.folder.write(
-            """
-            #!/usr/bin/env escript
-            main([Port, Authority, Name]) ->
-                {ok, _} = application:ensure_all_started(ssl),
-                {ok, Socket} = ssl:connect("127.0.0.1", list_to_integer(Port), [
-                    {server_name_indication, Name}, {verify, verify_peer}, {cacertfile, Authority}, {active, false}, binary]),
-                ok = ssl:send(Socket, Name),
-                {ok, Answer} = ssl:recv(Socket, length(Name)),
-                io:format("~s", [Answer]),
-                ssl:close(Socket).
-
-            """, to: "sni.escript")
+        let script = try self.folder.write(Self.erlangScript, to: "sni.escript")
         try await self.withServer(self.tls()) { listener in
-            for name in ["a.example", "b.example"] {
-                let running = try RunningProgram(escript, [script, "\(listener.localEndpoint.port)", self.trusted, name])
+            func connect(as name: String) async throws -> String {
+                let running = try RunningProgram(
+                    escript,
+                    [
+                        script, "\(listener.localEndpoint.port)", self.trusted, name,
+                        version == .tls12 ? "tlsv1.2" : "tlsv1.3",
+                    ])
                 let outcome = await running.outcome()
-                #expect(outcome.status == 0 && outcome.output.hasSuffix(name), "\(outcome.output) \(outcome.errors)")
+                #expect(outcome.status == 0, "\(outcome)")
+                return outcome.output
             }
+            for _ in ["before an update", "after it"] {
+                for (name, certificate) in zip(["a.example", "b.example"], listener.statistics.certificates) {
+                    let output = try await connect(as: name)
+                    #expect(output.contains("answer \(name), certificate \(certificate.sha256Fingerprint)"), "\(output)")
+                }
+                try await listener.update(tls: self.tls())
+            }
+            let refused = try await connect(as: "d.example")
+            try #require(refused.contains("alert unrecognized_name"), "\(refused)")
+            await until { !listener.statistics.failedHandshakes.isEmpty }
+            #expect(listener.statistics.failedHandshakes == [.unrecognizedName: 1])
         }
     }
+
+    private static let erlangScript = """
+        #!/usr/bin/env escript
+        main([Port, Authority, Name, Version]) ->
+            {ok, _} = application:ensure_all_started(ssl),
+            Options = [{server_name_indication, Name}, {versions, [list_to_atom(Version)]}, {verify, verify_peer},
+                       {cacertfile, Authority}, {active, false}, binary],
+            case ssl:connect("127.0.0.1", list_to_integer(Port), Options) of
+                {ok, Socket} ->
+                    ok = ssl:send(Socket, Name),
+                    {ok, Answer} = ssl:recv(Socket, length(Name)),
+                    {ok, Certificate} = ssl:peercert(Socket),
+                    Fingerprint = string:lowercase(binary:encode_hex(crypto:hash(sha256, Certificate))),
+                    io:format("answer ~s, certificate ~s~n", [Answer, Fingerprint]),
+                    ssl:close(Socket);
+                {error, {tls_alert, {Alert, _}}} ->
+                    io:format("alert ~s~n", [Alert])
+            end.
+
+        """
 
     // MARK: Sessions
 
@@ -136,6 +177,22 @@ import Testing
         _ = try await socket.receive()
         try await socket.send("hello\n")
         try await socket.closeWriting()
+    }
+
+    @Test(.enabled(if: Program.openssl != nil), arguments: ["-tls1_2", "-tls1_3"])
+    func `shows OpenSSL another certificate after an update`(version: String) async throws {
+        try await self.withServer(self.tls(), Self.answer) { listener in
+            var seen: Set<TLSCertificate> = []
+            for _ in ["before an update", "after it"] {
+                let certificate = try #require(listener.statistics.certificates.dropFirst().first)
+                let base64 = Data(certificate.derBytes)
+                    .base64EncodedString(options: [.lineLength64Characters, .endLineWithLineFeed])
+                let output = try await self.openssl(listener, [version, "-ign_eof", "-servername", "b.example"])
+                #expect(output.contains(base64), "\(output)")
+                #expect(seen.insert(certificate).inserted)
+                try await listener.update(tls: self.tls())
+            }
+        }
     }
 
     @Test(.enabled(if: Program.openssl != nil), arguments: ["-tls1_2", "-tls1_3"], [["-no_ticket"], []])
