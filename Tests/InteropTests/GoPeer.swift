@@ -20,12 +20,17 @@ enum GoPeer {
         var key: String?
         /// The OCSP response that a server staples.
         var response: String?
+        /// The only cipher suite of a client, with TLS 1.2.
+        var cipherSuite: String?
+        /// The certificates of a server by name, which has none for other names.
+        var identities: [(name: String, certificate: String, key: String)] = []
 
         fileprivate var arguments: [String] {
             [
                 ("version", self.version.map { "\($0)" }), ("authority", self.authority), ("certificate", self.certificate),
-                ("key", self.key), ("response", self.response),
+                ("key", self.key), ("response", self.response), ("suite", self.cipherSuite),
             ].flatMap { name, value in value.map { ["-\(name)", $0] } ?? [] }
+                + self.identities.flatMap { ["-identity", "\($0.name)=\($0.certificate)=\($0.key)"] }
         }
     }
 
@@ -72,6 +77,7 @@ enum GoPeer {
             "io"
             "net"
             "os"
+            "strings"
         )
 
         var (
@@ -81,11 +87,29 @@ enum GoPeer {
             key         = flag.String("key", "", "the own key")
             response    = flag.String("response", "", "the OCSP response that a server staples")
             version     = flag.String("version", "", "the only version")
+            suite       = flag.String("suite", "", "the only cipher suite of a client, with TLS 1.2")
         )
 
         func main() {
-            flag.Parse()
             config := &tls.Config{}
+            identities := map[string]*tls.Certificate{}
+            flag.Func("identity", "name=chain=key: a server's certificate for a name", func(text string) error {
+                parts := strings.Split(text, "=")
+                own, err := tls.LoadX509KeyPair(parts[1], parts[2])
+                identities[parts[0]] = &own
+                return err
+            })
+            flag.Parse()
+            if len(identities) > 0 {
+                config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+                    return identities[hello.ServerName], nil
+                }
+            }
+            for _, known := range tls.CipherSuites() {
+                if known.Name == *suite {
+                    config.CipherSuites = []uint16{known.ID}
+                }
+            }
             switch *version {
             case "TLS 1.2":
                 config.MinVersion, config.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
@@ -125,6 +149,7 @@ enum GoPeer {
                 if err != nil {
                     fmt.Printf("<%d> failed: %v\n", number, err)
                 } else {
+                    fmt.Printf("<%d response> %x\n", number, state.OCSPResponse)
                     fmt.Printf("<%d> %t %x\n", number, state.DidResume, state.PeerCertificates[0].SerialNumber.Bytes())
                 }
             }
@@ -203,6 +228,9 @@ struct GoClient {
         guard words.count == 2 else { throw ProgramFailure(description: "Go's client printed \(line)") }
         return .connected(isResumed: words[0] == "true", serialNumber: String(words[1]))
     }
+
+    /// The OCSP response that the server stapled for a connection, counted from 1, in hexadecimal digits; empty if there was none.
+    func stapledResponse(of connection: Int) async -> String? { await self.program.line(behind: "<\(connection) response> ") }
 }
 
 /// A server in Go that returns every client's bytes.

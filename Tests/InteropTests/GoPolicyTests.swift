@@ -122,6 +122,25 @@ struct `A client in Go` {
     }
 
     @Test(arguments: TLSProtocolVersion.allCases)
+    func `receives the response that the server staples`(version: TLSProtocolVersion) async throws {
+        let stapled = try StapledServer()
+        let response = try stapled.response()
+        let stapling = try stapled.identity.stapling(ocspResponse: .bytes(response))
+        let options = GoPeer.Options(version: version, authority: try self.folder.write(stapled.root.pem, to: "root.pem"))
+        try await self.withServer(TLSServerConfiguration(identity: stapling)) { listener, failures in
+            for expected in [response, []] {
+                var client = try await GoClient(to: listener.localEndpoint.port, options)
+                guard case .connected = try await client.connect(as: "localhost") else {
+                    Issue.record("the client was refused")
+                    return
+                }
+                #expect(await client.stapledResponse(of: 1) == expected.hexadecimalDigits)
+                try await listener.update(tls: TLSServerConfiguration(identity: stapled.identity))
+            }
+        }
+    }
+
+    @Test(arguments: TLSProtocolVersion.allCases)
     func `is refused without a certificate if the server requires one`(version: TLSProtocolVersion) async throws {
         try await self.withServer(self.tls(clients: .required(trust: self.authority.trust))) { listener, failures in
             var client = try await self.client(to: listener, version)
@@ -138,6 +157,37 @@ struct `A server in Go` {
     private let folder: TemporaryDirectory
 
     init() throws { self.folder = try TemporaryDirectory() }
+
+    @Test(arguments: TLSProtocolVersion.allCases)
+    func `chooses the certificate for the name, and refuses a name that it does not have`(
+        version: TLSProtocolVersion
+    ) async throws {
+        let authority = try DevelopmentAuthority()
+        let identities = try ["a.example", "b.example"].map { try (name: $0, identity: authority.server(names: [$0])) }
+        var options = GoPeer.Options(version: version)
+        options.identities = try identities.map { name, identity in
+            let files = try identity.files(in: self.folder)
+            return (name, files.chain, files.key)
+        }
+        let server = try await GoServer(options)
+        func connect(as name: String) async throws(SecureSocketError) -> SecureSocket {
+            try await SecureSocket.connect(
+                to: "127.0.0.1", port: server.port, tls: TLSClientConfiguration(trust: authority.trust, serverName: name),
+                timeout: Encounter.patience)
+        }
+        for (name, identity) in identities {
+            let socket = try await connect(as: name)
+            #expect(socket.information.peerCertificate == identity.certificate)
+            try await socket.closeWriting()
+            #expect(try await socket.receive(timeout: Encounter.patience) == nil)
+            socket.close()
+        }
+        let error = await #expect(throws: SecureSocketError.self) { try await connect(as: "c.example") }
+        #expect(error?.code == .alertReceived)
+        #expect(error?.alert == .unrecognizedName)
+        for connection in 1...2 { #expect(await server.end(of: connection) == "<nil>") }
+        #expect(await server.end(of: 3) == "tls: no certificates configured")
+    }
 
     private func server(
         chain: String, key: String, stapling response: [UInt8]? = nil, _ version: TLSProtocolVersion
@@ -221,8 +271,12 @@ struct `A server in Go` {
 
 extension TLSCertificate {
     /// The serial number in hexadecimal digits, two for each byte, without leading zero bytes.
-    fileprivate var hexadecimalSerialNumber: String {
-        self.serialNumber.drop { $0 == 0 }.map { byte in
+    var hexadecimalSerialNumber: String { Array(self.serialNumber.drop { $0 == 0 }).hexadecimalDigits }
+}
+
+extension [UInt8] {
+    fileprivate var hexadecimalDigits: String {
+        self.map { byte in
             let digits = String(byte, radix: 16)
             return digits.count < 2 ? "0\(digits)" : digits
         }.joined()
