@@ -36,10 +36,11 @@ struct `A server of nginx` {
 
     private func connect(
         to nginx: Nginx, as name: String, _ version: TLSProtocolVersion, identity: DevelopmentIdentity? = nil,
-        trust: TLSTrust? = nil
+        trust: TLSTrust? = nil, tls12CipherSuites: [TLSCipherSuite]? = nil
     ) async throws(SecureSocketError) -> SecureSocket {
         var parameters = TLSParameters()
         parameters.versions = version...version
+        parameters.tls12CipherSuites = tls12CipherSuites
         let tls = try TLSClientConfiguration(
             trust: trust ?? self.authority.trust, identity: identity?.identity, serverName: name, parameters: parameters)
         return try await SecureSocket.connect(to: "127.0.0.1", port: nginx.port, tls: tls, timeout: Encounter.patience)
@@ -72,6 +73,34 @@ struct `A server of nginx` {
         }
         #expect(error?.code == .alertReceived)
         #expect(error?.alert?.description == "unrecognized_name")
+    }
+
+    @Test func `has an ECDSA and an RSA certificate, and shows our client the one that it can verify`() async throws {
+        let ecdsa = try self.authority.server(names: ["a.example", "ecdsa.example"])
+        let rsa = try self.authority.server(names: ["a.example"], key: .rsa2048)
+        let files = try rsa.files(in: self.folder)
+        let nginx = try await Nginx(in: self.folder) { address in
+            let answer = "location / { return 200 hello; }"
+            let second = "ssl_certificate \(files.chain); ssl_certificate_key \(files.key);"
+            return try self.server("a.example", at: address, ecdsa, second + answer)
+                + self.server("ecdsa.example", at: address, ecdsa, answer)
+        }
+        let (onlyECDSA, onlyRSA): (TLSCipherSuite, TLSCipherSuite) = (
+            .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+        )
+        for (suite, identity) in [(onlyECDSA, ecdsa), (onlyRSA, rsa)] {
+            let socket = try await self.connect(to: nginx, as: "a.example", .tls12, tls12CipherSuites: [suite])
+            #expect(socket.information.peerCertificate == identity.certificate)
+            #expect(try await socket.get(host: "a.example") == (200, "hello"))
+        }
+        let error = await #expect(throws: SecureSocketError.self) {
+            _ = try await self.connect(to: nginx, as: "ecdsa.example", .tls12, tls12CipherSuites: [onlyRSA])
+        }
+        #expect(error?.alert == .handshakeFailure)
+        // Our client verifies both.
+        let socket = try await self.connect(to: nginx, as: "a.example", .tls13)
+        #expect([ecdsa.certificate, rsa.certificate].contains(socket.information.peerCertificate))
+        #expect(try await socket.get(host: "a.example") == (200, "hello"))
     }
 
     @Test(arguments: TLSProtocolVersion.allCases)
