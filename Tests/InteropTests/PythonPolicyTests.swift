@@ -199,7 +199,7 @@ struct `A server in Python` {
             try await self.connect(to: server, allow: .dnsName(in: ["b.example"]))
         }
         #expect(error?.code == .rejected)
-        #expect(error?.message.contains("none of the certificate's DNS names [\"a.example\"] is permitted") == true)
+        #expect(error?.message.contains("none of the certificate's DNS names (a.example) is permitted") == true)
         #expect(await server.end(of: 1) == "well")
         #expect(await server.end(of: 2) == "TLSV1_ALERT_ACCESS_DENIED")
     }
