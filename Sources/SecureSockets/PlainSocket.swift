@@ -98,7 +98,10 @@ public final class PlainSocket: StreamSocket, @unchecked Sendable {
         let place = self.remoteEndpoint.map { endpoint in endpoint.unixPath.map { " at unix:\($0)" } ?? ":\(endpoint.port)" }
         let peerName = host + (place ?? "")
         let engine = try UpgradeEngine(tls.makeEngine(for: host, at: "\(peerName) (upgraded)"))
-        return try await self.upgrade(with: engine, peerName: peerName, Upgrade(), socketOptions, timeout)
+        let socket = try await self.upgrade(with: engine, peerName: peerName, Upgrade(), socketOptions, timeout)
+        let connection = socket.connection
+        connection.onLoop { tls.watch(connection, socket) }
+        return socket
     }
 
     /// Becomes the server of a TLS connection on the same transport.
@@ -257,13 +260,7 @@ extension Connection {
         upgraded.decisionLimits = upgrade.decisions
         engine.receive(unread)
         self.handOver(to: upgraded)
-        if upgrade.counted != nil {
-            let gone = upgraded.gone
-            upgraded.gone = { connection in
-                upgrade.gone(connection)
-                gone?(connection)
-            }
-        }
+        if upgrade.counted != nil { upgraded.whenGone { upgrade.gone($0) } }
         return .success(upgraded)
     }
 

@@ -57,6 +57,16 @@ public struct TLSClientConfiguration: Sendable {
 
     package var context: TLSContext { self.settings.context }
 
+    /// Watches the server of an established connection, if the settings are live and open connections are to end when it is refused. On the
+    /// connection's loop.
+    func watch(_ connection: Connection, _ socket: StreamSocket) {
+        guard case .live(let live) = self.source, let watched = live.watched,
+            let information = (socket as? SecureSocket)?.information
+        else { return }
+        connection.whenGone { watched.gone($0) }
+        watched.watch(connection, information, ended: { _ in })
+    }
+
     init(_ live: LiveClientConfiguration) { self.source = .live(live) }
 
     package init(

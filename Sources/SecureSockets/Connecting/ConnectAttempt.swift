@@ -211,7 +211,10 @@ final class ConnectAttempt: @unchecked Sendable {
         // The connection of a first attempt that was given up reports its end as well.
         guard !self.isOver, connection === self.connection else { return }
         switch outcome {
-        case .success: self.end(connection.makeHandle(.handshake))
+        case .success:
+            let handle = connection.makeHandle(.handshake)
+            if case .success(let socket) = handle { self.tls?.watch(connection, socket) }
+            self.end(handle)
         case .failure(let error):
             let isLost = error.code == .connectionReset || error.code == .endedInHandshake
             guard isLost else { return self.end(.failure(error)) }

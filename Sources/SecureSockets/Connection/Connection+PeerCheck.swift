@@ -2,7 +2,8 @@ import NIOCore
 import SocketCore
 import TLSEngine
 
-/// The check whether the client of an open connection would still be accepted (`ListenerOptions.openConnections`).
+/// The check whether the peer of an open connection would still be accepted (`ListenerOptions.openConnections`, and those of live
+/// configurations).
 ///
 ///     state       the certificate expires, or an update       the grace period is over
 ///     watching    accepted: watching; refused: ending         -
@@ -11,7 +12,7 @@ import TLSEngine
 /// A sequence that has ended for its handler remains ended. If the peer is accepted again within the grace period, later ones do not end.
 struct PeerWatch {
     let grace: TimeAmount
-    /// The listener's present policy.
+    /// The present policy of the listener, or of the live configuration.
     let present: @Sendable () -> TLSContext
     /// Called when the connection is ended.
     let ended: @Sendable (SecureSocketError) -> Void
@@ -77,9 +78,9 @@ extension Connection {
         guard let refusal = Self.refusal(of: tls, under: watch.present()) else { return self.scheduleCheck() }
         self.endWatch()
         let failure = TLSFailure(.certificateVerificationFailed(refusal))
-        let error = SecureSocketError(failure, role: .server, step: .receiving, peer: self.peerText)
+        let error = SecureSocketError(failure, role: self.role, step: .receiving, peer: self.peerText)
         self.readFailure = error
-        self.writeFailure = SecureSocketError(failure, role: .server, step: .sending, peer: self.peerText)
+        self.writeFailure = SecureSocketError(failure, role: self.role, step: .sending, peer: self.peerText)
         watch.ended(error)
         tls.writeFatalAlert(refusal.alert)
         self.machine.streamEnded(.failed)

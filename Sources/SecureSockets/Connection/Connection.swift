@@ -319,6 +319,15 @@ final class Connection: @unchecked Sendable {
             .connectionReset, blame: .network, step: step, "the connection to \(self.peerText) was lost")
     }
 
+    /// Adds an action for the end of the connection. On the loop.
+    func whenGone(_ action: @escaping (Connection) -> Void) {
+        let former = self.gone
+        self.gone = { connection in
+            action(connection)
+            former?(connection)
+        }
+    }
+
     // MARK: Upgrades
 
     /// Leaves the transport to another connection, which reports its end. Calls of this one fail from now on.

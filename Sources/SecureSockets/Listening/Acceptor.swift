@@ -73,7 +73,7 @@ final class Acceptor: Sendable {
         self.decisions = tls.map { _ in DecisionLimits(listening.maximumDecisions) }
         self.logger = logger
         tls?.logUnusableIdentities(logger)
-        self.watched = self.policy.flatMap { WatchedPeers(listening.openConnections, under: $0) }
+        self.watched = self.policy.flatMap { policy in WatchedPeers(listening.openConnections) { policy.current } }
         self.options = options
         self.listening = listening
         var limits = AcceptMachine.Limits(handshakes: listening.maximumHandshakes, lingering: listening.maximumLingering)

@@ -2,8 +2,8 @@ import NIOCore
 import Synchronization
 import TLSEngine
 
-/// The open connections with client certificates that end when these are no longer accepted (`ListenerOptions.openConnections`). Each
-/// connection has its own checks and timers: `Connection+PeerCheck.swift`.
+/// The open connections whose peers have certificates, and that end when these are no longer accepted (`ListenerOptions.openConnections`, and
+/// those of live configurations). Each connection has its own checks and timers: `Connection+PeerCheck.swift`.
 ///
 /// Bounded by the number of open connections.
 final class WatchedPeers: Sendable {
@@ -14,17 +14,19 @@ final class WatchedPeers: Sendable {
     }
 
     private let grace: TimeAmount
-    private let policy: LiveServerContext
+    private let present: @Sendable () -> TLSContext
     private let state = Mutex(State())
 
-    /// - Parameter options: nil is returned if connections stay open.
-    init?(_ options: ListenerOptions.OpenConnections, under policy: LiveServerContext) {
+    /// - Parameters:
+    ///   - options: nil is returned if connections stay open.
+    ///   - present: Returns the present policy.
+    init?(_ options: ListenerOptions.OpenConnections, under present: @escaping @Sendable () -> TLSContext) {
         guard let grace = options.grace else { return nil }
         self.grace = TimeAmount(grace)
-        self.policy = policy
+        self.present = present
     }
 
-    /// Watches an established connection, if its client has sent a certificate. On its loop.
+    /// Watches an established connection, if its peer has sent a certificate. On its loop.
     ///
     /// - Parameter ended: A function that is called on the loop when the connection is ended, with the reason.
     func watch(
@@ -32,8 +34,7 @@ final class WatchedPeers: Sendable {
     ) {
         guard information.peerCertificate != nil, connection.isOpen else { return }
         self.state.withLock { $0.connections[ObjectIdentifier(connection)] = connection }
-        let policy = self.policy
-        connection.watchPeer(PeerWatch(grace: self.grace, present: { policy.current }, ended: ended))
+        connection.watchPeer(PeerWatch(grace: self.grace, present: self.present, ended: ended))
     }
 
     func gone(_ connection: Connection) {

@@ -31,7 +31,7 @@ public final class LiveServerConfiguration: Sendable {
     ) {
         self.context = LiveServerContext(configuration.context, ticketKeys: ticketKeys.ring)
         self.decisions = DecisionLimits(max(maximumDecisions, 1))
-        self.watched = WatchedPeers(openConnections, under: self.context)
+        self.watched = WatchedPeers(openConnections) { [context] in context.current }
     }
 
     /// Replaces the settings.

@@ -54,8 +54,8 @@ extension TLSEngine {
         certificates(of: SSL_get_peer_full_cert_chain(self.ssl)).compactMap { posixTime(X509_get0_notAfter($0)) }
     }
 
-    /// Returns the reason for which another context would refuse the client's certificates now; nil if it would accept them, or if the client
-    /// has sent none. The handshake may be complete.
+    /// Returns the reason for which another context would refuse the peer's certificates now; nil if it would accept them, or if the peer has
+    /// sent none. The handshake may be complete. The expected name and OCSP responses are not looked at.
     package func refusalOfPeer(under other: TLSContext) -> CertificateRefusal? {
         guard other.settings.verification != .none, let sent = SSL_get_peer_full_cert_chain(self.ssl), sk_X509_num(sent) > 0,
             case .failure(let failure) = self.verify(sent, under: other)

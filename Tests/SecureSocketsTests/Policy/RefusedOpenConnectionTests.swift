@@ -121,4 +121,58 @@ import Testing
         #expect(log.lines.allSatisfy { $0.level == .warning })
         listener.close()
     }
+
+    @Test(arguments: [false, true])
+    func `may be a client's connection, whose server is no longer trusted`(isUpgraded: Bool) async throws {
+        let live = LiveClientConfiguration(
+            try TLSClientConfiguration(trust: self.authority.trust), openConnections: .endIfRefused(grace: .zero))
+        let server = try TLSServerConfiguration(identity: self.authority.server().identity)
+        let (client, peer) = try await self.connected(live.configuration, server, isUpgraded: isUpgraded)
+        // Other settings for the same servers change nothing.
+        live.update(tls: try TLSClientConfiguration(trust: self.authority.trust))
+        try await peer.send("a")
+        #expect(try await client.receive(exactly: 1) == ByteBuffer(string: "a"))
+
+        live.update(tls: try TLSClientConfiguration(trust: DevelopmentAuthority(commonName: "others").trust))
+        let error = await #expect(throws: SecureSocketError.self) { _ = try await client.receive() }
+        #expect(error?.code == .certificateVerificationFailed)
+        #expect(error?.certificateProblem?.kind == .untrustedRoot || error?.certificateProblem?.kind == .issuerUnknown)
+        let alert = await #expect(throws: SecureSocketError.self) { _ = try await peer.receive() }
+        #expect(alert?.alert == .unknownCA)
+        client.close()
+        peer.close()
+    }
+
+    @Test func `is not watched by clients whose connections stay open`() async throws {
+        let live = LiveClientConfiguration(try TLSClientConfiguration(trust: self.authority.trust))
+        let server = try TLSServerConfiguration(identity: self.authority.server().identity)
+        let (client, peer) = try await self.connected(live.configuration, server, isUpgraded: false)
+        live.update(tls: try TLSClientConfiguration(trust: DevelopmentAuthority(commonName: "others").trust))
+        try await peer.send("a")
+        #expect(try await client.receive(exactly: 1) == ByteBuffer(string: "a"))
+        client.close()
+        peer.close()
+    }
+
+    private func connected(
+        _ client: TLSClientConfiguration, _ server: TLSServerConfiguration, isUpgraded: Bool
+    ) async throws -> (client: SecureSocket, server: SecureSocket) {
+        guard isUpgraded else {
+            let listener = try await SecureListener.bind(
+                host: "127.0.0.1", port: 0, tls: server, socketOptions: .patient, options: .patient)
+            async let accepted = listener.accept(timeout: Encounter.patience)
+            let socket = try await SecureSocket.connect(
+                to: "127.0.0.1", port: listener.localEndpoint.port, tls: client, timeout: Encounter.patience)
+            defer { listener.close() }
+            return (socket, try await accepted)
+        }
+        let listener = try await PlainListener.bind(host: "127.0.0.1", port: 0)
+        async let accepted = listener.accept(timeout: Encounter.patience)
+        let plain = try await PlainSocket.connect(to: "127.0.0.1", port: listener.localEndpoint.port, timeout: Encounter.patience)
+        let other = try await accepted
+        async let upgraded = other.upgrade(tls: server)
+        let socket = try await plain.upgrade(tls: client, host: "127.0.0.1")
+        listener.close()
+        return (socket, try await upgraded)
+    }
 }
