@@ -1,6 +1,6 @@
 /// What is reported about files that are followed.
 package enum FileReport: Sendable, Equatable {
-    case loaded, refused, retrying, failed, loadedPartly, recovered
+    case loaded, refused, retrying, failed, partiallyLoaded, recovered
 }
 
 /// Decides what is done about files whose content changes while a program runs: when they are read again, when a problem is reported, and
@@ -12,15 +12,15 @@ package enum FileReport: Sendable, Equatable {
 ///     event ↓            state →   settled       refused        retrying                     failing
 ///     found: in use                nothing       recovered      recovered                    recovered
 ///     found: not as before ¹       read again    read again     read again                   read again
-///     found: as before             load          load ²         load                         load
-///     failedToLoad                 retrying      retrying       nothing, or failed ³         retrying; nothing if reported ⁵
-///     acceptedPartly               -             -              -                            loaded partly ⁴
+///     found: as before             load          load ²         load                         load, or nothing ⁵
+///     failedToLoad                 retrying      retrying       nothing, or failed ³         retrying; nothing if reported
+///     acceptedPartially            -             -              partially loaded ⁴           partially loaded ⁴
 ///     accepted                     loaded        recovered,     recovered,                   recovered,
 ///                                                loaded         loaded                       loaded
 ///     refused                      refused       refused, or    refused                      refused
 ///                                                nothing ²
 ///
-/// `recovered`, with or without `loaded`, leads to `settled`; `loaded partly` leads to no other state; every other report leads to the state
+/// `recovered`, with or without `loaded`, leads to `settled`; `partially loaded` leads to no other state; every other report leads to the state
 /// of its name.
 ///
 /// ¹ New content must be found twice in succession, because a file that is being written is incomplete, and files that are replaced one by
@@ -31,19 +31,20 @@ package enum FileReport: Sendable, Equatable {
 ///   of a content is reported.
 /// ³ Files that do not fit each other, or are incomplete, may be in the course of being replaced. The third failure in succession is
 ///   reported, whether or not the content changed between them.
-/// ⁴ No content is in use as a whole then, so that the content before is loaded if it is found again.
-/// ⁵ Content that has been reported is loaded at every poll nevertheless, because time may cure its problem: a certificate or an OCSP response
-///   can become valid.
+/// ⁴ After the first reported failure, what can be used of a content is offered to the program at once (`offersPart`). No content is in use
+///   as a whole then, so that the content before is loaded if it is found again. A refused part is reported once for each content.
+/// ⁵ Content that has been reported is loaded again at every sixth poll, because time may cure its problem: a certificate or an OCSP response
+///   can become valid, and the program may accept a part later.
 package struct FileFollower<Content: Equatable & Sendable>: Sendable {
     private enum State {
         /// No problem has been noticed since the content in use was accepted.
         case settled
         /// The program refused this content.
         case refused(Content)
-        /// The files could not be loaded the last few times.
-        case retrying(failures: Int)
+        /// The files could not be loaded the last few times. `hasFailed`: a failure of another content has been reported before.
+        case retrying(failures: Int, hasFailed: Bool)
         /// The files cannot be loaded, and this has been reported for this content.
-        case failing(Content)
+        case failing(Content, polls: Int)
     }
 
     package enum Finding: Equatable {
@@ -61,12 +62,16 @@ package struct FileFollower<Content: Equatable & Sendable>: Sendable {
     package static var failuresUntilReport: Int { 3 }
     /// The number of different contents in succession that are read without being loaded.
     package static var mostReadings: Int { 3 }
+    /// The number of polls after which content that has been reported is loaded again.
+    package static var pollsBetweenRetries: Int { 6 }
 
     private var state = State.settled
     private var inUse: Content?
     /// The content found by the last poll, if it is not the one in use.
     private var latest: Content?
     private var readings = 0
+    /// The content of which the program has refused a part.
+    private var refusedPart: Content?
 
     /// - Parameter inUse: The content that the program has loaded already.
     package init(inUse: Content?) { self.inUse = inUse }
@@ -88,31 +93,52 @@ package struct FileFollower<Content: Equatable & Sendable>: Sendable {
                 return .readAgain
             }
         }
+        if case .failing(content, let polls) = self.state {
+            self.state = .failing(content, polls: polls + 1)
+            return (polls + 1).isMultiple(of: Self.pollsBetweenRetries) ? .load : .nothing
+        }
         return .load
+    }
+
+    /// Whether what can be used of the content that was found last is to be offered to the program.
+    package var offersPart: Bool {
+        switch self.state {
+        case .failing: true
+        case .retrying(_, let hasFailed): hasFailed
+        case .settled, .refused: false
+        }
     }
 
     /// Records that the content that was found last cannot be loaded.
     package mutating func failedToLoad() -> FileReport? {
         guard let latest = self.latest else { return nil }
         switch self.state {
-        case .failing(latest): return nil
+        case .failing(latest, _): return nil
         case .settled, .refused, .failing:
-            self.state = .retrying(failures: 1)
+            self.state = .retrying(failures: 1, hasFailed: self.offersPart)
             return .retrying
-        case .retrying(let failures):
+        case .retrying(let failures, let hasFailed):
             guard failures + 1 >= Self.failuresUntilReport else {
-                self.state = .retrying(failures: failures + 1)
+                self.state = .retrying(failures: failures + 1, hasFailed: hasFailed)
                 return nil
             }
-            self.state = .failing(latest)
+            self.state = .failing(latest, polls: 0)
             return .failed
         }
     }
 
     /// Records that the program uses a part of the content that was found last, which cannot be loaded as a whole.
-    package mutating func acceptedPartly() -> FileReport {
+    package mutating func acceptedPartially() -> FileReport {
         self.inUse = nil
-        return .loadedPartly
+        self.refusedPart = nil
+        return .partiallyLoaded
+    }
+
+    /// Records that the program did not accept the part of the content that was found last.
+    package mutating func refusedPartially() -> FileReport? {
+        guard let latest = self.latest, latest != self.refusedPart else { return nil }
+        self.refusedPart = latest
+        return .refused
     }
 
     /// Records that the program uses the content that was found last.

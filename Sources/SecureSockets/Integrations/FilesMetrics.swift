@@ -26,7 +26,7 @@
             self.events[kind] = counter
             counter.increment()
             switch kind {
-            case .failed, .loadedPartly, .updateFailed: self.unusable.set(1)
+            case .failed, .partiallyLoaded, .updateFailed: self.unusable.set(1)
             case .loaded, .recovered: self.unusable.set(0)
             default: break
             }

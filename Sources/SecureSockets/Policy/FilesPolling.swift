@@ -16,7 +16,7 @@ package protocol WatchedFiles: Sendable {
     /// Loads contents that were read. Blocks.
     func load(_ reading: Reading) throws(SecureSocketError) -> Snapshot
     /// Loads the part of contents that can be used, and replaces the rest by the former ones; nil if nothing new can be used. Blocks.
-    func loadPartly(_ reading: Reading, with former: Snapshot?) -> Snapshot?
+    func loadPartially(_ reading: Reading, with former: Snapshot?) -> Snapshot?
     static func digest(of reading: Reading) -> ContentDigest
     /// The digest of the reading that a snapshot was loaded from; nil if it is not known, or if only a part of it was.
     static func digest(of snapshot: Snapshot) -> ContentDigest?
@@ -62,9 +62,8 @@ package struct FilesPolling<Files: WatchedFiles> {
             switch loaded {
             case nil: break
             case .failure(let error)?:
-                guard let failure = self.follower.failedToLoad() else { break }
-                report(Files.event(failure, snapshot: nil, error: error))
-                if failure == .failed { await self.offerPart(of: reading, to: update, report: report) }
+                if let failure = self.follower.failedToLoad() { report(Files.event(failure, snapshot: nil, error: error)) }
+                if self.follower.offersPart { await self.offerPart(of: reading, to: update, report: report) }
             case .success(let snapshot)?: await self.offer(snapshot, to: update, report: report)
             }
         }
@@ -76,15 +75,17 @@ package struct FilesPolling<Files: WatchedFiles> {
         of reading: Files.Reading, to update: (Files.Snapshot) async throws -> Void, report: (Files.Event) -> Void
     ) async {
         let (files, inUse) = (self.files, self.inUse)
-        guard let part = await BlockingWork.run({ files.loadPartly(reading, with: inUse) }), let part else { return }
+        guard let part = await BlockingWork.run({ files.loadPartially(reading, with: inUse) }), let part else { return }
         do {
             try await update(part)
         } catch {
-            if !Task.isCancelled { report(Files.event(.refused, snapshot: part, error: error)) }
+            if !Task.isCancelled, let refusal = self.follower.refusedPartially() {
+                report(Files.event(refusal, snapshot: part, error: error))
+            }
             return
         }
         self.inUse = part
-        report(Files.event(self.follower.acceptedPartly(), snapshot: part, error: nil))
+        report(Files.event(self.follower.acceptedPartially(), snapshot: part, error: nil))
     }
 
     private mutating func offer(
@@ -129,7 +130,7 @@ extension WatchedFiles {
         do throws(SecureSocketError) {
             return try self.load(reading)
         } catch {
-            guard let snapshot = self.loadPartly(reading, with: nil) else { throw error }
+            guard let snapshot = self.loadPartially(reading, with: nil) else { throw error }
             return snapshot
         }
     }
@@ -171,7 +172,7 @@ extension TLSFiles.Event.Kind {
             case .refused: .updateFailed
             case .retrying: .retrying
             case .failed: .failed
-            case .loadedPartly: .loadedPartly
+            case .partiallyLoaded: .partiallyLoaded
             case .recovered: .recovered
             }
     }

@@ -31,7 +31,7 @@ package struct FilesReporter {
             self.metrics.report(kind)
         #endif
         switch kind {
-        case .failed, .loadedPartly, .updateFailed: self.problem = (kind, metadata(), now + Self.timeBetweenReminders)
+        case .failed, .partiallyLoaded, .updateFailed: self.problem = (kind, metadata(), now + Self.timeBetweenReminders)
         case .loaded, .recovered: self.problem = nil
         default: break
         }
@@ -58,7 +58,7 @@ package struct FilesReporter {
     private static func level(of kind: TLSFiles.Event.Kind) -> Logger.Level {
         switch kind {
         case .retrying: .debug
-        case .failed, .loadedPartly, .updateFailed: .warning
+        case .failed, .partiallyLoaded, .updateFailed: .warning
         default: .notice
         }
     }
@@ -67,9 +67,9 @@ package struct FilesReporter {
         switch kind {
         case .loaded: "changed \(self.subject) files were loaded"
         case .retrying: "changed \(self.subject) files cannot be loaded yet"
-        case .failed: "\(self.subject) files cannot be loaded; the \(self.subject)s loaded before remain in use"
-        case .loadedPartly:
-            "\(self.subject) files cannot all be loaded; what can be is in use, with what was loaded before in place of the rest"
+        case .failed: "\(self.subject) files cannot be loaded; what was loaded before remains in use in their place"
+        case .partiallyLoaded:
+            "some \(self.subject) files cannot be loaded; the others are in use"
         case .updateFailed: "changed \(self.subject) files were loaded, but the program could not use them"
         default: "the problem with the \(self.subject) files is over"
         }

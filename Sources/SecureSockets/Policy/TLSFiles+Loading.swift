@@ -35,7 +35,7 @@ extension TLSFiles: WatchedFiles {
         return try Snapshot(identities, reading.trust.load(), problems: [], digest: reading.digest)
     }
 
-    package func loadPartly(_ reading: Reading, with former: Snapshot?) -> Snapshot? {
+    package func loadPartially(_ reading: Reading, with former: Snapshot?) -> Snapshot? {
         // A former snapshot may be of other files.
         let former = former.flatMap { $0.loaded.count == reading.identities.count ? $0 : nil }
         var problems: [SecureSocketError] = []

@@ -65,12 +65,12 @@ extension TLSFiles {
             /// The files cannot be loaded, for the first time. They may be in the course of being replaced. The event has the error. It is
             /// followed by ``failed``, ``recovered`` or ``updateFailed``.
             public static let retrying = Kind("retrying")
-            /// The files could not be loaded three times in succession. The snapshot in use stays in use, unless ``loadedPartly`` follows. The
+            /// The files could not be loaded three times in succession. The snapshot in use stays in use, unless ``partiallyLoaded`` follows. The
             /// event has the last error.
             public static let failed = Kind("failed")
             /// A part of the new content is in use, after ``failed``: ``Snapshot/problems`` of the event's snapshot says what is not. It is
             /// followed by ``recovered`` when all files can be loaded again.
-            public static let loadedPartly = Kind("loadedPartly")
+            public static let partiallyLoaded = Kind("partiallyLoaded")
             /// `update` has thrown an error for new content, which is the event's error; the event also has the snapshot. Further
             /// errors for the same content are not reported.
             public static let updateFailed = Kind("updateFailed")
@@ -81,7 +81,7 @@ extension TLSFiles {
 
         /// The kind of the event.
         public let kind: Kind
-        /// The snapshot of ``Kind-swift.struct/loaded``, ``Kind-swift.struct/loadedPartly`` and ``Kind-swift.struct/updateFailed``, with its certificates' fingerprints and
+        /// The snapshot of ``Kind-swift.struct/loaded``, ``Kind-swift.struct/partiallyLoaded`` and ``Kind-swift.struct/updateFailed``, with its certificates' fingerprints and
         /// validity; otherwise nil.
         public let snapshot: Snapshot?
         /// The error of ``Kind-swift.struct/retrying`` and ``Kind-swift.struct/failed``, which is a ``SecureSocketError``, and of

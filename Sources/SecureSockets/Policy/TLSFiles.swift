@@ -27,7 +27,7 @@ import TLSEngine
 /// certificate chain that is cut off, and a private key that does not fit the chain yet may be in the course of being replaced. They are
 /// therefore reported as failed only after the third failure in succession, whether or not the content changed between them.
 ///
-/// Then the part that can be used is put into use, if any of it is new (``Event/Kind-swift.struct/loadedPartly``). What cannot be loaded is
+/// Then, and after each further change, the part that can be used is put into use, if any of it is new (``Event/Kind-swift.struct/partiallyLoaded``). What cannot be loaded is
 /// replaced by what was in use before: an identity, the trusted certificates or the revocation lists as a whole. An OCSP response that
 /// cannot be used, for example because it is outdated or not yet about a renewed certificate, is left out, unless the certificate requires
 /// one (RFC 7633): the certificate in use then stays, with its response. An unusable list therefore does not prevent the renewal of a
@@ -136,8 +136,8 @@ public struct TLSFiles: Sendable {
     /// Loads the files again whenever they change, until the task is cancelled.
     ///
     /// Each new content is passed to `update`. If `update` throws, the error is reported, and the same content is passed to it again at
-    /// every interval until it returns, or until the files change again: its reason may be temporary. A part of a content
-    /// (``Snapshot/problems``) is passed to it once. The function does not poll while `update` runs.
+    /// every interval until it returns, or until the files change again: its reason may be temporary. The function does not
+    /// poll while `update` runs.
     ///
     /// With the package trait `MetricsSupport`, events are counted in `securesockets_file_events_total`, with the dimensions `files` (the
     /// paths) and `event` (the ``Event/Kind-swift.struct``). The meter `securesockets_files_unusable` is 1 from
@@ -150,7 +150,7 @@ public struct TLSFiles: Sendable {
     ///   - interval: The time between two polls, at least 100 milliseconds. Default: 10 seconds.
     ///   - snapshot: The snapshot in use, as loaded by ``load()``. Default: nil; the files' current content is passed to `update` first.
     ///   - logger: The logger, with at most ten lines of a kind in ten seconds: ``Event/Kind-swift.struct/failed``,
-    ///     ``Event/Kind-swift.struct/loadedPartly`` and ``Event/Kind-swift.struct/updateFailed`` at level `warning`,
+    ///     ``Event/Kind-swift.struct/partiallyLoaded`` and ``Event/Kind-swift.struct/updateFailed`` at level `warning`,
     ///     ``Event/Kind-swift.struct/loaded`` and ``Event/Kind-swift.struct/recovered`` at `notice`, ``Event/Kind-swift.struct/retrying`` at
     ///     `debug`. A problem that lasts is logged again every hour.
     ///   - report: A function that is called with each event, in the function's task. Polls without a change are not reported.
@@ -185,9 +185,11 @@ extension TLSFiles.Event: FilesEvent {
     /// What a log says about it: neither keys nor passwords.
     var logMetadata: Logger.Metadata {
         var metadata: Logger.Metadata = [:]
-        metadata["sha256"] = self.snapshot?.identity.certificates.first.map { "\($0.sha256Fingerprint)" }
+        let leaves = self.snapshot?.identities.compactMap(\.certificates.first) ?? []
+        if !leaves.isEmpty { metadata["sha256"] = "\(leaves.map(\.sha256Fingerprint).joined(separator: ", "))" }
         metadata["validUntil"] = self.snapshot?.notAfter.map { "\(UTCDate($0))" }
-        metadata["error"] = (self.error ?? self.snapshot?.problems.first).map { "\($0)" }
+        let errors = self.error.map { ["\($0)"] } ?? self.snapshot?.problems.map(\.description) ?? []
+        if !errors.isEmpty { metadata["error"] = "\(errors.joined(separator: "; "))" }
         return metadata
     }
 }

@@ -101,7 +101,8 @@ public struct TLSTrustFiles: Sendable {
 extension TLSTrustFiles.Event: FilesEvent {
     var logMetadata: Logger.Metadata {
         var metadata: Logger.Metadata = [:]
-        metadata["error"] = (self.error ?? self.snapshot?.problems.first).map { "\($0)" }
+        let errors = self.error.map { ["\($0)"] } ?? self.snapshot?.problems.map(\.description) ?? []
+        if !errors.isEmpty { metadata["error"] = "\(errors.joined(separator: "; "))" }
         return metadata
     }
 }
@@ -132,7 +133,7 @@ extension TLSTrustFiles: WatchedFiles {
         try Snapshot(reading.files.load(), problems: [], digest: reading.digest)
     }
 
-    package func loadPartly(_ reading: Reading, with former: Snapshot?) -> Snapshot? {
+    package func loadPartially(_ reading: Reading, with former: Snapshot?) -> Snapshot? {
         var problems: [SecureSocketError] = []
         guard let loaded = try? reading.files.load(orKeeping: former?.loaded, &problems),
             former?.loaded.isSame(as: loaded) != true

@@ -155,7 +155,7 @@ extension TicketKeyFiles: WatchedFiles {
 
     package static func digest(of snapshot: TicketKeys.Ring) -> ContentDigest? { nil }
 
-    package func loadPartly(_ reading: Reading, with former: TicketKeys.Ring?) -> TicketKeys.Ring? { nil }
+    package func loadPartially(_ reading: Reading, with former: TicketKeys.Ring?) -> TicketKeys.Ring? { nil }
 
     package static func event(_ report: FileReport, snapshot: TicketKeys.Ring?, error: (any Error)?) -> Event {
         Event(kind: TLSFiles.Event.Kind(report), ring: snapshot, error: error)

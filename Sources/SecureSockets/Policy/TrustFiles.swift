@@ -65,7 +65,8 @@ extension TrustFiles.Reading {
         do throws(SecureSocketError) {
             try self.loadCertificates(into: &loaded)
         } catch {
-            guard let former else { throw error }
+            // A former value without trusted certificates would not verify peers at all.
+            guard let former, former.certificates != nil else { throw error }
             problems.append(error)
             loaded.certificates = former.certificates
             loaded.digestOfCertificates = former.digestOfCertificates
@@ -73,7 +74,7 @@ extension TrustFiles.Reading {
         do throws(SecureSocketError) {
             try self.loadLists(into: &loaded)
         } catch {
-            guard let former else { throw error }
+            guard let former, former.lists != nil else { throw error }
             problems.append(error)
             loaded.lists = former.lists
             loaded.digestOfLists = former.digestOfLists

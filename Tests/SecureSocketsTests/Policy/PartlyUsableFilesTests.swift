@@ -86,7 +86,8 @@ import Testing
         #expect(dialogue.used == [])
 
         try self.write("second")
-        #expect(await dialogue.poll(6) == [.retrying, .failed, .loadedPartly])
+        // The files have failed before, so that what can be used is used at once.
+        #expect(await dialogue.poll(6) == [.retrying, .partiallyLoaded, .failed])
         #expect(dialogue.used == [Use("second", list: 1, problems: 1)])
         #expect(await dialogue.poll(5) == [])
 
@@ -99,7 +100,7 @@ import Testing
         var dialogue = try self.dialogue()
         _ = try self.folder.write(DevelopmentAuthority().server(names: ["second"]).certificateChainPEM, to: "tls.crt")
         try self.writeList(number: 2)
-        #expect(await dialogue.poll(6) == [.retrying, .failed, .loadedPartly])
+        #expect(await dialogue.poll(6) == [.retrying, .failed, .partiallyLoaded])
         #expect(dialogue.used == [Use("first", list: 2, problems: 1)])
     }
 
@@ -112,7 +113,7 @@ import Testing
         var dialogue = try self.dialogue()
         _ = try self.folder.write("", to: "list.crl")
         try self.write("second")
-        #expect(await dialogue.poll(6) == [.retrying, .failed, .loadedPartly])
+        #expect(await dialogue.poll(6) == [.retrying, .failed, .partiallyLoaded])
         _ = try self.folder.write(list, to: "list.crl")
         _ = try self.folder.write(chain, to: "tls.crt")
         _ = try self.folder.write(key, to: "tls.key")
@@ -121,13 +122,26 @@ import Testing
         #expect(dialogue.used.last == Use("first", list: 1))
     }
 
-    @Test func `are offered to the program once if it refuses the part`() async throws {
+    @Test func `are offered to the program again if it refuses the part, which is reported once`() async throws {
         var dialogue = try self.dialogue()
         dialogue.refuses = true
         _ = try self.folder.write("", to: "list.crl")
         try self.write("second")
-        #expect(await dialogue.poll(8) == [.retrying, .failed, .updateFailed])
-        #expect(dialogue.used == [Use("second", list: 1, problems: 1)])
+        #expect(await dialogue.poll(16) == [.retrying, .failed, .updateFailed])
+        #expect(dialogue.used.count == 3 && Set(dialogue.used.map(\.name)) == ["CN=second"])
+        dialogue.refuses = false
+        #expect(await dialogue.poll(6) == [.partiallyLoaded])
+    }
+
+    @Test func `are not used without the trust that a former snapshot never had`() async throws {
+        let without = TLSFiles(
+            certificateChain: self.folder.path(of: "tls.crt"), privateKey: self.folder.path(of: "tls.key"))
+        var dialogue = Dialogue(polling: FilesPolling(of: self.files, startingFrom: try without.load()))
+        _ = try self.folder.write("", to: "ca.crt")
+        try self.write("second")
+        // Otherwise a server would stop asking for certificates.
+        #expect(await dialogue.poll(8) == [.retrying, .failed])
+        #expect(dialogue.used == [])
     }
 
     @Test func `are an error when the program starts`() throws {
@@ -237,7 +251,7 @@ import Testing
         try self.writeList(number: 3)
         await poll(5)
         #expect(used.last?.revocationLists?.lists.first?.number == [3])
-        #expect(events == [.loaded, .retrying, .failed, .loadedPartly])
+        #expect(events == [.loaded, .retrying, .failed, .partiallyLoaded])
         #expect(used.last?.problems.count == 1)
         #expect(throws: SecureSocketError.self) { try files.load() }
         #expect("\(files)" == "\(self.folder.path(of: "ca.crt")), \(self.folder.path(of: "list.crl"))")

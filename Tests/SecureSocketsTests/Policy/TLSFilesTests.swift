@@ -184,7 +184,7 @@ import Testing
             log.lines.last?.text.hasPrefix("changed certificate files were loaded sha256=\(fingerprint) validUntil=20") ?? false)
         #expect(
             log.lines.map(\.text)[2]
-                == "certificate files cannot be loaded; the certificates loaded before remain in use "
+                == "certificate files cannot be loaded; what was loaded before remains in use in their place "
                 + "error=private key \(self.folder.path(of: "tls.key")): cannot be read: No such file or directory. "
                 + "Check the path and its permissions")
         let key = try String(contentsOfFile: self.folder.path(of: "tls.key"), encoding: .utf8)
@@ -203,7 +203,7 @@ import Testing
         #expect(log.lines.map(\.level) == [.warning, .warning])
         #expect(
             log.lines.last?.text
-                == "certificate files cannot be loaded; the certificates loaded before remain in use (this has lasted for an hour or more) "
+                == "certificate files cannot be loaded; what was loaded before remains in use in their place (this has lasted for an hour or more) "
                 + "error=cannot be read")
         reporter.report(.recovered, [:], at: start + .minutes(62))
         reporter.remind(at: start + .hours(5))

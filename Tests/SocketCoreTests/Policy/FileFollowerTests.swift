@@ -55,20 +55,45 @@ import Testing
         #expect(follower.failedToLoad() == nil)
         #expect(follower.found("b") == .load)
         #expect(follower.failedToLoad() == .failed)
-        // Time may cure the problem.
-        for _ in 0..<10 {
+        // Time may cure the problem, which is looked at again now and then.
+        for _ in 0..<2 {
+            for _ in 1..<Follower.pollsBetweenRetries { #expect(follower.found("b") == .nothing) }
             #expect(follower.found("b") == .load)
             #expect(follower.failedToLoad() == nil)
         }
+        for _ in 1..<Follower.pollsBetweenRetries { #expect(follower.found("b") == .nothing) }
         #expect(follower.found("b") == .load)
         #expect(follower.accepted() == [.recovered, .loaded])
     }
 
-    @Test func `after a part of a content was used, the content before is loaded again if it returns`() {
-        var follower = self.failing(on: "b")
-        #expect(follower.acceptedPartly() == .loadedPartly)
+    @Test func `a part is offered after the third failure, and at once after further changes`() {
+        var follower = Follower(inUse: "a")
+        self.settle(&follower, on: "b")
+        #expect(follower.failedToLoad() == .retrying)
+        #expect(!follower.offersPart)
         #expect(follower.found("b") == .load)
         #expect(follower.failedToLoad() == nil)
+        #expect(!follower.offersPart)
+        #expect(follower.found("b") == .load)
+        #expect(follower.failedToLoad() == .failed)
+        #expect(follower.offersPart)
+        #expect(follower.refusedPartially() == .refused)
+        #expect(follower.refusedPartially() == nil)
+
+        self.settle(&follower, on: "c")
+        #expect(follower.failedToLoad() == .retrying)
+        #expect(follower.offersPart)
+        #expect(follower.refusedPartially() == .refused)
+        #expect(follower.acceptedPartially() == .partiallyLoaded)
+        #expect(follower.found("c") == .load)
+        #expect(follower.accepted() == [.recovered, .loaded])
+        #expect(!follower.offersPart)
+    }
+
+    @Test func `after a part of a content was used, the content before is loaded again if it returns`() {
+        var follower = self.failing(on: "b")
+        #expect(follower.acceptedPartially() == .partiallyLoaded)
+        #expect(follower.found("b") == .nothing)
         self.settle(&follower, on: "a")
         #expect(follower.accepted() == [.recovered, .loaded])
         #expect(follower.found("a") == .nothing)
