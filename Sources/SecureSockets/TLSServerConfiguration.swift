@@ -106,8 +106,8 @@ public struct TLSServerConfiguration: Sendable {
     ///     it returns nil, `unknownServerNames` applies. If it throws, the handshake fails with the alert of a ``TLSRejection``, or with
     ///     `internal_error`. The handshake waits for it, for at most its own time limit. Return the same ``TLSIdentity`` for the same
     ///     certificate, so that it is prepared once.
-    ///   - preparedIdentities: The maximum number of selected identities that are kept prepared for further handshakes, about 20 KiB each;
-    ///     those used last are kept. At least 1. Default: 64.
+    ///   - preparedIdentities: The maximum number of selected identities that are kept prepared for further handshakes, of which the most
+    ///     recently used remain. At least 1. Default: 64.
     ///   - clients: The authentication of clients. Default: none.
     ///   - parameters: The versions, cipher suites, groups, application protocols, chain depth and session lifetime.
     /// - Throws: ``SecureSocketError`` that names the file, name or setting at fault.

@@ -2,20 +2,31 @@ import NIOCore
 import Synchronization
 import TLSEngine
 
-/// The contexts of identities that a program has selected, so that each is set up once. At most `capacity` are kept; the one whose last use is
-/// longest ago is removed first.
+/// The contexts of identities that a program has selected, so that each is set up once. At most `capacity` are kept; the least recently used
+/// one is removed first.
 final class PreparedIdentities: Sendable {
-    private let capacity: Int
-
     private struct Prepared {
+        /// Kept, so that no other identity has its address.
         let identity: Identity
         let context: TLSContext
+        var lastUse: UInt64
     }
 
+    private struct State {
+        var prepared: [ObjectIdentifier: Prepared] = [:]
+        var uses: UInt64 = 0
+
+        mutating func context(of identity: Identity) -> TLSContext? {
+            self.uses += 1
+            self.prepared[ObjectIdentifier(identity)]?.lastUse = self.uses
+            return self.prepared[ObjectIdentifier(identity)]?.context
+        }
+    }
+
+    private let capacity: Int
     /// The settings of the server, without an identity.
     private let settings: TLSSettings
-    /// In the order of their last use.
-    private let prepared = Mutex<[Prepared]>([])
+    private let state = Mutex(State())
 
     init(_ settings: TLSSettings, capacity: Int) {
         self.settings = settings
@@ -35,20 +46,19 @@ final class PreparedIdentities: Sendable {
     }
 
     func context(of identity: Identity) throws(SecureSocketError) -> TLSContext {
-        let known = self.prepared.withLock { prepared -> TLSContext? in
-            guard let index = prepared.lastIndex(where: { $0.identity === identity }) else { return nil }
-            let known = prepared.remove(at: index)
-            prepared.append(known)
-            return known.context
-        }
-        if let known { return known }
+        if let known = self.state.withLock({ $0.context(of: identity) }) { return known }
         var settings = self.settings
         settings.identity = identity
         let context = try TLSContext(checking: settings)
-        self.prepared.withLock { prepared in
-            if prepared.count >= self.capacity { prepared.removeFirst() }
-            prepared.append(Prepared(identity: identity, context: context))
+        return self.state.withLock { state in
+            // Another handshake may have set it up meanwhile.
+            if let known = state.context(of: identity) { return known }
+            if state.prepared.count >= self.capacity, let oldest = state.prepared.min(by: { $0.value.lastUse < $1.value.lastUse })
+            {
+                state.prepared[oldest.key] = nil
+            }
+            state.prepared[ObjectIdentifier(identity)] = Prepared(identity: identity, context: context, lastUse: state.uses)
+            return context
         }
-        return context
     }
 }
