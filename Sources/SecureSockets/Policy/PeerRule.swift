@@ -112,7 +112,8 @@ public struct PeerRule: Sendable {
         PeerRule { peer in for rule in rules { try await rule.decide(peer) } }
     }
 
-    /// Admits a peer that one of the rules admits. They run one after another. If none admits it, the last error applies.
+    /// Admits a peer that one of the rules admits. They run one after another. If none admits it, the first error applies that is not a
+    /// ``TLSRejection``, because that rule was unable to decide; otherwise the last one.
     public static func any(_ rules: PeerRule...) -> PeerRule {
         PeerRule { peer in
             var failure: any Error = TLSRejection("there is no rule")
@@ -120,7 +121,7 @@ public struct PeerRule: Sendable {
                 do {
                     return try await rule.decide(peer)
                 } catch {
-                    failure = error
+                    if failure is TLSRejection { failure = error }
                 }
             }
             throw failure

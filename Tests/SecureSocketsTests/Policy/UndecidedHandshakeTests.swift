@@ -45,12 +45,6 @@ import Testing
             clients: .required(trust: self.authority.trust, allow: rule))
     }
 
-    /// Only cancellation ends it.
-    private static func wait() async throws {
-        while !Task.isCancelled { try await Task.sleep(for: .seconds(3600)) }
-        throw CancellationError()
-    }
-
     @Test func `because a rule fails is the program's failure, not the peer's`() async throws {
         let (server, client) = try await self.errors(self.server(rule: PeerRule { _ in throw DirectoryIsDown() }))
         #expect(server?.code == .rejected)
@@ -76,21 +70,21 @@ import Testing
     }
 
     @Test func `because a rule takes too long has timed out by the program's fault`() async throws {
-        let (server, _) = try await self.errors(
-            self.server(rule: PeerRule { _ in try await Self.wait() }), timeout: .milliseconds(300))
+        let gate = Gate()
+        let (server, _) = try await self.errors(self.server(rule: gate.rule), timeout: .seconds(3))
         #expect(server?.code == .timedOut)
         #expect(server?.blame == .caller)
         #expect(server?.message.hasPrefix("the program has not decided about 127.0.0.1:") == true)
+        gate.open()
     }
 
-    @Test func `because selectIdentity takes too long has timed out by the program's fault`() async throws {
-        let (server, _) = try await self.errors(
-            self.server { _ in
-                try await Self.wait()
-                return nil
-            }, timeout: .milliseconds(300))
-        #expect(server?.code == .timedOut)
-        #expect(server?.message.hasPrefix("the program has not selected an identity for 127.0.0.1:") == true)
+    @Test func `because one of several rules fails is the program's failure, whichever comes first`() async throws {
+        let failing = PeerRule { _ in throw DirectoryIsDown() }
+        for rule in [PeerRule.any(failing, .dnsName(in: ["x"])), .any(.dnsName(in: ["x"]), failing)] {
+            let (server, _) = try await self.errors(self.server(rule: rule))
+            #expect(server?.blame == .caller)
+            #expect(server?.message.hasSuffix("the directory is down") == true)
+        }
     }
 
     @Test func `with a certificate that has a name twice is served`() throws {
