@@ -19,10 +19,14 @@ struct ClientOptions: ArgumentGroup {
         .group(\.revocation),
         .repeated(
             "--allow-name", \.allowedNames, .text("name"),
-            "Admit only clients whose certificate has this DNS name. Repeat it for more names. Needs --client-ca."),
+            "Admit only clients whose certificate has this DNS name, or another that is permitted. Repeat it for more. Needs --client-ca."
+        ),
         .repeated(
             "--allow-spiffe", \.allowedIDs, .spiffe,
-            "Admit only clients with this SPIFFE ID, or one of a trust domain or below a path: spiffe://example.org/api/*. May be repeated."
+            """
+            Admit only clients with this SPIFFE ID, or a name or another ID that is permitted. A trust domain alone permits all of its \
+            IDs, and a path that ends in /* those below it. Repeat it for more. Needs --client-ca.
+            """
         ),
         .flag(
             "--end-refused", \.endRefused,
@@ -43,8 +47,9 @@ struct ClientOptions: ArgumentGroup {
     func authentication(_ leniency: LeniencyOptions) throws(SecureSocketError) -> TLSServerConfiguration.ClientAuthentication {
         guard let clientCA else { return .none }
         let trust = try self.revocation.applied(to: leniency.applied(to: try .only(.file(clientCA))))
-        return self.requireClientCertificate
-            ? .required(trust: trust, allow: self.rule) : .optional(trust: trust, allow: self.rule)
+        // Without a certificate, a client cannot have a permitted name.
+        let isRequired = self.requireClientCertificate || self.rule != nil
+        return isRequired ? .required(trust: trust, allow: self.rule) : .optional(trust: trust)
     }
 
     /// Admits clients with one of the names or IDs; nil if none is given.
@@ -71,11 +76,28 @@ extension ValueFormat<SPIFFEPattern> {
                 let scheme = "spiffe://"
                 let rest = text.dropFirst(scheme.count)
                 let domain = rest.prefix { $0 != "/" }
-                guard text.hasPrefix(scheme), !domain.isEmpty else {
-                    throw UsageError("\(text.quotedArgument) is no SPIFFE ID; give one such as spiffe://example.org/api")
-                }
                 let path = rest.dropFirst(domain.count)
-                return SPIFFEPattern(trustDomain: String(domain), path: path == "/" ? "" : String(path))
+                let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+                let isWildcard = segments.last == "*"
+                let named = isWildcard ? segments.dropLast() : segments
+                guard text.hasPrefix(scheme), domain.isSPIFFESegment, named.allSatisfy(\.isSPIFFESegment) else {
+                    throw UsageError(
+                        "\(text.quotedArgument) is no SPIFFE ID; give one such as spiffe://example.org/api or spiffe://example.org/api/*"
+                    )
+                }
+                return SPIFFEPattern(trustDomain: String(domain), path: String(path))
             })
+    }
+}
+
+extension Substring {
+    /// Whether this is a trust domain or a segment of a path (SPIFFE-ID §2).
+    fileprivate var isSPIFFESegment: Bool {
+        !self.isEmpty && self != "." && self != ".."
+            && self.utf8.allSatisfy { byte in
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                    || [UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_")].contains(byte)
+            }
     }
 }

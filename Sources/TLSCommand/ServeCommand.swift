@@ -21,8 +21,8 @@ struct Serve: Command, SpeaksJSON {
             parameters, or the reason for a failed handshake. A client that sends an HTTP/1 request gets a response that describes \
             its connection, so that curl and browsers can be used; not with --packet.
 
-            On SIGHUP, the files of certificates, keys, revocation lists and ticket secrets are read again. New clients get the new \
-            ones; if they cannot be used, the old ones stay.
+            On SIGHUP, the files of certificates, keys, revocation lists, OCSP responses and ticket secrets are read again. New \
+            clients get the new ones; if they cannot be used, the old ones stay.
 
             On Ctrl-C or SIGTERM, the command stops accepting, lets open connections end, and exits with 0. A second Ctrl-C ends it \
             at once.

@@ -87,12 +87,13 @@ import Testing
         try self.write(self.authority.client(commonName: "2", uris: ["spiffe://example.org/api/v1"]), as: "identified")
         try self.write(self.authority.client(commonName: "3", uris: ["spiffe://example.org/other"]), as: "other")
         let server = try await self.serve(
-            "--client-ca", self.ca, "--require-client-certificate", "--allow-name", "worker.example", "--allow-spiffe",
-            "spiffe://example.org/api/*")
+            "--client-ca", self.ca, "--allow-name", "worker.example", "--allow-spiffe", "spiffe://example.org/api/*")
         for (name, isAdmitted) in [("named", true), ("identified", true), ("other", false)] {
             let outcome = try await self.connect(server.address, self.pair(name))
             #expect((outcome.status == 0) == isAdmitted, "\(name): \(outcome.errors)")
         }
+        // Without a certificate there is no name.
+        #expect(try await self.connect(server.address, []).errors.contains("certificate_required"))
         server.tool.send(signal: SIGINT)
         #expect(await server.tool.outcome().status == 0)
     }

@@ -129,6 +129,8 @@ import Testing
         (["serve", "0", "--cert", "a", "--key", "b", "--require-client-certificate"], "--client-ca"),
         (["serve", "0", "--cert", "a", "--key", "b", "--crl", "c"], "--crl needs --client-ca"),
         (["serve", "0", "--cert", "a", "--key", "b", "--client-ca", "c", "--allow-spiffe", "x"], "'x' is no SPIFFE ID"),
+        (["serve", "0", "--cert", "a", "--key", "b", "--client-ca", "c", "--allow-spiffe", "spiffe://a/b/"], "is no SPIFFE ID"),
+        (["serve", "0", "--cert", "a", "--key", "b", "--client-ca", "c", "--allow-spiffe", "spiffe://a:1/b"], "is no SPIFFE ID"),
         (["connect", "localhost:443", "--insecure", "--crl", "a"], "--insecure"),
         (["serve", "0", "--cert", "a", "--key", "b", "--packet", "3"], "'0', '1', '2' or '4'"),
         (["connect", "localhost"], "localhost:443"),
