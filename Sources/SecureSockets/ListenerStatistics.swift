@@ -28,7 +28,7 @@ public struct ListenerStatistics: Sendable, Hashable {
     /// wait for the peer are included.
     public internal(set) var openConnections = 0
     /// Connections that were ended because their client was no longer accepted (``ListenerOptions/openConnections``).
-    public internal(set) var endedConnections = 0
+    public internal(set) var refusedOpenConnections = 0
     /// The connections at present that are closed on this side and wait for the peer's end of stream
     /// (``ListenerOptions/maximumLingering``). Those whose handshake failed are included, those that a program accepted or iterated over
     /// are not.

@@ -192,8 +192,12 @@ private struct Upgrade {
         case .failure(let error): self.counted?.failed(error)
         case .success(let socket):
             self.counted?.completed(socket.information)
-            guard let watched = self.live?.watched, let shared = self.live?.shared else { return }
-            connection.onLoop { watched.watch(connection, socket.information) { _ in shared.connectionEnded() } }
+            guard let live = self.live, let watched = live.watched else { return }
+            connection.onLoop {
+                watched.watch(connection, socket.information) { [unowned connection] error in
+                    live.openConnectionRefused(error, peer: connection.peerText)
+                }
+            }
         }
     }
 

@@ -26,7 +26,7 @@
         /// | `securesockets_full_handshakes_total` | counter of completed handshakes | `reason`: the ``FullHandshakeReason`` |
         /// | `securesockets_refused_certificates_total` | counter of failed handshakes | `problem`: the ``CertificateProblem/Kind`` |
         /// | `securesockets_received_alerts_total` | counter of failed handshakes | `alert`: the ``TLSAlert`` |
-        /// | `securesockets_ended_connections_total` | counter | |
+        /// | `securesockets_refused_open_connections_total` | counter | |
         /// | `securesockets_displaced_handshakes_total` | counter | |
         /// | `securesockets_received_bytes_total`, `securesockets_sent_bytes_total` | counter | |
         /// | `securesockets_handshakes_in_progress` | meter | |
@@ -79,8 +79,8 @@
     extension LiveServerConfiguration {
         /// Reports ``statistics`` to swift-metrics at regular intervals, until the task is cancelled: for upgraded sockets and for channels.
         ///
-        /// Available with the package trait `MetricsSupport`. The metrics are those of ``SecureListener/reportMetrics(every:dimensions:factory:)``.
-        /// The function reports for the first time at once, and for the last time when the task is **cancelled**.
+        /// Available with the package trait `MetricsSupport`. The metrics are those of ``SecureListener/reportMetrics(every:dimensions:factory:)``;
+        /// bytes, lingering connections and displaced handshakes remain 0. The function reports for the first time at once, and for the last time when the task is **cancelled**.
         ///
         /// - Parameters:
         ///   - interval: The time between two reports, at least one millisecond. Default: 10 seconds.
@@ -143,7 +143,7 @@
             self.declined = counter("sessions_total", ("resumption", "declined"))
             self.notOffered = counter("sessions_total", ("resumption", "not_offered"))
             self.displaced = counter("displaced_handshakes_total")
-            self.ended = counter("ended_connections_total")
+            self.ended = counter("refused_open_connections_total")
             self.receivedBytes = counter("received_bytes_total")
             self.sentBytes = counter("sent_bytes_total")
             self.handshakesInProgress = meter("handshakes_in_progress")
@@ -169,7 +169,7 @@
             increase("full_handshakes_total", "reason", \.fullHandshakes)
             increase("refused_certificates_total", "problem", \.refusedCertificates)
             increase("received_alerts_total", "alert", \.receivedAlerts)
-            increase(self.ended) { $0.endedConnections }
+            increase(self.ended) { $0.refusedOpenConnections }
             increase(self.resumed) { $0.resumedHandshakes }
             increase(self.declined) { $0.declinedSessions }
             increase(self.notOffered) { $0.completedHandshakes - $0.resumedHandshakes - $0.declinedSessions }

@@ -295,7 +295,7 @@ final class Acceptor: Sendable {
         guard let watched, let information = (socket as? SecureSocket)?.information else { return }
         watched.watch(connection, information) { [unowned connection] error in
             let lines = self.state.withLock { state in
-                state.statistics.endedConnections += 1
+                state.statistics.refusedOpenConnections += 1
                 return state.log.peerRefused(error, peer: connection.peerText, at: .now())
             }
             for line in lines { line.write() }

@@ -11,7 +11,7 @@ package final class SharedStatistics: Sendable {
 
     fileprivate func update(_ change: (inout ListenerStatistics) -> Void) { self.statistics.withLock { change(&$0) } }
 
-    func connectionEnded() { self.update { $0.endedConnections += 1 } }
+    func openConnectionRefused() { self.update { $0.refusedOpenConnections += 1 } }
 
     /// Counts a handshake that begins.
     package func beginHandshake() -> CountedHandshake {
@@ -22,14 +22,14 @@ package final class SharedStatistics: Sendable {
 
 /// A handshake that is counted, and the connection after it.
 ///
-///     event ↓       state →   handshaking                 open              over
-///     completed               open                        -                 counted as completed ¹
-///     failed                  over                        -                 -
-///     gone                    over                        over              -
+///     event ↓       state →   handshaking       gone ¹             open              over
+///     completed               open              over               -                 -
+///     failed                  over              over               -                 -
+///     gone                    gone              -                  over              -
 ///
-/// ¹ The connection has gone before its handshake was reported.
+/// ¹ The connection has gone, and the outcome of its handshake has not been reported yet: the program's task may learn it later.
 package final class CountedHandshake: Sendable {
-    private enum State { case handshaking, open, over }
+    private enum State { case handshaking, gone, open, over }
 
     private let statistics: SharedStatistics
     private let state = Mutex(State.handshaking)
@@ -39,40 +39,45 @@ package final class CountedHandshake: Sendable {
     deinit { self.gone() }
 
     package func completed(_ information: ConnectionInformation?) {
-        let former = self.move(from: .handshaking, to: .open)
-        self.statistics.update { statistics in
-            statistics.completed(information)
-            switch former {
-            case .handshaking: statistics.handshakesInProgress -= 1
-            case .open, .over: statistics.openConnections -= 1
+        switch self.move([.handshaking: .open, .gone: .over]) {
+        case .handshaking:
+            self.statistics.update { statistics in
+                statistics.handshakesInProgress -= 1
+                statistics.completed(information)
             }
+        case .gone:
+            self.statistics.update { statistics in
+                statistics.completed(information)
+                statistics.openConnections -= 1
+            }
+        case .open, .over: break
         }
     }
 
     package func failed(_ error: SecureSocketError) {
-        guard self.move(from: .handshaking, to: .over) == .handshaking else { return }
-        self.statistics.update { statistics in
-            statistics.handshakesInProgress -= 1
-            statistics.failed(error)
+        switch self.move([.handshaking: .over, .gone: .over]) {
+        case .handshaking:
+            self.statistics.update { statistics in
+                statistics.handshakesInProgress -= 1
+                statistics.failed(error)
+            }
+        case .gone: self.statistics.update { $0.failed(error) }
+        case .open, .over: break
         }
     }
 
     package func gone() {
-        let former = self.state.withLock { state in
-            defer { state = .over }
-            return state
-        }
-        switch former {
+        switch self.move([.handshaking: .gone, .open: .over]) {
         case .handshaking: self.statistics.update { $0.handshakesInProgress -= 1 }
         case .open: self.statistics.update { $0.openConnections -= 1 }
-        case .over: break
+        case .gone, .over: break
         }
     }
 
     /// Returns the former state.
-    private func move(from expected: State, to next: State) -> State {
+    private func move(_ transitions: [State: State]) -> State {
         self.state.withLock { state in
-            defer { if state == expected { state = next } }
+            defer { state = transitions[state] ?? state }
             return state
         }
     }

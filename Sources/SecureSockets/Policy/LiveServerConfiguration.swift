@@ -1,3 +1,6 @@
+public import Logging
+import NIOCore
+import Synchronization
 package import TLSEngine
 
 /// A server configuration that can be replaced while it is in use, with the keys of its session tickets, which remain: for plain sockets
@@ -14,6 +17,8 @@ public final class LiveServerConfiguration: Sendable {
     package let decisions: DecisionLimits
     package let shared = SharedStatistics()
     let watched: WatchedPeers?
+    private let logger: Logger
+    private let log: Mutex<ListenerLog>
 
     /// Creates a configuration that can be replaced.
     ///
@@ -25,13 +30,17 @@ public final class LiveServerConfiguration: Sendable {
     ///   - openConnections: What happens to open connections of upgraded sockets when an update refuses their client or its certificate
     ///     expires, as for ``ListenerOptions/openConnections``. Channels stay open. A negative grace period counts as zero. Default: they
     ///     stay open.
+    ///   - logger: The logger for certificates that clients will refuse, and for connections that are ended.
     public init(
         _ configuration: TLSServerConfiguration, ticketKeys: TicketKeys = TicketKeys(), maximumDecisions: Int = 256,
-        openConnections: ListenerOptions.OpenConnections = .stayOpen
+        openConnections: ListenerOptions.OpenConnections = .stayOpen, logger: Logger = Logger(label: "SecureSockets")
     ) {
         self.context = LiveServerContext(configuration.context, ticketKeys: ticketKeys.ring)
         self.decisions = DecisionLimits(max(maximumDecisions, 1))
         self.watched = WatchedPeers(openConnections) { [context] in context.current }
+        self.logger = logger
+        self.log = Mutex(ListenerLog(logger))
+        configuration.logUnusableIdentities(logger)
     }
 
     /// Replaces the settings.
@@ -44,8 +53,15 @@ public final class LiveServerConfiguration: Sendable {
     ///   yet. The former settings remain then.
     public func update(_ configuration: TLSServerConfiguration) throws(SecureSocketError) {
         try configuration.checkDates()
+        configuration.logUnusableIdentities(self.logger)
         let former = self.context.replace(with: configuration.context)
         if !configuration.context.verifiesAlike(former) { self.watched?.check() }
+    }
+
+    /// Counts and logs a connection that was ended because its client is no longer accepted.
+    func openConnectionRefused(_ error: SecureSocketError, peer: String) {
+        self.shared.openConnectionRefused()
+        for line in self.log.withLock({ $0.peerRefused(error, peer: peer, at: .now()) }) { line.write() }
     }
 
     /// The numbers of handshakes and connections with these settings: of upgraded sockets and of channels. Bytes, lingering connections and
