@@ -13,7 +13,7 @@ package import NIOCore
 ///     handshakeFailed       closing
 ///     close                 abandon           closing, or released ²     nothing                          closed
 ///     abort                 abandon           closing, then released     released                         closed
-///     peerRefused                             closing, or released ²     nothing                          nothing
+///     peerRefused ⁶                           closing, or released ²     nothing                          nothing
 ///     closeWriting                            with `close_notify`        with it, or without ³            without
 ///     writingDelivered                        noted                      released, if the peer has ended
 ///     peerEnded             noted             noted                      released, if all is delivered
@@ -34,6 +34,7 @@ package import NIOCore
 /// ⁴ After the timeout without progress, or after twelve timeouts in all. Progress means that fewer bytes are undelivered, or that the peer
 ///   has acknowledged more.
 /// ⁵ Half a second without progress, and a second in all.
+/// ⁶ The calls end with the reason. The connection's owner ends them for good when it calls `close` or `abort` as well.
 package struct ClosingMachine: Sendable {
     package typealias StreamEnd = ConnectionMachine.StreamEnd
 

@@ -9,11 +9,19 @@ extension Connection {
     /// - Parameter sendsCloseNotify: Whether to send `close_notify`, which tells the peer that the stream is complete.
     func close(sendsCloseNotify: Bool = true) {
         self.perform(self.closing.close(sendsCloseNotify: sendsCloseNotify, timeout: TimeAmount(self.options.lingerTimeout)))
+        self.endCallsOfRefusedPeer()
     }
 
     /// Ends everything at once, without `close_notify`.
     func abort() {
         self.perform(self.closing.abort())
+        self.endCallsOfRefusedPeer()
+    }
+
+    /// Ends the calls, and the ownership, of a connection that closes because its peer was refused. They remained until the program closes it
+    /// too, so that they had the reason.
+    private func endCallsOfRefusedPeer() {
+        if !self.isHandshaking, !self.machine.isClosedHere { self.endCalls() }
     }
 
     /// Drops the connection at once.

@@ -1,9 +1,10 @@
 import Logging
 import NIOCore
-import SecureSockets
 import SecureSocketsTesting
 import TestSupport
 import Testing
+
+@testable import SecureSockets
 
 /// How an open connection ends whose client is no longer accepted, and for which reasons it does not.
 @Suite(.timeLimit(.minutes(5))) struct `An open connection whose client is no longer accepted` {
@@ -54,7 +55,7 @@ import Testing
         #expect(reason?.certificateProblem?.kind == .revoked)
         let sendError = await #expect(throws: SecureSocketError.self) { try await server.send("more") }
         #expect(sendError?.certificateProblem?.kind == .revoked)
-        #expect(listener.statistics.endedConnections == 1)
+        #expect(listener.statistics.refusedOpenConnections == 1)
         #expect(log.lines.contains { $0.level == .notice && $0.text.hasPrefix("an open connection was ended") })
         client.close()
         try await server.waitUntilClosed()
@@ -62,28 +63,82 @@ import Testing
     }
 
     @Test func `stays open if it is only the revocation list that is outdated`() async throws {
-        let listener = try await self.listener()
-        async let serving: Void = listener.serve { socket in
-            for try await bytes in socket.incoming { try await socket.send(bytes) }
+        let group = try SocketEventLoopGroup(numberOfLoops: 1)
+        let (good, bad) = (
+            try self.clients.client(commonName: "good").identity, try self.clients.client(commonName: "bad").identity
+        )
+        var options = ListenerOptions.patient
+        options.openConnections = .endIfRefused(grace: .zero)
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: self.server(list: self.clients.revocationList(of: [])), socketOptions: .patient,
+            options: options, on: group)
+        let serving = Task {
+            try await listener.serve(handshakeFailed: { _, _ in }) { socket in
+                for try await bytes in socket.incoming { try await socket.send(bytes) }
+            }
         }
-        let identity = try self.clients.client(commonName: "client").identity
-        let socket = try await self.connect(to: listener, as: identity)
-        try await socket.send("a")
-        _ = try await socket.receive(exactly: 1)
-        try await listener.update(tls: self.server(list: self.clients.revocationList(of: [], validity: .expired)))
-        // A new client is refused, after which the check of the open connection has begun.
+        let (first, second) = (try await self.connect(to: listener, as: good), try await self.connect(to: listener, as: bad))
+        for socket in [first, second] {
+            try await socket.send("a")
+            _ = try await socket.receive(exactly: 1)
+        }
+        // The list is outdated, and revokes one of the clients, as an outdated one can. Both are checked on one loop.
+        try await listener.update(
+            tls: self.server(list: self.clients.revocationList(of: Array(bad.certificates.prefix(1)), validity: .expired)))
+        let error = await #expect(throws: SecureSocketError.self) { _ = try await second.receive() }
+        #expect(error?.alert == .certificateRevoked)
+        try await first.send("b")
+        #expect(try await first.receive(exactly: 1) == ByteBuffer(string: "b"))
+        #expect(listener.statistics.refusedOpenConnections == 1)
+
+        // A new client is refused, whose certificate cannot be checked.
         await #expect(throws: SecureSocketError.self) {
-            let another = try await self.connect(to: listener, as: identity)
+            let another = try await self.connect(to: listener, as: good)
             _ = try await another.receive()
         }
         while listener.statistics.refusedCertificates.isEmpty { await Task.yield() }
         #expect(listener.statistics.refusedCertificates == [.revocationUnknown: 1])
-        try await socket.send("b")
-        #expect(try await socket.receive(exactly: 1) == ByteBuffer(string: "b"))
-        #expect(listener.statistics.endedConnections == 0)
+        first.close()
+        second.close()
+        serving.cancel()
+        try await serving.value
+        try await group.shutdownGracefully()
+    }
+
+    private final class WeakConnection {
+        weak var value: Connection?
+        init(_ value: Connection) { self.value = value }
+    }
+
+    /// Has a connection refused that delivers to a mailbox, and closes it.
+    private func refuseAndClose(deliveringTo mailbox: Mailbox) async throws -> WeakConnection {
+        let listener = try await self.listener()
+        defer { listener.close() }
+        let identity = try self.clients.client(commonName: "client").identity
+        async let accepted = listener.accept(timeout: Encounter.patience)
+        let client = try await self.connect(to: listener, as: identity)
+        defer { client.close() }
+        let socket = try await accepted
+        try await socket.deliver(to: mailbox)
+        try await listener.update(
+            tls: self.server(list: self.clients.revocationList(of: identity.certificates.prefix(1).map(\.self))))
+        guard case .failed(_, let reason) = try await mailbox.next() else {
+            return try #require(nil, "the mailbox has another message")
+        }
+        #expect(reason.certificateProblem?.kind == .revoked)
+        guard case .ended = try await mailbox.next() else { return try #require(nil, "the mailbox has another message") }
+        try await socket.waitUntilClosed()
         socket.close()
-        listener.close()
-        try await serving
+        await expectError(.closed) { _ = try await socket.receive() }
+        await expectError(.closed) { try await socket.send("x") }
+        return WeakConnection(socket.connection)
+    }
+
+    @Test func `leaves its mailbox with the reason, and memory when the program has closed it`() async throws {
+        let mailbox = Mailbox()
+        let connection = try await self.refuseAndClose(deliveringTo: mailbox)
+        while connection.value != nil { await Task.yield() }
+        mailbox.close()
     }
 
     @Test func `is among those whose times and refusals the statistics tell`() async throws {
