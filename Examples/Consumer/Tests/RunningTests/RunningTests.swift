@@ -37,11 +37,11 @@ import Testing
     }
 
     /// Waits until a condition holds, which another task makes true.
-    private func until(_ condition: () async throws -> Bool) async rethrows {
-        while try await !condition() { await Task.yield() }
+    private func until(_ condition: () -> Bool) async {
+        while !condition() { await Task.yield() }
     }
 
-    @Test func `follow the files of a server, its clients' trust included`() async throws {
+    @Test func `configure a server by its files, and follow them until the listener is closed`() async throws {
         defer { try? FileManager.default.removeItem(at: self.folder) }
         let identity = try self.authority.server()
         let files = TLSFiles(
@@ -61,6 +61,19 @@ import Testing
             listener.close()
         }
         #expect(makeStrictOptions() != ListenerOptions())
+        let without = TLSFiles(
+            certificateChain: self.folder.appending(path: "tls.crt").path, privateKey: self.folder.appending(path: "tls.key").path
+        )
+        #expect(throws: TrustMissing.self) { _ = try clients(of: without.load()) }
+
+        let listener = try await self.listening(configuration(snapshot))
+        let serving = Task { try await serve(listener, files, startingFrom: snapshot) }
+        let socket = try await self.connected(to: listener, client)
+        try await socket.send("hello\n")
+        #expect(try await socket.receive(exactly: 5) == ByteBuffer(string: "hello"))
+        socket.close()
+        listener.close()
+        try await serving.value
     }
 
     @Test func `follow the trust of a client`() async throws {
@@ -76,12 +89,26 @@ import Testing
         listener.close()
     }
 
-    @Test func `keep a certificate's OCSP response up to date, until the task is cancelled`() async throws {
+    @Test func `keep the former OCSP response if another cannot be obtained`() async throws {
         let listener = try await self.listening()
+        let identity = try self.authority.server().identity
         struct ResponderIsDown: Error {}
-        await #expect(throws: ResponderIsDown.self) {
-            try await keepStapled(self.authority.server().identity, listener, every: .seconds(1)) { throw ResponderIsDown() }
+        let (requests, request) = AsyncStream.makeStream(of: Void.self)
+        let stapling = Task {
+            try await keepStapled(identity, on: listener, every: .milliseconds(1)) {
+                request.yield()
+                throw ResponderIsDown()
+            } configuration: {
+                try TLSServerConfiguration(identity: $0)
+            }
         }
+        var count = 0
+        for await _ in requests {
+            count += 1
+            if count == 3 { break }
+        }
+        stapling.cancel()
+        await #expect(throws: CancellationError.self) { try await stapling.value }
         #expect(listener.statistics.configurationGeneration == 1)
         listener.close()
     }
@@ -107,6 +134,9 @@ import Testing
                 to: listener, TLSClientConfiguration(trust: self.authority.trust, serverName: "b.example"))
         }
         #expect(error?.alert == .unrecognizedName)
+        await tenants.renewed("a.example")
+        _ = try await tenants.identity(for: "a.example")
+        #expect(await loads.counts["a.example"] == 2)
         serving.cancel()
         try await serving.value
     }
@@ -117,18 +147,24 @@ import Testing
     }
 
     @Test func `have several identities, and refuse other names`() async throws {
-        let (one, other) = (
-            try self.authority.server(names: ["one.example"]), try self.authority.server(names: ["x.example.net"])
-        )
-        let tls = try server(ecdsa: one.identity, rsa: one.identity, other: other.identity)
+        let tls = try server(
+            ecdsa: self.authority.server(names: ["one.example"]).identity,
+            rsa: self.authority.server(names: ["one.example"], key: .rsa2048).identity,
+            other: self.authority.server(names: ["x.example.net"]).identity)
         let listener = try await self.listening(tls)
-        async let accepted = listener.accept()
-        let socket = try await self.connected(
-            to: listener, TLSClientConfiguration(trust: self.authority.trust, serverName: "x.example.net"))
-        #expect(socket.information.peerCertificate?.dnsNames == ["x.example.net"])
-        socket.close()
-        try await accepted.close()
-        listener.close()
+        let serving = Task { try await listener.serve(handshakeFailed: { _, _ in }) { _ in } }
+        func connect(as name: String) async throws -> SecureSocket {
+            try await self.connected(to: listener, TLSClientConfiguration(trust: self.authority.trust, serverName: name))
+        }
+        for name in ["one.example", "x.example.net"] {
+            let socket = try await connect(as: name)
+            #expect(socket.information.peerCertificate?.dnsNames == [name])
+            socket.close()
+        }
+        let error = await #expect(throws: SecureSocketError.self) { _ = try await connect(as: "two.example") }
+        #expect(error?.alert == .unrecognizedName)
+        serving.cancel()
+        try await serving.value
     }
 
     @Test func `admit clients by their SPIFFE ID`() async throws {
@@ -152,11 +188,11 @@ import Testing
             try await listener.serve { socket in for try await _ in socket.incoming.untilShutdown {} }
         }
         let socket = try await self.connected(to: listener)
-        try await self.until { listener.statistics.openConnections == 1 }
+        await self.until { listener.statistics.openConnections == 1 }
         report(listener)
-        let stopping = Task { await shutDownOnSignal(listener) }
         // Until the function has taken the signal over, sending it would end this process.
         signal(SIGTERM, SIG_IGN)
+        let stopping = Task { await shutDownOnSignal(listener) }
         await self.until {
             kill(getpid(), SIGTERM)
             return listener.isShuttingDown
