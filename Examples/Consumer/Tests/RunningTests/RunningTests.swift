@@ -210,8 +210,10 @@ import Testing
                 "upstream.tls.trustRoots": .init(.string(self.authority.certificatePEM), isSecret: false),
             ]))
         let listener = try await bind(reader)
+        async let accepted = listener.accept()
         let socket = try await self.connected(to: listener, TLSClientConfiguration(config: reader.scoped(to: "upstream")))
         socket.close()
+        try await accepted.close()
         listener.close()
     }
 }
