@@ -17,35 +17,9 @@ import Testing
         self.client = try TLSClientConfiguration(trust: authority.trust)
     }
 
-    private func connected(
-        on group: any EventLoopGroup, _ body: (_ client: PlainSocket, _ server: PlainSocket) async throws -> Void
-    ) async throws {
-        let listener = try await PlainListener.bind(host: "127.0.0.1", port: 0, on: group)
-        async let accepted = listener.accept(timeout: Encounter.patience)
-        let client = try await PlainSocket.connect(
-            to: "127.0.0.1", port: listener.localEndpoint.port, timeout: Encounter.patience, on: group)
-        let server = try await accepted
-        try await body(client, server)
-        client.close()
-        server.close()
-        listener.close()
-    }
-
-    /// Waits until a number of bytes have arrived that no call has received.
-    private func untilUnread(_ count: Int, at socket: PlainSocket) async {
-        let connection = socket.connection
-        while true {
-            let unread = await withCheckedContinuation { continuation in
-                connection.onLoop { continuation.resume(returning: connection.machine.queue.bytes.readableBytes) }
-            }
-            if unread >= count { return }
-            await Task.yield()
-        }
-    }
-
     @Test(arguments: EventLoops.allCases) func `is counted with the settings of its upgrade`(loops: EventLoops) async throws {
         let live = LiveServerConfiguration(self.server)
-        try await self.connected(on: loops.group) { plain, other in
+        try await PlainSocket.withPair(on: loops.group) { plain, other in
             async let upgraded = other.upgrade(tls: live)
             let socket = try await plain.upgrade(tls: self.client, host: "127.0.0.1")
             let server = try await upgraded
@@ -59,23 +33,23 @@ import Testing
             try await server.waitUntilClosed()
             while live.statistics.openConnections > 0 { await Task.yield() }
         }
-        try await self.connected(on: loops.group) { plain, other in
+        try await PlainSocket.withPair(on: loops.group) { plain, other in
             let upgrading = Task { try await other.upgrade(tls: live) }
             try await plain.send("\u{16}no TLS at all")
             await expectError(.protocolError) { _ = try await upgrading.value }
             #expect(live.statistics.failedHandshakes == [.protocolError: 1])
             #expect(live.statistics.handshakesInProgress == 0)
         }
-        try await self.connected(on: loops.group) { plain, other in
+        try await PlainSocket.withPair(on: loops.group) { plain, other in
             try await plain.send("MAIL FROM")
-            await self.untilUnread(9, at: other)
+            await other.untilUnread(9)
             await expectError(.protocolError) { _ = try await other.upgrade(tls: live) }
             // No handshake has begun.
             #expect(live.statistics.failedHandshakes == [.protocolError: 1])
             #expect(live.statistics.handshakesInProgress == 0)
         }
         // The transport is gone before the program's task learns why.
-        try await self.connected(on: loops.group) { plain, other in
+        try await PlainSocket.withPair(on: loops.group) { plain, other in
             await expectError(.timedOut) { _ = try await other.upgrade(tls: live, timeout: .milliseconds(1)) }
             #expect(live.statistics.failedHandshakes == [.protocolError: 1, .timedOut: 1])
             #expect(live.statistics.handshakesInProgress == 0)

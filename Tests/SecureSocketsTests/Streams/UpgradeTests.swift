@@ -20,22 +20,8 @@ import Testing
 
     private static let groups: [any EventLoopGroup] = [SocketEventLoopGroup.shared, MultiThreadedEventLoopGroup.singleton]
 
-    private func connected(
-        on group: any EventLoopGroup, _ body: (_ client: PlainSocket, _ server: PlainSocket) async throws -> Void
-    ) async throws {
-        let listener = try await PlainListener.bind(host: "127.0.0.1", port: 0, on: group)
-        async let accepted = listener.accept(timeout: Encounter.patience)
-        let client = try await PlainSocket.connect(
-            to: "127.0.0.1", port: listener.localEndpoint.port, timeout: Encounter.patience, on: group)
-        let server = try await accepted
-        try await body(client, server)
-        client.close()
-        server.close()
-        listener.close()
-    }
-
     @Test(arguments: 0..<2) func `carries bytes, and ends in each direction`(group: Int) async throws {
-        try await self.connected(on: Self.groups[group]) { client, server in
+        try await PlainSocket.withPair(on: Self.groups[group]) { client, server in
             let bytes = ByteBuffer(repeating: 7, count: 2_000_000)
             async let sent: Void = client.send(bytes)
             #expect(try await server.receive(exactly: bytes.readableBytes) == bytes)
@@ -81,7 +67,7 @@ import Testing
     }
 
     @Test(arguments: 0..<2) func `becomes a secure one`(group: Int) async throws {
-        try await self.connected(on: Self.groups[group]) { client, server in
+        try await PlainSocket.withPair(on: Self.groups[group]) { client, server in
             try await client.send("STARTTLS\r\n")
             #expect(try await server.receiveLine() == ByteBuffer(string: "STARTTLS"))
             try await server.send("220 go ahead\r\n")
@@ -102,9 +88,9 @@ import Testing
     }
 
     @Test func `becomes a secure one though the client's hello came with the request`() async throws {
-        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+        try await PlainSocket.withPair(on: SocketEventLoopGroup.shared) { client, server in
             async let connected = client.upgrade(tls: self.client, host: "127.0.0.1")
-            await self.untilUnread(1, at: server)
+            await server.untilUnread(1)
             let secureServer = try await server.upgrade(tls: self.server)
             let secureClient = try await connected
             try await secureServer.send("hello")
@@ -143,25 +129,13 @@ import Testing
         #expect(live.generation == 2)
     }
 
-    /// Waits until a number of bytes have arrived that no call has received.
-    private func untilUnread(_ count: Int, at socket: PlainSocket) async {
-        let connection = socket.connection
-        while true {
-            let unread = await withCheckedContinuation { continuation in
-                connection.onLoop { continuation.resume(returning: connection.machine.queue.bytes.readableBytes) }
-            }
-            if unread >= count { return }
-            await Task.yield()
-        }
-    }
-
     // MARK: Injected bytes (CVE-2011-0411)
 
     @Test func `refuses to become secure behind commands of the client, which can still be received`() async throws {
-        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+        try await PlainSocket.withPair(on: SocketEventLoopGroup.shared) { client, server in
             try await client.send("STARTTLS\r\nMAIL FROM:<attacker>\r\n")
             #expect(try await server.receiveLine() == ByteBuffer(string: "STARTTLS"))
-            await self.untilUnread(22, at: server)
+            await server.untilUnread(22)
             await expectError(.protocolError) { _ = try await server.upgrade(tls: self.server) }
             #expect(try await server.receiveLine() == ByteBuffer(string: "MAIL FROM:<attacker>"))
             try await server.send("554 no\r\n")
@@ -170,17 +144,17 @@ import Testing
     }
 
     @Test func `refuses to become secure behind bytes of the server, which can still be received`() async throws {
-        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+        try await PlainSocket.withPair(on: SocketEventLoopGroup.shared) { client, server in
             try await server.send("220 go ahead\r\n250 injected\r\n")
             #expect(try await client.receiveLine() == ByteBuffer(string: "220 go ahead"))
-            await self.untilUnread(14, at: client)
+            await client.untilUnread(14)
             await expectError(.protocolError) { _ = try await client.upgrade(tls: self.client, host: "127.0.0.1") }
             #expect(try await client.receiveLine() == ByteBuffer(string: "250 injected"))
         }
     }
 
     @Test func `takes commands that come after the agreement for a broken handshake, never for commands`() async throws {
-        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+        try await PlainSocket.withPair(on: SocketEventLoopGroup.shared) { client, server in
             let upgrading = Task { try await server.upgrade(tls: self.server, timeout: Encounter.patience) }
             while !server.isClosed { await Task.yield() }
             try await client.send("MAIL FROM:<attacker>\r\n")
@@ -192,7 +166,7 @@ import Testing
     // MARK: Calls
 
     @Test func `is not upgraded under a call that waits, which is not disturbed`() async throws {
-        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+        try await PlainSocket.withPair(on: SocketEventLoopGroup.shared) { client, server in
             async let received = server.receive()
             let connection = server.connection
             while await withCheckedContinuation({ waits in
@@ -205,7 +179,7 @@ import Testing
     }
 
     @Test func `sends everything that was accepted before the handshake`() async throws {
-        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+        try await PlainSocket.withPair(on: SocketEventLoopGroup.shared) { client, server in
             let bytes = ByteBuffer(repeating: 1, count: 1_000_000)
             async let accepted = {
                 #expect(try await server.receive(exactly: bytes.readableBytes) == bytes)
@@ -222,7 +196,7 @@ import Testing
     }
 
     @Test func `is closed when the handshake is not complete in time`() async throws {
-        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+        try await PlainSocket.withPair(on: SocketEventLoopGroup.shared) { client, server in
             await expectError(.timedOut) { _ = try await server.upgrade(tls: self.server, timeout: .milliseconds(1)) }
             let received = try await client.receive()
             #expect(received == nil)
@@ -230,7 +204,7 @@ import Testing
     }
 
     @Test func `is closed when the certificate is refused`() async throws {
-        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+        try await PlainSocket.withPair(on: SocketEventLoopGroup.shared) { client, server in
             let upgrading = Task { try await server.upgrade(tls: self.server) }
             while !server.isClosed { await Task.yield() }
             await expectError(.certificateVerificationFailed) {
@@ -328,7 +302,7 @@ import Testing
 
     @Test(arguments: [Array("PROXY TCP4 192.0.2.1 198.51.100.7 51234 443\r\n".utf8), version2])
     func `behind a load balancer tells its client, and becomes secure`(_ header: [UInt8]) async throws {
-        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+        try await PlainSocket.withPair(on: SocketEventLoopGroup.shared) { client, server in
             try await client.send(header)
             async let connected = client.upgrade(tls: self.client, host: "127.0.0.1")
             let received = try await server.receiveProxyHeader()
@@ -347,7 +321,7 @@ import Testing
         "GET / HTTP/1.1\r\n\r\n", "PROXY TCP4 \(String(repeating: "1", count: 200))", "PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n",
     ])
     func `whose header is none is refused`(_ text: String) async throws {
-        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+        try await PlainSocket.withPair(on: SocketEventLoopGroup.shared) { client, server in
             try await client.send(text)
             let error = try await #require(throws: SecureSocketError.self) { _ = try await server.receiveProxyHeader() }
             #expect([.protocolError, .packetTooLarge].contains(error.code))
@@ -356,7 +330,7 @@ import Testing
     }
 
     @Test func `whose header does not come is not waited for`() async throws {
-        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+        try await PlainSocket.withPair(on: SocketEventLoopGroup.shared) { client, server in
             try await client.send("PROXY TCP4 192.0.2.1 ")
             await expectError(.timedOut) { _ = try await server.receiveProxyHeader(timeout: .milliseconds(1)) }
         }
@@ -372,7 +346,7 @@ import Testing
                 try await socket.send("the end")
             }
         }
-        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+        try await PlainSocket.withPair(on: SocketEventLoopGroup.shared) { client, server in
             let upstream = try await SecureSocket.connect(to: "127.0.0.1", port: listener.localEndpoint.port, tls: self.client)
             async let relayed = server.relay(to: upstream)
             let bytes = ByteBuffer(repeating: 3, count: 3_000_000)
@@ -392,8 +366,8 @@ import Testing
     }
 
     @Test func `that is lost ends the relay with its error, and the other socket`() async throws {
-        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
-            try await self.connected(on: SocketEventLoopGroup.shared) { otherClient, otherServer in
+        try await PlainSocket.withPair(on: SocketEventLoopGroup.shared) { client, server in
+            try await PlainSocket.withPair(on: SocketEventLoopGroup.shared) { otherClient, otherServer in
                 let relaying = Task { try await server.relay(to: otherClient) }
                 try await otherServer.send("hello")
                 #expect(try await client.receive() == ByteBuffer(string: "hello"))
@@ -409,7 +383,7 @@ import Testing
     @Test(arguments: 0..<2) func `that is aborted is reset, so that its peer does not take the stream for complete`(group: Int)
         async throws
     {
-        try await self.connected(on: Self.groups[group]) { client, server in
+        try await PlainSocket.withPair(on: Self.groups[group]) { client, server in
             try await client.send("half of")
             #expect(try await server.receive() == ByteBuffer(string: "half of"))
             client.abort()
@@ -418,7 +392,7 @@ import Testing
     }
 
     @Test func `whose peer has ended its stream is not upgraded`() async throws {
-        try await self.connected(on: SocketEventLoopGroup.shared) { client, server in
+        try await PlainSocket.withPair(on: SocketEventLoopGroup.shared) { client, server in
             try await client.send("STARTTLS\r\n")
             try await client.closeWriting()
             #expect(try await server.receiveLine() == ByteBuffer(string: "STARTTLS"))
