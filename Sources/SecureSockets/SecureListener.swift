@@ -68,12 +68,12 @@ public final class SecureListener: Sendable {
     /// client whose certificate was verified by other rules is verified again.
     ///
     /// - Parameter tls: The new settings. They were loaded and checked when they were created; here it is also checked that the default
-    ///   identity's certificate is valid today. Other certificates that clients will refuse are logged as warnings, because one of them
+    ///   identity's certificate is valid today, unless it is in use already. Other certificates that clients will refuse are logged as warnings, because one of them
     ///   should not prevent the renewal of the others.
     /// - Throws: ``SecureSocketError`` with the code `certificateUnusable` if the certificate has expired or is not valid yet. The former
     ///   settings remain then.
     public func update(tls: TLSServerConfiguration) async throws(SecureSocketError) {
-        try tls.checkDates()
+        if let present = self.acceptor.policy?.current { try tls.checkDates(replacing: present) }
         tls.logUnusableIdentities(self.acceptor.logger)
         self.acceptor.replacePolicy(with: tls.context)
     }

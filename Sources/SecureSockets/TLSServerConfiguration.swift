@@ -197,23 +197,14 @@ extension TLSSettings {
 }
 
 extension TLSServerConfiguration {
-    /// Throws if the default identity's certificate is not valid at this time.
-    package func checkDates() throws(SecureSocketError) {
-        guard let certificate = self.context.settings.identity?.certificates.first else { return }
-        let now = self.context.settings.currentTime
-        func failure(_ text: String, _ advice: String) -> SecureSocketError {
-            SecureSocketError(
-                .certificateUnusable, blame: .configuration, step: .configuring,
-                "the certificate \"\(certificate.subject.escapedForDisplay)\" \(text)", advice: advice)
-        }
-        if let end = certificate.notAfter, end < now {
-            throw failure("has expired: its validity ended \(now - end) seconds ago", "Install a renewed certificate")
-        }
-        if let start = certificate.notBefore, start > now {
-            throw failure(
-                "is not valid yet: its validity begins in \(start - now) seconds",
-                "Check this machine's clock, or wait until then")
-        }
+    /// Throws if the default identity's certificate is not valid at this time, unless it is in use already: an expired certificate must not
+    /// keep a revocation from taking effect.
+    package func checkDates(replacing present: TLSContext) throws(SecureSocketError) {
+        guard let certificate = self.context.settings.identity?.certificates.first,
+            certificate != present.settings.identity?.certificates.first,
+            let problem = certificate.problemOfDates(at: self.context.settings.currentTime)
+        else { return }
+        throw problem
     }
 
     /// Logs what clients will refuse of the identities: certificates other than the default one that are not valid at this time, and those
@@ -233,5 +224,21 @@ extension TLSServerConfiguration {
                 }
             if let problem { logger.warning(problem, metadata: ["certificate": "\(certificate.subject.escapedForDisplay)"]) }
         }
+    }
+}
+
+extension DecodedCertificate {
+    /// The error for a certificate that is not valid at this time, in seconds since 1970-01-01 UTC; nil if it is.
+    func problemOfDates(at now: Int64) -> SecureSocketError? {
+        func failure(_ text: String, _ advice: String) -> SecureSocketError {
+            SecureSocketError(
+                .certificateUnusable, blame: .configuration, step: .configuring,
+                "the certificate \"\(self.subject.escapedForDisplay)\" \(text)", advice: advice)
+        }
+        if let end = self.notAfter, end < now { return failure("expired on \(UTCDate(end))", "Install a renewed certificate") }
+        if let start = self.notBefore, start > now {
+            return failure("is not valid before \(UTCDate(start))", "Check this machine's clock, or wait until then")
+        }
+        return nil
     }
 }

@@ -15,6 +15,8 @@ package protocol WatchedFiles: Sendable {
     func read() -> Reading
     /// Loads contents that were read. Blocks.
     func load(_ reading: Reading) throws(SecureSocketError) -> Snapshot
+    /// Loads contents that were read, unless they are worse than those in use. Blocks.
+    func load(_ reading: Reading, replacing former: Snapshot?) throws(SecureSocketError) -> Snapshot
     /// Loads the part of contents that can be used, and replaces the rest by the former ones; nil if nothing new can be used. Blocks.
     func loadPartially(_ reading: Reading, with former: Snapshot?) -> Snapshot?
     static func digest(of reading: Reading) -> ContentDigest
@@ -56,8 +58,9 @@ package struct FilesPolling<Files: WatchedFiles> {
         case .recovered: report(Files.event(.recovered, snapshot: nil, error: nil))
         case .readAgain: return .soon
         case .load:
+            let inUse = self.inUse
             let loaded = await BlockingWork.run { () -> Result<Files.Snapshot, SecureSocketError> in
-                Result { () throws(SecureSocketError) in try files.load(reading) }
+                Result { () throws(SecureSocketError) in try files.load(reading, replacing: inUse) }
             }
             switch loaded {
             case nil: break
@@ -116,6 +119,21 @@ protocol FilesEvent {
 }
 
 extension WatchedFiles {
+    package func load(_ reading: Reading, replacing former: Snapshot?) throws(SecureSocketError) -> Snapshot {
+        try self.load(reading)
+    }
+
+    /// Loads the files once more, or what can be used of them with the rest of a former snapshot. Blocks.
+    func loadOnce(replacing former: Snapshot) throws(SecureSocketError) -> Snapshot {
+        let reading = self.read()
+        do throws(SecureSocketError) {
+            return try self.load(reading, replacing: former)
+        } catch {
+            guard let snapshot = self.loadPartially(reading, with: former) else { throw error }
+            return snapshot
+        }
+    }
+
     /// The number of readings after which files that change all the time are loaded nevertheless.
     private static var mostReadings: Int { 5 }
 

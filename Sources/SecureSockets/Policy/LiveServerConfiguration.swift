@@ -52,7 +52,7 @@ public final class LiveServerConfiguration: Sendable {
     /// - Throws: ``SecureSocketError`` with the code `certificateUnusable` if the default identity's certificate has expired or is not valid
     ///   yet. The former settings remain then.
     public func update(_ configuration: TLSServerConfiguration) throws(SecureSocketError) {
-        try configuration.checkDates()
+        try configuration.checkDates(replacing: self.context.current)
         configuration.logUnusableIdentities(self.logger)
         let former = self.context.replace(with: configuration.context)
         if !configuration.context.verifiesAlike(former) { self.watched?.check() }

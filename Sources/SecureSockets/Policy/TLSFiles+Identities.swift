@@ -62,6 +62,12 @@ struct LoadedIdentity: Sendable {
     let digestOfPair: ContentDigest
     /// Of all contents that are used.
     let digest: ContentDigest
+
+    /// The reason not to replace another identity by this one: its certificate is new, and not valid at this time. nil if there is none.
+    func problem(replacing former: LoadedIdentity) -> SecureSocketError? {
+        guard self.digestOfPair != former.digestOfPair else { return nil }
+        return self.identity.identity.certificates.first?.problemOfDates(at: TLSSettings(role: .server).currentTime)
+    }
 }
 
 extension TLSFiles.IdentityFiles {
@@ -130,7 +136,10 @@ extension TLSFiles.IdentityFiles.Reading {
         allowing legacy: LegacyCertificates, orKeeping former: LoadedIdentity?, _ problems: inout [SecureSocketError]
     ) throws(SecureSocketError) -> LoadedIdentity {
         do throws(SecureSocketError) {
-            return try self.load(allowing: legacy)
+            let loaded = try self.load(allowing: legacy)
+            guard let former, let problem = loaded.problem(replacing: former) else { return loaded }
+            problems.append(problem)
+            return former
         } catch {
             let usable = try self.usablePart(allowing: legacy, orKeeping: former, insteadOf: error)
             problems.append(error)

@@ -35,6 +35,16 @@ extension TLSFiles: WatchedFiles {
         return try Snapshot(identities, reading.trust.load(), problems: [], digest: reading.digest)
     }
 
+    package func load(_ reading: Reading, replacing former: Snapshot?) throws(SecureSocketError) -> Snapshot {
+        let snapshot = try self.load(reading)
+        if let former, former.loaded.count == snapshot.loaded.count {
+            for (new, old) in zip(snapshot.loaded, former.loaded) {
+                if let problem = new.problem(replacing: old) { throw problem }
+            }
+        }
+        return snapshot
+    }
+
     package func loadPartially(_ reading: Reading, with former: Snapshot?) -> Snapshot? {
         // A former snapshot may be of other files.
         let former = former.flatMap { $0.loaded.count == reading.identities.count ? $0 : nil }

@@ -27,6 +27,8 @@ import TLSEngine
 /// certificate chain that is cut off, and a private key that does not fit the chain yet may be in the course of being replaced. They are
 /// therefore reported as failed only after the third failure in succession, whether or not the content changed between them.
 ///
+/// A renewed certificate that has expired or is not valid yet counts as one that cannot be loaded.
+///
 /// Then, and after each further change, the part that can be used is put into use, if any of it is new (``Event/Kind-swift.struct/partiallyLoaded``). What cannot be loaded is
 /// replaced by what was in use before: an identity, the trusted certificates or the revocation lists as a whole. An OCSP response that
 /// cannot be used, for example because it is outdated or not yet about a renewed certificate, is left out, unless the certificate requires
@@ -132,6 +134,15 @@ public struct TLSFiles: Sendable {
         }
         return snapshot
     }
+
+    /// Loads the files once more. Blocks while they are read. For programs that do so when they are told to, by `SIGHUP` for example, rather than
+    /// by ``follow(every:startingFrom:logger:report:_:)``.
+    ///
+    /// What cannot be loaded is replaced by what the former snapshot has; ``Snapshot/problems`` has the errors.
+    ///
+    /// - Parameter former: The snapshot in use.
+    /// - Throws: ``SecureSocketError`` if there is a problem, and nothing new that could be used.
+    public func load(replacing former: Snapshot) throws(SecureSocketError) -> Snapshot { try self.loadOnce(replacing: former) }
 
     /// Loads the files again whenever they change, until the task is cancelled.
     ///

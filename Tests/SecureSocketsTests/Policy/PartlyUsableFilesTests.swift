@@ -104,6 +104,30 @@ import Testing
         #expect(dialogue.used == [Use("first", list: 2, problems: 1)])
     }
 
+    @Test(arguments: [DevelopmentIdentity.Validity.expired, .notYetValid])
+    func `learn of a revocation although the renewed certificate is not valid today`(
+        validity: DevelopmentIdentity.Validity
+    ) async throws {
+        var dialogue = try self.dialogue()
+        let identity = try DevelopmentAuthority().server(names: ["second"], validity: validity)
+        _ = try self.folder.write(identity.certificateChainPEM, to: "tls.crt")
+        _ = try self.folder.write(identity.privateKeyPEM, to: "tls.key")
+        try self.writeList(number: 2)
+        #expect(await dialogue.poll(6) == [.retrying, .failed, .partiallyLoaded])
+        #expect(dialogue.used == [Use("first", list: 2, problems: 1)])
+    }
+
+    @Test func `are loaded once more when the program is told to, with the former ones in place of what is damaged`() throws {
+        let first = try self.files.load()
+        _ = try self.folder.write("junk", to: "tls.crt")
+        #expect(throws: SecureSocketError.self) { try self.files.load(replacing: first) }
+        try self.writeList(number: 2)
+        let second = try self.files.load(replacing: first)
+        #expect(Use(second) == Use("first", list: 2, problems: 1))
+        try self.write("third")
+        #expect(try Use(self.files.load(replacing: second)) == Use("third", list: 2))
+    }
+
     @Test func `return to the content before as a whole`() async throws {
         let list = try String(contentsOfFile: self.folder.path(of: "list.crl"), encoding: .utf8)
         let (chain, key) = (
