@@ -27,7 +27,7 @@ public struct ListenerStatistics: Sendable, Hashable {
     /// The connections at present whose handshake was completed and whose descriptor is open. Connections that are closed on this side and
     /// wait for the peer are included.
     public internal(set) var openConnections = 0
-    /// Connections that were ended because their client was no longer accepted (``ListenerOptions/openConnections``).
+    /// Connections whose client was no longer accepted, so that their handlers were told to end them (``ListenerOptions/openConnections``).
     public internal(set) var refusedOpenConnections = 0
     /// The connections at present that are closed on this side and wait for the peer's end of stream
     /// (``ListenerOptions/maximumLingering``). Those whose handshake failed are included, those that a program accepted or iterated over

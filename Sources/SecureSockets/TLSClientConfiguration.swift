@@ -64,7 +64,7 @@ public struct TLSClientConfiguration: Sendable {
             let information = (socket as? SecureSocket)?.information
         else { return }
         connection.whenGone { watched.gone($0) }
-        watched.watch(connection, information, ended: { _ in })
+        watched.watch(connection, information, refused: { _ in })
     }
 
     init(_ live: LiveClientConfiguration) { self.source = .live(live) }

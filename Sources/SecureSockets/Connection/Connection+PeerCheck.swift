@@ -14,8 +14,8 @@ struct PeerWatch {
     let grace: TimeAmount
     /// The present policy of the listener, or of the live configuration.
     let present: @Sendable () -> TLSContext
-    /// Called when the connection is ended.
-    let ended: @Sendable (SecureSocketError) -> Void
+    /// Called when the connection begins to end.
+    let refused: @Sendable (SecureSocketError) -> Void
     var isEnding = false
     /// The next check, or the end of the grace period.
     var timer: EventLoopExecutor.Timer?
@@ -41,13 +41,14 @@ extension Connection {
     /// Begins to end the connection if the peer's certificates would be refused now.
     func checkPeer() {
         guard self.isOpen, let tls, let watch = self.peerWatch else { return }
-        guard Self.refusal(of: tls, under: watch.present()) != nil else {
+        guard let refusal = Self.refusal(of: tls, under: watch.present()) else {
             self.peerWatch?.isEnding = false
             return self.scheduleCheck()
         }
         guard !watch.isEnding else { return }
         watch.timer?.cancel()
         self.peerWatch?.isEnding = true
+        watch.refused(self.error(for: refusal, .receiving))
         self.peerWatch?.timer = self.executor.after(watch.grace) { self.endIfRefused() }
         self.endCallsForShutdown()
     }
@@ -71,17 +72,19 @@ extension Connection {
         return refusal
     }
 
+    private func error(for refusal: CertificateRefusal, _ step: SecureSocketError.Step) -> SecureSocketError {
+        SecureSocketError(
+            TLSFailure(.certificateVerificationFailed(refusal)), role: self.role, step: step, peer: self.peerText)
+    }
+
     private func endIfRefused() {
         guard self.isOpen, let tls, let watch = self.peerWatch else { return }
         self.peerWatch?.isEnding = false
         // A later update may have accepted the peer again.
         guard let refusal = Self.refusal(of: tls, under: watch.present()) else { return self.scheduleCheck() }
         self.endWatch()
-        let failure = TLSFailure(.certificateVerificationFailed(refusal))
-        let error = SecureSocketError(failure, role: self.role, step: .receiving, peer: self.peerText)
-        self.readFailure = error
-        self.writeFailure = SecureSocketError(failure, role: self.role, step: .sending, peer: self.peerText)
-        watch.ended(error)
+        self.readFailure = self.error(for: refusal, .receiving)
+        self.writeFailure = self.error(for: refusal, .sending)
         tls.writeFatalAlert(refusal.alert)
         self.machine.streamEnded(.failed)
         self.breakWriting()

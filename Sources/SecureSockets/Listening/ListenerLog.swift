@@ -52,10 +52,10 @@ struct ListenerLog {
             &self.handlers, .info, "a connection's handler threw an error", ["error": "\(error)", "peer": "\(peer)"], at: now)
     }
 
-    /// Records that an open connection was ended because its client is no longer accepted.
+    /// Records that an open connection begins to end because its client is no longer accepted.
     mutating func peerRefused(_ error: SecureSocketError, peer: String, at now: NIODeadline) -> [Line] {
         self.line(
-            &self.refusals, .notice, "an open connection was ended: its client is no longer accepted",
+            &self.refusals, .notice, "an open connection is ended: its client is no longer accepted",
             ["error": "\(error)", "peer": "\(peer)"], at: now)
     }
 

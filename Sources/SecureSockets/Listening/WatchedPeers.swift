@@ -28,13 +28,13 @@ final class WatchedPeers: Sendable {
 
     /// Watches an established connection, if its peer has sent a certificate. On its loop.
     ///
-    /// - Parameter ended: A function that is called on the loop when the connection is ended, with the reason.
+    /// - Parameter refused: A function that is called on the loop when the connection begins to end, with the reason.
     func watch(
-        _ connection: Connection, _ information: ConnectionInformation, ended: @escaping @Sendable (SecureSocketError) -> Void
+        _ connection: Connection, _ information: ConnectionInformation, refused: @escaping @Sendable (SecureSocketError) -> Void
     ) {
         guard information.peerCertificate != nil, connection.isOpen else { return }
         self.state.withLock { $0.connections[ObjectIdentifier(connection)] = connection }
-        connection.watchPeer(PeerWatch(grace: self.grace, present: self.present, ended: ended))
+        connection.watchPeer(PeerWatch(grace: self.grace, present: self.present, refused: refused))
     }
 
     func gone(_ connection: Connection) {

@@ -56,7 +56,7 @@ import Testing
         let sendError = await #expect(throws: SecureSocketError.self) { try await server.send("more") }
         #expect(sendError?.certificateProblem?.kind == .revoked)
         #expect(listener.statistics.refusedOpenConnections == 1)
-        #expect(log.lines.contains { $0.level == .notice && $0.text.hasPrefix("an open connection was ended") })
+        #expect(log.lines.contains { $0.level == .notice && $0.text.hasPrefix("an open connection is ended") })
         client.close()
         try await server.waitUntilClosed()
         listener.close()
@@ -155,6 +155,24 @@ import Testing
         await #expect(throws: SecureSocketError.self) { _ = try await listener.accept() }
         await #expect(throws: SecureSocketError.self) { try await client.value }
         #expect(listener.statistics.receivedAlerts == [.unknownCA: 1])
+        listener.close()
+    }
+
+    @Test func `is refused also if the server's own certificate has expired meanwhile`() async throws {
+        let expired = try self.authority.server(validity: .expired).identity
+        func tls(revoking certificates: [TLSCertificate]) throws -> TLSServerConfiguration {
+            let lists = try RevocationLists(.text(self.clients.revocationList(of: certificates)))
+            return try TLSServerConfiguration(
+                identity: expired, clients: .required(trust: self.clients.trust.checkingRevocation(with: lists)))
+        }
+        let listener = try await SecureListener.bind(
+            host: "127.0.0.1", port: 0, tls: tls(revoking: []), logger: LogCapture().logger)
+        try await listener.update(tls: tls(revoking: [self.clients.client(commonName: "client").certificate]))
+        #expect(listener.statistics.configurationGeneration == 2)
+        await expectError(.certificateUnusable) {
+            try await listener.update(
+                tls: TLSServerConfiguration(identity: self.authority.server(names: ["other"], validity: .expired).identity))
+        }
         listener.close()
     }
 
