@@ -19,13 +19,14 @@ struct ClientOptions: ArgumentGroup {
         .group(\.revocation),
         .repeated(
             "--allow-name", \.allowedNames, .text("name"),
-            "Admit only clients whose certificate has this DNS name, or another that is permitted. Repeat it for more. Needs --client-ca."
+            "Admit only clients whose certificate has this DNS name, or another that is permitted. Repeat it for more. Needs --client-ca, and a certificate of every client."
         ),
         .repeated(
             "--allow-spiffe", \.allowedIDs, .spiffe,
             """
             Admit only clients with this SPIFFE ID, or a name or another ID that is permitted. A trust domain alone permits all of its \
-            IDs, and a path that ends in /* those below it. Repeat it for more. Needs --client-ca.
+            IDs, and a path that ends in /* those below it. Repeat it for more. Needs --client-ca, and a \
+            certificate of every client.
             """
         ),
         .flag(
@@ -44,9 +45,14 @@ struct ClientOptions: ArgumentGroup {
         if let given { throw UsageError("\(given.0) needs --client-ca FILE, which names the accepted authorities.") }
     }
 
-    func authentication(_ leniency: LeniencyOptions) throws(SecureSocketError) -> TLSServerConfiguration.ClientAuthentication {
-        guard let clientCA else { return .none }
-        let trust = try self.revocation.applied(to: leniency.applied(to: try .only(.file(clientCA))))
+    /// Loads the trust; nil if clients are not asked for certificates.
+    func trust(_ leniency: LeniencyOptions) throws(SecureSocketError) -> TLSTrust? {
+        guard let clientCA else { return nil }
+        return try self.revocation.applied(to: leniency.applied(to: try .only(.file(clientCA))))
+    }
+
+    func authentication(_ trust: TLSTrust?) -> TLSServerConfiguration.ClientAuthentication {
+        guard let trust else { return .none }
         // Without a certificate, a client cannot have a permitted name.
         let isRequired = self.requireClientCertificate || self.rule != nil
         return isRequired ? .required(trust: trust, allow: self.rule) : .optional(trust: trust)

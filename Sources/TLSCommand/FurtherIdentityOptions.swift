@@ -24,14 +24,16 @@ struct FurtherIdentityOptions: ArgumentGroup {
             try self.ocspResponse.map { response throws(SecureSocketError) in
                 try first.stapling(ocspResponse: .file(response), allowing: allowed)
             } ?? first
-        // Names matter only if there are several identities, or if others are refused.
-        guard !self.identities.isEmpty || self.refuseUnknownNames else { return [ServerIdentity(for: [], first)] }
-        var all = [ServerIdentity(first)]
+        var all = [first]
         for file in self.identities {
-            all.append(
-                ServerIdentity(
-                    try TLSIdentity(certificateChain: .file(file), privateKey: .file(file), allowing: allowed)))
+            all.append(try TLSIdentity(certificateChain: .file(file), privateKey: .file(file), allowing: allowed))
         }
-        return all
+        return self.serverIdentities(all)
+    }
+
+    /// Returns the identities by name. Names matter only if there are several identities, or if others are refused.
+    func serverIdentities(_ identities: [TLSIdentity]) -> [ServerIdentity] {
+        guard identities.count > 1 || self.refuseUnknownNames else { return [ServerIdentity(for: [], identities)] }
+        return identities.map { ServerIdentity($0) }
     }
 }

@@ -1,4 +1,5 @@
 import SecureSockets
+import Synchronization
 
 /// `tls serve PORT`.
 struct Serve: Command, SpeaksJSON {
@@ -22,7 +23,7 @@ struct Serve: Command, SpeaksJSON {
             its connection, so that curl and browsers can be used; not with --packet.
 
             On SIGHUP, the files of certificates, keys, revocation lists, OCSP responses and ticket secrets are read again. New \
-            clients get the new ones; if they cannot be used, the old ones stay.
+            clients get the new ones; what cannot be used stays as it was.
 
             On Ctrl-C or SIGTERM, the command stops accepting, lets open connections end, and exits with 0. A second Ctrl-C ends it \
             at once.
@@ -64,13 +65,21 @@ struct Serve: Command, SpeaksJSON {
                     options: options, logger: EventLogHandler.logger(for: log))
                 let following = tickets.map { tickets in Task { await tickets.follow() } }
                 defer { following?.cancel() }
+                // The files may have been pipes, which cannot be read again; then the first reload needs all of them.
+                let served = ServedFiles(try? self.files().load())
                 let stop = await StopSignals()
                 let service = Service(
                     listener: listener, echo: EchoService(answersHTTP: self.stream.packet == .none), grace: self.grace.duration,
                     log: { log.add($0) })
                 try await service.run {
                     try Reporter(style: self.style, output: .standardOutput).report(ListeningReport(listener))
-                    ReloadSignal.watch { log.add(await self.reload(listener, tickets?.keys)) }
+                    ReloadSignal.watch {
+                        do {
+                            log.add(try await self.reload(listener, tickets?.keys, served))
+                        } catch {
+                            log.add(ReloadFailedReport(error))
+                        }
+                    }
                     await stop.first()
                     log.add(StoppingReport(self.grace))
                 }
@@ -78,16 +87,35 @@ struct Serve: Command, SpeaksJSON {
         }
     }
 
-    /// Reads the files again, and replaces the listener's configuration if they can be used.
-    private func reload(_ listener: SecureListener, _ ticketKeys: TicketKeys?) async -> ReloadReport {
-        do {
-            if let ticketKeys { try self.tickets.reload(ticketKeys) }
-            try await listener.update(tls: try self.configuration())
-            let key = self.tickets.isGiven ? ticketKeys?.keys.first?.name : nil
-            return ReloadReport(certificates: listener.statistics.certificates, ticketKey: key)
-        } catch {
-            return ReloadReport(error: error)
-        }
+    /// The files, as they are read again.
+    private func files() throws -> TLSFiles {
+        guard let cert = self.identity.cert, let key = self.identity.key else { throw self.identityMissing }
+        let first = TLSFiles.IdentityFiles(
+            certificateChain: cert, privateKey: key, ocspResponse: self.further.ocspResponse, password: self.identity.password)
+        return TLSFiles(
+            identities: [first] + self.further.identities.map { .init(certificateChain: $0, privateKey: $0) },
+            clientTrust: self.clients.clientCA, revocationLists: self.clients.revocation.crl,
+            allowing: self.leniency.legacyCertificates)
+    }
+
+    /// Reads the files again, and replaces the listener's configuration by what can be used of them.
+    private func reload(
+        _ listener: SecureListener, _ ticketKeys: TicketKeys?, _ served: ServedFiles
+    ) async throws -> ReloadReport {
+        if let ticketKeys { try self.tickets.reload(ticketKeys) }
+        let snapshot = try served.load(self.files())
+        try await listener.update(tls: self.configuration(snapshot))
+        served.replace(with: snapshot)
+        let key = self.tickets.isGiven ? ticketKeys?.keys.first?.name : nil
+        return ReloadReport(certificates: listener.statistics.certificates, ticketKey: key, problems: snapshot.problems)
+    }
+
+    private func configuration(_ snapshot: TLSFiles.Snapshot) throws -> TLSServerConfiguration {
+        try TLSServerConfiguration(
+            identities: self.further.serverIdentities(snapshot.identities),
+            unknownServerNames: self.further.refuseUnknownNames ? .refused : .useDefault,
+            clients: self.clients.authentication(snapshot.clientTrust.map(self.leniency.applied)),
+            parameters: self.stream.parameters)
     }
 
     private var identityMissing: UsageError {
@@ -104,6 +132,20 @@ struct Serve: Command, SpeaksJSON {
         return try TLSServerConfiguration(
             identities: self.further.identities(after: identity, self.leniency),
             unknownServerNames: self.further.refuseUnknownNames ? .refused : .useDefault,
-            clients: self.clients.authentication(self.leniency), parameters: self.stream.parameters)
+            clients: self.clients.authentication(self.clients.trust(self.leniency)), parameters: self.stream.parameters)
     }
+}
+
+/// The files in use.
+private final class ServedFiles: Sendable {
+    private let snapshot: Mutex<TLSFiles.Snapshot?>
+
+    init(_ snapshot: TLSFiles.Snapshot?) { self.snapshot = Mutex(snapshot) }
+
+    func load(_ files: TLSFiles) throws(SecureSocketError) -> TLSFiles.Snapshot {
+        guard let former = self.snapshot.withLock({ $0 }) else { return try files.load() }
+        return try files.load(replacing: former)
+    }
+
+    func replace(with snapshot: TLSFiles.Snapshot) { self.snapshot.withLock { $0 = snapshot } }
 }

@@ -138,24 +138,33 @@ struct StoppingReport: Report {
 struct ReloadReport: Report {
     static let event = "reloaded"
 
-    /// The SHA-256 fingerprints of the certificates that new clients get; nil if the files cannot be used.
-    var certificates: [String]?
+    /// The SHA-256 fingerprints of the certificates that new clients get.
+    var certificates: [String]
     /// The name of the key that seals session tickets, if the server shares its keys.
     var ticketKey: String?
-    var error: ErrorReport?
+    /// What could not be loaded, so that what was loaded before stays in use in its place.
+    var problems: [ErrorReport]
 
-    init(certificates: [TLSCertificate], ticketKey: String? = nil) {
+    init(certificates: [TLSCertificate], ticketKey: String? = nil, problems: [SecureSocketError] = []) {
         self.certificates = certificates.map(\.sha256Fingerprint)
         self.ticketKey = ticketKey
+        self.problems = problems.map { ErrorReport($0) }
     }
-
-    init(error: any Error) { self.error = ErrorReport(describing: error) }
 
     var text: String {
-        if let certificates {
-            let key = self.ticketKey.map { "; the key \($0) seals tickets" } ?? ""
-            return "reloaded; new clients get the certificate \(certificates.joined(separator: ", "))\(key)"
-        }
-        return "not reloaded, and the former files stay in use: \(self.error?.sentence ?? "cancelled")"
+        let key = self.ticketKey.map { "; the key \($0) seals tickets" } ?? ""
+        let problems = self.problems.map { "\n  not loaded, and the former stays in use: \($0.sentence)" }.joined()
+        return "reloaded; new clients get the certificate \(self.certificates.joined(separator: ", "))\(key)\(problems)"
     }
+}
+
+/// The report on files that cannot be used.
+struct ReloadFailedReport: Report {
+    static let event = "reloadFailed"
+
+    var error: ErrorReport?
+
+    init(_ error: any Error) { self.error = ErrorReport(describing: error) }
+
+    var text: String { "not reloaded, and the former files stay in use: \(self.error?.sentence ?? "cancelled")" }
 }

@@ -70,6 +70,31 @@ import Testing
         #expect(await server.tool.outcome().status == 0)
     }
 
+    @Test func `use what can be read after SIGHUP, and name the rest`() async throws {
+        let bad = try self.authority.client(commonName: "bad")
+        try self.write(bad, as: "bad")
+        let list = try self.folder.write(self.authority.revocationList(of: []), to: "list.pem")
+        let server = try await self.serve("--client-ca", self.ca, "--require-client-certificate", "--crl", list)
+        #expect(try await self.connect(server.address, self.pair("bad")).status == 0)
+
+        _ = try self.folder.write("junk", to: "server.pem")
+        _ = try self.folder.write(self.authority.revocationList(of: [bad.certificate], number: 2), to: "list.pem")
+        server.tool.send(signal: SIGHUP)
+        let report = try #require(await server.tool.errors.line(with: "\"event\":\"reloaded\""))
+        #expect(report.contains("server.pem"))
+        #expect(try await self.connect(server.address, self.pair("bad")).errors.contains("certificate_revoked"))
+
+        // A pipe is not read, and does not hold up the server.
+        _ = try self.folder.write("", to: "list.pem")
+        try FileManager.default.removeItem(atPath: self.folder.path(of: "server.pem"))
+        try #require(mkfifo(self.folder.path(of: "server.pem"), 0o600) == 0)
+        server.tool.send(signal: SIGHUP)
+        let failure = try #require(await server.tool.errors.line(with: "\"event\":\"reloadFailed\""))
+        #expect(failure.contains("server.pem"))
+        server.tool.send(signal: SIGINT)
+        #expect(await server.tool.outcome().status == 0)
+    }
+
     @Test func `have several identities, and refuse unknown names`() async throws {
         try self.write(self.authority.server(names: ["a.example"]), as: "a")
         let server = try await self.serve("--identity", self.folder.path(of: "a.pem"), "--refuse-unknown-names")
