@@ -54,8 +54,8 @@ struct CacheTimeoutTests {
         try await SSL.withProcess { process in
             let listener = try await Pair.listener(listen)
             _ = try await Self.meet(listener, connect)
-            // Only time ends a lifetime: 1 second, as a clock with whole seconds counts.
-            await #expect(throws: SSL.Reason.timeout) { try await process.receive(2_200) }
+            // Only time ends a lifetime: 1 second, as a clock with whole seconds counts. Messages about the first meeting may still arrive.
+            await #expect(throws: SSL.Reason.timeout) { while true { _ = try await process.receive(2_200) } }
             let outcome = try await Self.meet(listener, connect)
             #expect(outcome.server != .resumed && outcome.client != .resumed)
         }
