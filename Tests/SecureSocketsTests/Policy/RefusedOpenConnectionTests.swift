@@ -176,7 +176,7 @@ import Testing
         listener.close()
     }
 
-    @Test func `of a server with several identities is told of those that clients will refuse, by the log`() async throws {
+    @Test func `of a server with several identities leaves warnings about those that clients will refuse`() async throws {
         let log = LogCapture()
         let good = try self.authority.server(names: ["good.example"]).identity
         let expired = try self.authority.server(names: ["expired.example"], validity: .expired).identity
